@@ -1,0 +1,1 @@
+"""How to speak to the clouds. No Prefect here, and no decisions."""

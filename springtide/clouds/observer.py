@@ -1,0 +1,128 @@
+"""One look at a fleet over all of its regions: the eyes of every convergence."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from springtide.clouds.openstack.connection import CloudAccess
+from springtide.clouds.openstack.region import RegionCloud
+from springtide.clouds.probe import probe_servers, read_in_flight
+from springtide.errors import SpringtideError
+from springtide.model.fleet import Fleet, Prober
+from springtide.model.server import Member, Server
+from springtide.model.snapshot import FleetSnapshot, Headroom, Image, RegionSnapshot
+
+
+@dataclass
+class _Known:
+    """What one run remembers of a region between two looks."""
+
+    image: Image | None = None
+    headroom: Headroom = field(default_factory=Headroom)
+    held: int | None = None
+    """Our servers at the first look after the headroom was read."""
+    servers: tuple[Server, ...] = ()
+    members: tuple[Member, ...] = ()
+
+
+class FleetObserver:
+    """Looks at one fleet again and again; regions in parallel, one listing each per look."""
+
+    def __init__(self, access: CloudAccess, fleet: Fleet) -> None:
+        """Nothing is called yet; regions outside the residency are refused here."""
+        self._fleet = fleet
+        self._clouds = {region.name: access.region(region.name) for region in fleet.regions}
+        self._known = {name: _Known() for name in self._clouds}
+        self._launchable = False
+
+    def cloud(self, region: str) -> RegionCloud:
+        """The region's cloud."""
+        return self._clouds[region]
+
+    async def prepare(self) -> None:
+        """Resolve the pools: enough to observe, and to take the fleet down.
+
+        Raises:
+            Misconfigured: a pool of the estate does not exist, or the credentials are refused.
+        """
+        await self._everywhere(lambda cloud: cloud.resolve_pool(self._fleet))
+
+    async def prepare_launch(self) -> None:
+        """Find flavour, networks, image and headroom, once: what a launch needs beside.
+
+        Raises:
+            Misconfigured: something that the estate names does not exist. Nothing was changed.
+        """
+        if not self._launchable:
+            await self._everywhere(self._read_launchables)
+            self._launchable = True
+
+    async def look(self, now: datetime) -> FleetSnapshot:
+        """The fleet as it stands; a region that cannot be read tells its trouble.
+
+        Such a region shows what was last seen of it in this run.
+        """
+        regions = await asyncio.gather(*(self._look(name) for name in self._clouds))
+        return FleetSnapshot(fleet=self._fleet.name, at=now, regions=tuple(regions))
+
+    async def refresh_headroom(self, region: str) -> None:
+        """Read the region's quota again: somebody refused us, so it is not what we thought."""
+        await asyncio.to_thread(self._read_headroom, self._clouds[region])
+
+    async def _everywhere(self, act: Callable[[RegionCloud], object]) -> None:
+        await asyncio.gather(*(asyncio.to_thread(act, cloud) for cloud in self._clouds.values()))
+
+    def _read_launchables(self, cloud: RegionCloud) -> None:
+        cloud.resolve_launch(self._fleet)
+        self._known[cloud.name].image = cloud.newest_image(self._fleet.image)
+        self._read_headroom(cloud)
+
+    def _read_headroom(self, cloud: RegionCloud) -> None:
+        known = self._known[cloud.name]
+        known.headroom, known.held = cloud.headroom(self._fleet), None
+
+    async def _look(self, region: str) -> RegionSnapshot:
+        cloud, known, trouble = self._clouds[region], self._known[region], None
+        try:
+            known.servers, known.members = await asyncio.gather(
+                asyncio.to_thread(cloud.list_servers, self._fleet.name),
+                asyncio.to_thread(cloud.list_members, self._fleet),
+            )
+        except SpringtideError as error:
+            trouble = str(error)
+        if known.held is None:
+            known.held = len(known.servers)
+        draining = {m.address for m in known.members if m.ours and m.weight == 0}
+        serving = {m.address for m in known.members if m.weight > 0}
+        active = [s for s in known.servers if s.status == "ACTIVE" and s.address]
+        answering, in_flight = await asyncio.gather(
+            self._probe([s for s in active if s.address not in serving | draining]),
+            self._count([s for s in active if s.address in draining]),
+        )
+        return RegionSnapshot(
+            region=region,
+            servers=known.servers,
+            members=known.members,
+            answering=answering,
+            in_flight=in_flight,
+            headroom=_less(known.headroom, len(known.servers) - known.held),
+            image=known.image,
+            trouble=trouble,
+        )
+
+    async def _probe(self, servers: list[Server]) -> frozenset[str]:
+        if not servers or self._fleet.health.prober is not Prober.SPRINGTIDE:
+            return frozenset()
+        return await probe_servers(self._fleet, servers)
+
+    async def _count(self, servers: list[Server]) -> dict[str, int]:
+        if not servers or self._fleet.health.in_flight_path is None:
+            return {}
+        return await read_in_flight(self._fleet, servers)
+
+
+def _less(headroom: Headroom, servers: int) -> Headroom:
+    """The headroom after so many more servers than when it was read."""
+    left = {k: None if v is None else max(0, v - servers) for k, v in dict(headroom).items()}
+    return Headroom.model_validate(left)

@@ -1,0 +1,1 @@
+"""How to speak to OpenStack: one access, one cloud for each region."""

@@ -1,0 +1,145 @@
+"""What the estate names, found in one region: pools, flavours, networks, images, and the room."""
+
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from springtide.clouds.openstack.service import Body, Service
+from springtide.errors import Misconfigured, NotFound, SpringtideError
+from springtide.model.base import Model
+from springtide.model.fleet import Fleet, FleetRegion
+from springtide.model.snapshot import Headroom, Image
+
+_PAGE = 500
+
+
+class PoolSetup(Model):
+    """A fleet's pool in one region."""
+
+    pool_id: str
+    balancer_id: str
+    subnet_id: str | None
+
+
+class LaunchSetup(Model):
+    """What a launch needs beside its image."""
+
+    flavour_id: str
+    vcpus: int
+    ram_mib: int
+    network_id: str
+
+
+def find_pool(balancer: Service, network: Service, wanted: FleetRegion) -> PoolSetup:
+    """The pool by its name or id.
+
+    Raises:
+        Misconfigured: there is none of that name, or more than one.
+    """
+    pools = list(balancer.pages("/lbaas/pools", "pools", limit=_PAGE))
+    pool = _one(pools, wanted.pool, field=f"regions.{wanted.name}.pool")
+    subnet_id = None
+    if wanted.subnet:
+        subnets = list(network.pages("/subnets", "subnets", limit=_PAGE))
+        subnet_id = _one(subnets, wanted.subnet, field=f"regions.{wanted.name}.subnet")["id"]
+    return PoolSetup(
+        pool_id=pool["id"], balancer_id=pool["loadbalancers"][0]["id"], subnet_id=subnet_id
+    )
+
+
+def find_launchables(
+    compute: Service, network: Service, fleet: Fleet, wanted: FleetRegion
+) -> LaunchSetup:
+    """Flavour and network, and a look at the key pair.
+
+    Raises:
+        Misconfigured: one of them does not exist.
+    """
+    flavours = list(compute.pages("/flavors/detail", "flavors", limit=_PAGE))
+    flavour = _one(flavours, fleet.flavour, field=f"fleets.{fleet.name}.flavour")
+    if fleet.key_pair:
+        try:
+            compute.get(f"/os-keypairs/{fleet.key_pair}")
+        except NotFound as error:
+            where = f"fleets.{fleet.name}.key_pair"
+            raise Misconfigured(f"{wanted.name}: no {fleet.key_pair!r}", field=where) from error
+    return LaunchSetup(
+        flavour_id=flavour["id"],
+        vcpus=flavour["vcpus"],
+        ram_mib=flavour["ram"],
+        network_id=find_network(network, wanted.network, field=f"regions.{wanted.name}.network"),
+    )
+
+
+def find_network(network: Service, name: str, *, field: str = "network") -> str:
+    """The id of the network of that name or id.
+
+    Raises:
+        Misconfigured: there is none, or more than one.
+    """
+    networks = list(network.pages("/networks", "networks", limit=_PAGE))
+    found: str = _one(networks, name, field=field)["id"]
+    return found
+
+
+def newest_image(images: Service, pattern: str) -> Image | None:
+    """The newest active image whose name matches the pattern; the greater id breaks a tie."""
+    found = images.pages("/images", "images", limit=_PAGE, status="active")
+    matching = [_image(body) for body in found if fnmatchcase(body["name"], pattern)]
+    return max(matching, key=lambda image: (image.created_at, image.id), default=None)
+
+
+def read_headroom(compute: Service, network: Service, setup: LaunchSetup) -> Headroom:
+    """Quota less usage, in servers of that flavour; a limit that may not be read is left out."""
+    limits = compute.get("/limits")["limits"]["absolute"]
+    return Headroom(
+        instances=_left(limits, "maxTotalInstances", "totalInstancesUsed", 1),
+        cores=_left(limits, "maxTotalCores", "totalCoresUsed", setup.vcpus),
+        ram=_left(limits, "maxTotalRAMSize", "totalRAMUsed", setup.ram_mib),
+        ports=_ports_left(network),
+        addresses=_addresses_left(network, setup.network_id),
+    )
+
+
+def _left(limits: Body, most: str, used: str, each: int) -> int | None:
+    if limits.get(most, -1) < 0:
+        return None
+    return int(max(0, (limits[most] - limits.get(used, 0)) // max(1, each)))
+
+
+def _ports_left(network: Service) -> int | None:
+    try:
+        quota = network.get(f"/quotas/{network.project_id}/details.json")["quota"]["port"]
+    except (SpringtideError, KeyError):
+        return None
+    if quota["limit"] < 0:
+        return None
+    return int(max(0, quota["limit"] - quota["used"] - quota.get("reserved", 0)))
+
+
+def _addresses_left(network: Service, network_id: str) -> int | None:
+    """Free addresses; most clouds show them to administrators alone."""
+    try:
+        body = network.get(f"/network-ip-availabilities/{network_id}")["network_ip_availability"]
+    except (SpringtideError, KeyError):
+        return None
+    return int(max(0, body["total_ips"] - body["used_ips"]))
+
+
+def _image(body: Body) -> Image:
+    return Image(
+        id=body["id"],
+        name=body["name"],
+        checksum=body.get("os_hash_value") or body.get("checksum"),
+        created_at=datetime.fromisoformat(body["created_at"]),
+    )
+
+
+def _one(found: list[Body], wanted: str, *, field: str) -> Body:
+    """The item of that id, else of that name."""
+    matching = [item for item in found if item["id"] == wanted]
+    matching = matching or [item for item in found if item["name"] == wanted]
+    if len(matching) == 1:
+        return matching[0]
+    names = ", ".join(sorted(item["name"] for item in found)) or "none is there"
+    trouble = f"{len(matching)} are called {wanted!r}" if matching else f"there is no {wanted!r}"
+    raise Misconfigured(trouble, field=field, allowed=names)

@@ -1,0 +1,105 @@
+"""The access to one OpenStack cloud: its credentials, one token, and its regions."""
+
+import threading
+from typing import Any
+
+from keystoneauth1.adapter import Adapter
+from keystoneauth1.exceptions import ClientException
+from keystoneauth1.session import Session
+from openstack.config import OpenStackConfig
+from openstack.exceptions import ConfigException
+
+from springtide.clouds.audit import AuditLog
+from springtide.clouds.limiter import Limiters
+from springtide.clouds.openstack.region import RegionCloud
+from springtide.clouds.openstack.service import Service
+from springtide.clouds.openstack.translation import translate_exception
+from springtide.errors import GuardRefused, Misconfigured
+from springtide.model.estate import Estate
+
+_KINDS = ("compute", "image", "network", "load-balancer")
+_MICROVERSION = "2.79"
+"""Tags at creation (2.52), flavour in the listing by name (2.47), and old enough for clouds of
+2019; later ones bring nothing that is used here."""
+
+
+class CloudAccess:
+    """One process's access: a token is fetched once and shared by all regions and threads."""
+
+    def __init__(self, estate: Estate, session: Session, interface: str, audit: AuditLog) -> None:
+        """Prefer `open`: it finds the credentials."""
+        self._estate = estate
+        self._session = session
+        self._interface = interface
+        self._audit = audit
+        self._limiters = Limiters(estate.rate_limit)
+        self._regions: dict[str, RegionCloud] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, estate: Estate, audit: AuditLog) -> "CloudAccess":
+        """The access to the estate's cloud, by its entry in clouds.yaml; fetches the token.
+
+        Raises:
+            Misconfigured: there is no such entry, or Keystone refuses the credentials.
+            Retryable: Keystone does not answer.
+        """
+        try:
+            known = OpenStackConfig()
+            if estate.cloud not in known.get_cloud_names():
+                names = ", ".join(sorted(known.get_cloud_names())) or "none is there"
+                raise Misconfigured(
+                    f"clouds.yaml has no cloud {estate.cloud!r}", field="cloud", allowed=names
+                )
+            region: Any = known.get_one(cloud=estate.cloud, region_name=estate.residency[0])
+            region.config["api_timeout"] = estate.request_timeout_s
+            session: Session = region.get_session()
+            session.get_token()
+        except ConfigException as error:
+            raise Misconfigured(f"cloud {estate.cloud}: {error}", field="cloud") from error
+        except ClientException as error:
+            what = f"cloud {estate.cloud}: token"
+            raise translate_exception(error, what=what, changing=False) from error
+        return cls(estate, session, region.get_interface() or "public", audit)
+
+    def region(self, name: str) -> RegionCloud:
+        """The cloud of that region.
+
+        Raises:
+            GuardRefused: it is outside the estate's residency; no call was made.
+            Misconfigured: the cloud's catalogue has no such region.
+        """
+        if name not in self._estate.residency:
+            allowed = ", ".join(self._estate.residency)
+            raise GuardRefused(f"region {name} is outside the residency (allowed: {allowed})")
+        with self._lock:
+            if name not in self._regions:
+                self._regions[name] = RegionCloud(name, self._services(name))
+            return self._regions[name]
+
+    def _services(self, region: str) -> dict[str, Service]:
+        services = {}
+        for kind in _KINDS:
+            adapter = Adapter(
+                session=self._session,
+                service_type=kind,
+                interface=self._interface,
+                region_name=region,
+                default_microversion=_MICROVERSION if kind == "compute" else None,
+            )
+            if adapter.get_endpoint() is None:
+                raise Misconfigured(
+                    f"the cloud's catalogue has no {kind} in region {region}",
+                    field="residency",
+                    allowed="regions of the catalogue: " + ", ".join(self._catalogued(kind)),
+                )
+            services[kind] = Service(
+                adapter, kind, region, limiters=self._limiters, audit=self._audit
+            )
+        return services
+
+    def _catalogued(self, kind: str) -> list[str]:
+        auth: Any = self._session.auth
+        access = auth.get_access(self._session)
+        found = access.service_catalog.get_endpoints(service_type=kind).get(kind, [])
+        return sorted({endpoint["region_id"] for endpoint in found})

@@ -1,0 +1,117 @@
+"""One region's cloud, as the flows use it: everything there by fleets, waves and members."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from springtide.clouds.openstack import catalogue, ports, servers
+from springtide.clouds.openstack.catalogue import LaunchSetup, PoolSetup
+from springtide.clouds.openstack.pools import Pool
+from springtide.clouds.openstack.servers import DeleteReceipt, LaunchReceipt
+from springtide.clouds.openstack.service import Service
+from springtide.model.fleet import Fleet
+from springtide.model.plan import Launch, MemberOrder
+from springtide.model.server import Member, Server
+from springtide.model.snapshot import Headroom, Image
+
+
+class RegionCloud:
+    """Nova, Glance, Neutron and Octavia of one region; names are looked up once."""
+
+    def __init__(self, name: str, services: dict[str, Service]) -> None:
+        """`services` by type: compute, image, network, load-balancer."""
+        self.name = name
+        self._compute = services["compute"]
+        self._image = services["image"]
+        self._network = services["network"]
+        self._balancer = services["load-balancer"]
+        self._pools: dict[str, PoolSetup] = {}
+        self._launches: dict[str, LaunchSetup] = {}
+
+    def resolve_pool(self, fleet: Fleet) -> PoolSetup:
+        """The fleet's pool here: all that observing and taking down need.
+
+        Raises:
+            Misconfigured: there is no such pool or subnet.
+        """
+        if fleet.name not in self._pools:
+            wanted = fleet.region(self.name)
+            self._pools[fleet.name] = catalogue.find_pool(self._balancer, self._network, wanted)
+        return self._pools[fleet.name]
+
+    def resolve_launch(self, fleet: Fleet) -> LaunchSetup:
+        """Flavour and network of the fleet here: what a launch needs beside the image.
+
+        Raises:
+            Misconfigured: one of them does not exist; the message names the field.
+        """
+        if fleet.name not in self._launches:
+            self._launches[fleet.name] = catalogue.find_launchables(
+                self._compute, self._network, fleet, fleet.region(self.name)
+            )
+        return self._launches[fleet.name]
+
+    def newest_image(self, pattern: str) -> Image | None:
+        """The newest active image whose name matches; None where there is none."""
+        return catalogue.newest_image(self._image, pattern)
+
+    def headroom(self, fleet: Fleet) -> Headroom:
+        """For how many more servers of the fleet there is room; unknown limits are left out."""
+        setup = self.resolve_launch(fleet)
+        return catalogue.read_headroom(self._compute, self._network, setup)
+
+    def list_servers(self, fleet_name: str) -> tuple[Server, ...]:
+        """The fleet's servers here, known by its tag, in one paginated listing."""
+        return servers.list_servers(self._compute, self.name, fleet_name)
+
+    def launch(self, fleet: Fleet, launch: Launch, user_data: str | None) -> LaunchReceipt:
+        """Make a wave by one call.
+
+        Raises:
+            CapacityExhausted: the quota has no room.
+            ReplyLost: no reply came and the wave's tag is not found either: never sent twice.
+        """
+        setup = self.resolve_launch(fleet)
+        return servers.launch(self._compute, fleet, setup, launch, user_data=user_data)
+
+    def delete_servers(self, ids: Sequence[str], reason: str) -> DeleteReceipt:
+        """Ask for the deletion of servers; those that are gone already are a success."""
+        return servers.delete_servers(self._compute, ids, reason)
+
+    def list_members(self, fleet: Fleet) -> tuple[Member, ...]:
+        """All members of the fleet's pool, other people's too."""
+        return self._pool(fleet).list_members()
+
+    def join(self, fleet: Fleet, members: Sequence[MemberOrder]) -> None:
+        """Give members weight 1 by one additive call.
+
+        Raises:
+            BalancerBusy: the balancer takes no change now.
+        """
+        self._pool(fleet).join(members)
+
+    def drain(self, fleet: Fleet, members: Sequence[MemberOrder], at: datetime) -> None:
+        """Give members weight 0 by one additive call, and write on them since when.
+
+        Raises:
+            BalancerBusy: the balancer takes no change now.
+        """
+        self._pool(fleet).drain(members, at)
+
+    def leave(self, fleet: Fleet, members: Sequence[MemberOrder]) -> None:
+        """Take members out: by one full call where the pool is ours alone, else one by one.
+
+        Raises:
+            BalancerBusy: the balancer takes no change now; some may have left.
+        """
+        self._pool(fleet).leave(members)
+
+    def stray_ports(self, fleet: Fleet, gone_ids: Collection[str]) -> tuple[str, ...]:
+        """Ids of ports on the fleet's network that belong to servers known to be gone."""
+        return ports.stray_ports(self._network, fleet.region(self.name).network, gone_ids)
+
+    def delete_ports(self, ids: Sequence[str]) -> None:
+        """Delete ports; those that are gone already are a success."""
+        ports.delete_ports(self._network, ids)
+
+    def _pool(self, fleet: Fleet) -> Pool:
+        return Pool(self._balancer, self.resolve_pool(fleet), fleet, fleet.region(self.name))

@@ -1,0 +1,148 @@
+"""Servers in Nova: one listing by tag, waves by one call each, deletion."""
+
+import base64
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+
+from springtide.clouds.openstack.catalogue import LaunchSetup
+from springtide.clouds.openstack.service import Body, Service
+from springtide.clouds.openstack.tags import OURS, fleet_tag, wave_of, wave_tag
+from springtide.errors import NotFound, ReplyLost, SpringtideError
+from springtide.model.base import Model
+from springtide.model.fleet import Fleet
+from springtide.model.plan import Launch
+from springtide.model.server import Server
+
+_PAGE = 1000
+_LOOKS = 4
+_LOOK_PAUSE_S = 1.0
+_DELETERS = 8
+
+
+class LaunchReceipt(Model):
+    """What Nova took on."""
+
+    accepted: int
+    looked_up: bool = False
+    """Whether the reply was lost and the wave found by its tag."""
+
+
+class DeleteReceipt(Model):
+    """What Nova will delete, or has."""
+
+    accepted: int
+
+
+def list_servers(compute: Service, region: str, fleet_name: str) -> tuple[Server, ...]:
+    """The fleet's servers, whatever their status."""
+    found = compute.pages("/servers/detail", "servers", limit=_PAGE, tags=fleet_tag(fleet_name))
+    return tuple(_server(body, region) for body in found)
+
+
+def launch(
+    compute: Service, fleet: Fleet, setup: LaunchSetup, order: Launch, *, user_data: str | None
+) -> LaunchReceipt:
+    """Make a wave by one multi-create; a lost reply is looked up by the wave's tag.
+
+    Raises:
+        ReplyLost: it is not found either; it may still come, and the next listing shows it.
+    """
+    body = _wave_body(fleet, setup, order, user_data)
+    why = f"wave {order.wave} of {order.servers}: {order.reason}"
+    try:
+        compute.change("POST", "/servers", body, why=why)
+    except ReplyLost as lost:
+        found = _look_up(compute, order)
+        if found == 0:
+            raise ReplyLost(
+                f"{order.region}: wave {order.wave} got no reply and is not there"
+            ) from lost
+        return LaunchReceipt(accepted=found, looked_up=True)
+    return LaunchReceipt(accepted=order.servers)
+
+
+def delete_servers(compute: Service, ids: Sequence[str], reason: str) -> DeleteReceipt:
+    """Ask for each server's deletion, a few at a time; one that is gone is a success.
+
+    Raises:
+        SpringtideError: the first refusal, after all were asked for.
+    """
+    with ThreadPoolExecutor(max_workers=_DELETERS) as pool:
+        refusals = [r for r in pool.map(partial(_delete, compute, reason), ids) if r]
+    if refusals:
+        raise refusals[0]
+    return DeleteReceipt(accepted=len(ids))
+
+
+def _delete(compute: Service, reason: str, server_id: str) -> SpringtideError | None:
+    try:
+        compute.change("DELETE", f"/servers/{server_id}", why=reason)
+    except NotFound:
+        return None
+    except SpringtideError as error:
+        return error
+    return None
+
+
+def _look_up(compute: Service, order: Launch) -> int:
+    """How many servers of the wave there are; looked for a few times, as they may be late."""
+    for look in range(_LOOKS):
+        time.sleep(_LOOK_PAUSE_S if look else 0)
+        wave = compute.pages("/servers/detail", "servers", limit=_PAGE, tags=wave_tag(order.wave))
+        if found := sum(1 for _ in wave):
+            return found
+    return 0
+
+
+def _wave_body(fleet: Fleet, setup: LaunchSetup, order: Launch, user_data: str | None) -> Body:
+    server: Body = {
+        "name": f"{fleet.name}-{order.wave}",
+        "imageRef": order.image_id,
+        "flavorRef": setup.flavour_id,
+        "networks": [{"uuid": setup.network_id}],
+        "min_count": order.servers,
+        "max_count": order.servers,
+        "tags": [OURS, fleet_tag(fleet.name), wave_tag(order.wave), *fleet.tags],
+        "metadata": {"springtide_fleet": fleet.name, "springtide_wave": order.wave},
+    }
+    if fleet.key_pair:
+        server["key_name"] = fleet.key_pair
+    if fleet.security_groups:
+        server["security_groups"] = [{"name": name} for name in fleet.security_groups]
+    if fleet.config_drive:
+        server["config_drive"] = True
+    if order.zone:
+        server["availability_zone"] = order.zone
+    if user_data:
+        server["user_data"] = base64.b64encode(user_data.encode()).decode()
+    return {"server": server}
+
+
+def _server(body: Body, region: str) -> Server:
+    addresses = [a["addr"] for net in (body.get("addresses") or {}).values() for a in net]
+    return Server(
+        id=body["id"],
+        name=body["name"],
+        region=region,
+        status=body["status"],
+        task_state=body.get("OS-EXT-STS:task_state"),
+        address=addresses[0] if addresses else None,
+        image_id=(body.get("image") or {}).get("id", ""),
+        flavour=(body.get("flavor") or {}).get("original_name", ""),
+        zone=body.get("OS-EXT-AZ:availability_zone") or None,
+        wave=wave_of(body.get("tags", [])),
+        created_at=_moment(body["created"]),
+        launched_at=_moment(body.get("OS-SRV-USG:launched_at")),
+        fault=(body.get("fault") or {}).get("message"),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Nova's times are UTC, with or without saying so."""
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

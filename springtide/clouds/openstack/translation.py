@@ -1,0 +1,82 @@
+"""The one table from OpenStack's refusals to our errors, by status and never by message."""
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from keystoneauth1 import exceptions as ka
+
+from springtide.errors import (
+    BalancerBusy,
+    CapacityExhausted,
+    Misconfigured,
+    NotFound,
+    RateLimited,
+    ReplyLost,
+    Retryable,
+    SpringtideError,
+)
+
+if TYPE_CHECKING:
+    from requests import Response
+
+_BY_EXCEPTION: tuple[tuple[type[Exception], type[SpringtideError]], ...] = (
+    (ka.Unauthorized, Misconfigured),
+    (ka.MissingRequiredOptions, Misconfigured),
+    (ka.EndpointNotFound, Misconfigured),
+    (ka.CatalogException, Misconfigured),
+    (ka.ConnectFailure, Retryable),
+    (ka.DiscoveryFailure, Retryable),
+    (ka.ConnectTimeout, Retryable),
+    (ka.ConnectionError, ReplyLost),
+    (ka.ClientException, Retryable),
+)
+
+_NO_ROOM = (HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+_BY_STATUS: dict[int, type[SpringtideError]] = {
+    HTTPStatus.NOT_FOUND: NotFound,
+    HTTPStatus.CONFLICT: Retryable,
+}
+
+
+def translate_exception(error: Exception, *, what: str, changing: bool) -> SpringtideError:
+    """Our error for an exception of keystoneauth; `what` names the call.
+
+    A connection that broke after a change was sent is a lost reply: it may have been made.
+    """
+    kind = next((ours for theirs, ours in _BY_EXCEPTION if isinstance(error, theirs)), Retryable)
+    if kind is ReplyLost and not changing:
+        kind = Retryable
+    return kind(f"{what}: {error}")
+
+
+def translate_response(
+    response: "Response", *, what: str, region: str, service: str, changing: bool
+) -> SpringtideError:
+    """Our error for an answer that is no success."""
+    status, said = response.status_code, f"{what}: {response.status_code} {_message(response)}"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return RateLimited(said, retry_after_s=retry_after_s(response))
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ReplyLost(said) if changing else Retryable(said)
+    if changing and service == "compute" and status in _NO_ROOM:
+        return CapacityExhausted(said, region=region, kind="quota")
+    if status == HTTPStatus.CONFLICT and service == "load-balancer":
+        return BalancerBusy(said)
+    return _BY_STATUS.get(status, Misconfigured)(said)
+
+
+def retry_after_s(response: "Response") -> float | None:
+    """The server's advice in seconds; None where it gives none, or a date."""
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
+def _message(response: "Response") -> str:
+    try:
+        body = response.json()
+    except ValueError:
+        return response.text[:200]
+    inner = next(iter(body.values()), body) if isinstance(body, dict) else body
+    if isinstance(inner, dict):
+        return str(inner.get("message") or inner.get("faultstring") or inner)[:300]
+    return str(body.get("faultstring", inner) if isinstance(body, dict) else inner)[:300]

@@ -1,0 +1,91 @@
+"""Carries out one planned action in its region, and tells what became of it.
+
+An action that the cloud refuses for now (busy balancer, rate, quota, lost reply) is not repeated
+here: the next round looks again and plans it anew, which is the retry.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from springtide.clouds.openstack.region import RegionCloud
+from springtide.errors import CapacityExhausted, Retryable, SpringtideError
+from springtide.model.fleet import Fleet
+from springtide.model.plan import (
+    Action,
+    ActionResult,
+    Delete,
+    Drain,
+    Join,
+    Launch,
+    Leave,
+    Verdict,
+)
+
+_Done = tuple[int, str]
+"""How many servers or members were changed, and what to say of it."""
+
+
+def perform(
+    cloud: RegionCloud, fleet: Fleet, action: Action, *, at: datetime, user_data: str | None = None
+) -> ActionResult:
+    """The result of the action; no error of the cloud escapes it.
+
+    `at` is written on the members of a drain as its beginning; `user_data` goes to new servers.
+    """
+    act = _ACTS[action.kind]
+    try:
+        servers, detail = act(cloud, fleet, action, at, user_data)
+    except CapacityExhausted as error:
+        kind = "quota" if error.kind == "quota" else "hosts"
+        return ActionResult(action=action, verdict=Verdict.LATER, detail=str(error), exhausted=kind)
+    except Retryable as error:
+        return ActionResult(action=action, verdict=Verdict.LATER, detail=str(error))
+    except SpringtideError as error:
+        return ActionResult(action=action, verdict=Verdict.FAILED, detail=str(error))
+    return ActionResult(action=action, verdict=Verdict.DONE, detail=detail, servers=servers)
+
+
+def _launch(
+    cloud: RegionCloud, fleet: Fleet, action: Launch, _at: datetime, user_data: str | None
+) -> _Done:
+    receipt = cloud.launch(fleet, action, user_data)
+    how = "found by its tag after a lost reply" if receipt.looked_up else "accepted"
+    return receipt.accepted, f"wave of {receipt.accepted} {how}"
+
+
+def _join(
+    cloud: RegionCloud, fleet: Fleet, action: Join, _at: datetime, _user_data: str | None
+) -> _Done:
+    cloud.join(fleet, action.members)
+    return len(action.members), f"{len(action.members)} joined"
+
+
+def _drain(
+    cloud: RegionCloud, fleet: Fleet, action: Drain, at: datetime, _user_data: str | None
+) -> _Done:
+    cloud.drain(fleet, action.members, at)
+    return len(action.members), f"{len(action.members)} at weight 0"
+
+
+def _leave(
+    cloud: RegionCloud, fleet: Fleet, action: Leave, _at: datetime, _user_data: str | None
+) -> _Done:
+    cloud.leave(fleet, action.members)
+    return len(action.members), f"{len(action.members)} left"
+
+
+def _delete(
+    cloud: RegionCloud, _fleet: Fleet, action: Delete, _at: datetime, _user_data: str | None
+) -> _Done:
+    receipt = cloud.delete_servers(action.server_ids, action.reason)
+    return receipt.accepted, f"{receipt.accepted} being deleted"
+
+
+_ACTS: dict[str, Callable[[RegionCloud, Fleet, Any, datetime, str | None], _Done]] = {
+    "launch": _launch,
+    "join": _join,
+    "drain": _drain,
+    "leave": _leave,
+    "delete": _delete,
+}

@@ -1,0 +1,51 @@
+"""`springtide sandbox`: a cloud in a process, to rehearse on."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from pydantic import ValidationError
+
+from springtide.errors import Misconfigured
+from springtide.model.mistakes import mistakes
+from springtide.sandbox.config import SandboxConfig
+from springtide.sandbox.process import Sandbox, serve
+
+
+def run_sandbox(
+    clouds_yaml: Annotated[
+        Path, typer.Option(help="Where to write the clouds.yaml that leads to it.")
+    ] = Path("clouds.yaml"),
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with regions, quotas, boot times, rate limits.")
+    ] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Where to write its addresses as JSON once it answers.")
+    ] = None,
+) -> None:
+    """Run a sandbox cloud on 127.0.0.1 until Ctrl-C."""
+
+    def ready(sandbox: Sandbox) -> None:
+        sandbox.clouds_yaml(clouds_yaml)
+        front = sandbox.cloud.dataplane.front_url if sandbox.cloud.dataplane else None
+        typer.echo(f"cloud:   OS_CLIENT_CONFIG_FILE={clouds_yaml} OS_CLOUD=sandbox openstack …")
+        typer.echo(f"control: {sandbox.url}/admin/state")
+        typer.echo(f"entry:   {front or 'none: HAProxy is not installed'}")
+        if ready_file is not None:
+            ready_file.write_text(json.dumps({"url": sandbox.url, "front_url": front}))
+
+    serve(_read_config(config), ready)
+
+
+def _read_config(path: Path | None) -> SandboxConfig:
+    if path is None:
+        return SandboxConfig()
+    try:
+        return SandboxConfig.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except ValidationError as error:
+        lines = (f"{path}: {line}" for line in mistakes(error, SandboxConfig))
+        raise Misconfigured("\n".join(lines)) from error
+    except (OSError, yaml.YAMLError) as error:
+        raise Misconfigured(f"{path}: cannot be read: {error}") from error
