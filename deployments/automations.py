@@ -1,0 +1,84 @@
+"""What Prefect's server does by itself: end zombies, and have people told of failures."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import StateType
+from prefect.events import AutomationCore, EventTrigger, Posture
+from prefect.events.actions import ChangeFlowRunState, RunDeployment
+
+HEARTBEAT_S = 30
+"""`PREFECT_FLOWS_HEARTBEAT_FREQUENCY` of every worker: the least that Prefect allows."""
+SILENCE_S = 4 * HEARTBEAT_S
+"""Below three heartbeats live runs are taken for dead."""
+NOTICE = "send-notice/webhook"
+"""The deployment that tells people; its own failures start no notice."""
+
+_ENDS = frozenset(
+    f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Cancelled", "Crashed", "Paused")
+)
+_HEARTBEAT = "prefect.flow-run.heartbeat"
+
+
+def end_zombies() -> AutomationCore:
+    """Runs whose heartbeat stopped without an end are marked as crashed: worker and flow died."""
+    return AutomationCore(
+        name="springtide: end zombies",
+        description=f"No heartbeat for {SILENCE_S} s and no end: worker and flow died together.",
+        trigger=EventTrigger(
+            after={_HEARTBEAT},
+            expect={_HEARTBEAT, *_ENDS},
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=SILENCE_S),
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED, message=f"no heartbeat for {SILENCE_S} seconds"
+            )
+        ],
+    )
+
+
+def tell_failures(notice_id: UUID, watched: tuple[str, ...]) -> AutomationCore:
+    """Failed and crashed runs of the deployments tagged with `watched` start a notice."""
+    return AutomationCore(
+        name="springtide: tell failures",
+        description="A run failed or crashed: start send-notice on the worker.",
+        trigger=EventTrigger(
+            expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related={
+                "prefect.resource.role": "tag",
+                "prefect.resource.id": [f"prefect.tag.{tag}" for tag in watched],
+            },
+            posture=Posture.Reactive,
+            threshold=1,
+        ),
+        actions=[
+            RunDeployment(
+                source="selected",
+                deployment_id=notice_id,
+                parameters={
+                    "subject": _text("{{ flow.name }}: {{ flow_run.state.name }}"),
+                    "body": _text("{{ flow_run.name }}: {{ flow_run.state.message }}"),
+                },
+            )
+        ],
+    )
+
+
+async def put_automations(client: PrefectClient, watched: tuple[str, ...]) -> None:
+    """Make both automations stand as written here, in place of older ones of their names."""
+    notice = await client.read_deployment_by_name(NOTICE)
+    for automation in (end_zombies(), tell_failures(notice.id, watched)):
+        for old in await client.read_automations_by_name(automation.name):
+            await client.delete_automation(old.id)
+        await client.create_automation(automation)
+
+
+def _text(template: str) -> dict[str, str]:
+    return {"__prefect_kind": "jinja", "template": template}

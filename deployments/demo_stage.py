@@ -1,0 +1,136 @@
+"""What the demo sees and does from outside: Prefect's HTTP API, and the sandbox's controls."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+from openstack.config import OpenStackConfig
+from openstack.connection import Connection
+
+from deployments.rehearsal import next_evening_of
+from deployments.stack import Stack
+from springtide.estate import load_estate
+from springtide.model.window import Evening
+from springtide.pricing.paid_hours import clock_hours_touched
+
+_PARIS = ZoneInfo("Europe/Paris")
+_FLEET_TAG = "springtide:fleet:api"
+Row = tuple[str, int, int, int, int]
+
+
+class Stage:
+    """A running stack, looked at with no code of the flows."""
+
+    def __init__(self, stack: Stack) -> None:
+        """Nothing is called yet."""
+        self.stack = stack
+        self._prefect = httpx.Client(base_url=stack.api_url, timeout=10, trust_env=False)
+        self._sandbox = httpx.Client(base_url=stack.sandbox_url, timeout=10, trust_env=False)
+        clouds = OpenStackConfig(config_files=[str(stack.folder / "clouds.yaml")])
+        estate = load_estate(stack.folder / "estate.yaml")
+        self._regions = {
+            name: Connection(config=clouds.get_one("sandbox", region_name=name))
+            for name in estate.residency
+        }
+        self._core: set[str] = set()
+        self._server_port = estate.fleets[0].health.port
+
+    def evening(self) -> Evening:
+        """The evening that is rehearsed."""
+        an_hour_ago = self.now() - timedelta(hours=1)
+        return next_evening_of(self.stack.folder / "estate.yaml", an_hour_ago)
+
+    def now(self) -> datetime:
+        """The sandbox's time, in Paris."""
+        at = self._get("/admin/clock")["now"]
+        return datetime.fromisoformat(at).astimezone(_PARIS)
+
+    def set_clock(self, at: datetime) -> None:
+        """Move the sandbox's clock."""
+        self._sandbox.post("/admin/clock", json={"at": at.isoformat()}).raise_for_status()
+
+    def start(self, deployment: str) -> str:
+        """Start a deployment as any program would: by its name, over HTTP; the run's id."""
+        found = self._prefect.get(f"/deployments/name/{deployment}").raise_for_status().json()
+        made = self._prefect.post(f"/deployments/{found['id']}/create_flow_run", json={})
+        return str(made.raise_for_status().json()["id"])
+
+    def state_of(self, run_id: str) -> str:
+        """The run's state type, e.g. RUNNING."""
+        return str(self._flow_run(run_id)["state_type"])
+
+    def why(self, run_id: str) -> str:
+        """The message of the run's state."""
+        return str((self._flow_run(run_id)["state"] or {}).get("message"))
+
+    def regions(self) -> list[Row]:
+        """Region, servers building, active and otherwise, and our members with a weight."""
+        state = self._get("/admin/state")["regions"]
+        return [self._row(name, found["servers"]) for name, found in state.items()]
+
+    def serving(self) -> int:
+        """Members of ours with a weight, over all regions, counted by the SDK."""
+        return sum(self._members(name) for name in self._regions)
+
+    def left_behind(self) -> dict[str, int]:
+        """What of ours still exists anywhere: servers, ports, members."""
+        servers = sum(
+            sum(1 for _ in cloud.compute.servers(tags=_FLEET_TAG))
+            for cloud in self._regions.values()
+        )
+        ports = sum(
+            sum(1 for port in cloud.network.ports() if port.device_id not in self._core)
+            for cloud in self._regions.values()
+        )
+        members = sum(self._members(name, weighted=False) for name in self._regions)
+        return {"servers": servers, "ports": ports, "members": members}
+
+    def add_core_server(self, region: str) -> None:
+        """Put a server of the private cloud into that region's pool, as the customer has it."""
+        body = {"region": region, "name": "core-api-1", "tags": ["core"]}
+        made = self._sandbox.post("/admin/servers", json=body).raise_for_status().json()
+        cloud = self._regions[region]
+        server = cloud.compute.get_server(made["id"])
+        address = next(iter(server.addresses.values()))[0]["addr"]
+        pool = next(cloud.load_balancer.pools())
+        cloud.load_balancer.create_member(
+            pool, address=address, protocol_port=self._server_port, name="core-api-1"
+        )
+        self._core.add(made["id"])
+
+    def paid_hours(self) -> list[int]:
+        """Clock hours touched by each server of the fleet that was deleted, by Nova's usage."""
+        hours = []
+        for cloud in self._regions.values():
+            project = cloud.current_project_id
+            path = f"/os-simple-tenant-usage/{project}?detailed=1"
+            usage = cloud.compute.get(path).json().get("tenant_usage", {})
+            for server in usage.get("server_usages", []):
+                if server["ended_at"] and server["name"].startswith("api-"):
+                    span = (_utc(server["started_at"]), _utc(server["ended_at"]))
+                    hours.append(clock_hours_touched(*span))
+        return hours
+
+    def _row(self, name: str, servers: dict[str, int]) -> Row:
+        known = servers.get("BUILD", 0), servers.get("ACTIVE", 0)
+        return (name, *known, sum(servers.values()) - sum(known), self._members(name))
+
+    def _members(self, region: str, *, weighted: bool = True) -> int:
+        balancer = self._regions[region].load_balancer
+        members = (m for pool in balancer.pools() for m in balancer.members(pool))
+        ours = (m for m in members if _FLEET_TAG in (m.tags or []))
+        return sum(1 for m in ours if m.weight or not weighted)
+
+    def _flow_run(self, run_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._prefect.get(f"/flow_runs/{run_id}").raise_for_status().json()
+        return found
+
+    def _get(self, path: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._sandbox.get(path).raise_for_status().json()
+        return found
+
+
+def _utc(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

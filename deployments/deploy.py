@@ -1,0 +1,57 @@
+"""Puts everything that Springtide needs onto a Prefect server: `python -m deployments.deploy`.
+
+Work pool, deployments with their schedules, a turn for each fleet, automations. Doing it again
+changes nothing. The server is the one of `PREFECT_API_URL`.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from prefect import get_client
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+
+from deployments.automations import put_automations
+from springtide.estate import estate_path, load_estate
+
+ROOT = Path(__file__).resolve().parent.parent
+POOL = "springtide"
+WATCHED_TAGS = ("evening_window",)
+
+
+async def deploy() -> None:
+    """Make the server hold what `prefect.yaml`, `automations.py` and the estate say."""
+    estate = load_estate(estate_path())
+    async with get_client() as client:
+        with suppress(ObjectAlreadyExists):
+            await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+        for fleet in estate.fleets:
+            await _put_turn(client, f"fleet-{fleet.name}")
+        _deploy_flows()
+        await put_automations(client, WATCHED_TAGS)
+
+
+async def _put_turn(client: PrefectClient, name: str) -> None:
+    try:
+        await client.read_global_concurrency_limit_by_name(name)
+    except ObjectNotFound:
+        limit = GlobalConcurrencyLimitCreate(name=name, limit=1)
+        await client.create_global_concurrency_limit(limit)
+
+
+def _deploy_flows() -> None:
+    # Set while deploying, the variable would be baked in; unset, each worker resolves its own.
+    env = {k: v for k, v in os.environ.items() if k != "SPRINGTIDE_HOME"}
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    subprocess.run(  # noqa: S603 - our own interpreter and file
+        [*command, "--prefect-file", "deployments/prefect.yaml"], check=True, cwd=ROOT, env=env
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(deploy())

@@ -1,0 +1,54 @@
+"""The estate of a rehearsal: the real one's fleets and windows, at the sandbox's pace."""
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from springtide.estate import load_estate
+from springtide.model.window import Evening
+from springtide.planning.evening_window import next_evening
+from springtide.planning.school_calendar import SchoolCalendar
+
+
+def next_evening_of(estate_file: Path, after: datetime) -> Evening:
+    """The next evening that the estate's windows know: the one to rehearse."""
+    estate = load_estate(estate_file)
+    found = (next_evening(w, SchoolCalendar(), after=after) for w in estate.windows)
+    evenings = [evening for evening in found if evening]
+    if not evenings:
+        raise RuntimeError(f"{estate_file} has no evening to rehearse")
+    return min(evenings, key=lambda e: e.opens_at)
+
+
+def write_rehearsal(estate_file: Path, to: Path, *, sandbox_url: str, server_port: int) -> Path:
+    """Write the rehearsal's estate file: same fleets and windows, the sandbox's ports and pace.
+
+    `server_port` is where the sandbox's servers answer. The files that the estate names are copied
+    beside the new one.
+    """
+    estate: dict[str, Any] = yaml.safe_load(estate_file.read_text("utf-8"))
+    named = [fleet.get("user_data_file") for fleet in estate["fleets"]]
+    for name in filter(None, [*named, estate.get("school_holidays_file")]):
+        (to.parent / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(estate_file.parent / name, to.parent / name)
+    estate["cloud"] = "sandbox"
+    estate["rehearsal"] = {"clock_url": f"{sandbox_url}/admin/clock"}
+    estate["poll_interval_s"] = 1.0
+    for fleet in estate["fleets"]:
+        fleet["health"] = {
+            "path": "/health",
+            "port": server_port,
+            "timeout_s": 1.0,
+            "in_flight_path": "/in-flight",
+        }
+        fleet["timeouts"] = {"boot_s": 60, "answer_s": 30, "drain_s": 15, "delete_s": 60}
+        fleet["join_interval_s"] = 3
+        fleet["key_pair"] = "springtide"
+        for region in fleet["regions"]:
+            region |= {"network": "vrack", "pool": "api"}
+            region.pop("subnet", None)
+    to.write_text(yaml.safe_dump(estate, sort_keys=False, allow_unicode=True), "utf-8")
+    return to

@@ -1,0 +1,1 @@
+"""What happens, in order: one file for each lifecycle."""

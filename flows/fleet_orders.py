@@ -1,0 +1,91 @@
+"""What a person says over a fleet: freeze it, limit it, or lift what was said before."""
+
+from datetime import timedelta
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from springtide.errors import GuardRefused
+from springtide.estate import estate_path
+from springtide.model.claim import EVERY_FLEET, Ceiling, Freeze
+from springtide.planning.claim_book import PREFIX
+from tasks.claims import clear_entry, store_entry
+from tasks.cloud import read_estate
+from tasks.watch import present_of
+
+_LONGEST_HOURS = 24 * 31
+
+
+@flow(name="freeze-fleet", flow_run_name="freeze {fleet}: {reason}")
+async def freeze_fleet(fleet: str, hours: float, owner: str, reason: str) -> str:
+    """Freeze a fleet (`*`: all): everything observes, plans and tells, and nothing changes.
+
+    Args:
+        fleet: Name of the fleet in the estate file, or `*`.
+        hours: For how long, above 0 and at most 744; a freeze ends by itself.
+        owner: Who says so.
+        reason: Why.
+    """
+    estate = read_estate(estate_path())
+    if fleet != EVERY_FLEET:
+        estate.fleet(fleet)
+    now = present_of(estate)
+    slug = "all" if fleet == EVERY_FLEET else fleet
+    return await store_entry(
+        Freeze(
+            key=f"freeze-{slug}-{flow_run.id[:8]}",
+            fleet=fleet,
+            starts_at=now,
+            ends_at=now + timedelta(hours=_bounded(hours)),
+            owner=owner,
+            reason=reason,
+        )
+    )
+
+
+@flow(name="limit-fleet", flow_run_name="limit {fleet} to {servers}: {reason}")
+async def limit_fleet(fleet: str, *, servers: int, hours: float, owner: str, reason: str) -> str:
+    """Set a ceiling: the fleet has at most so many servers, whatever its claims ask for.
+
+    Args:
+        fleet: Name of the fleet in the estate file.
+        servers: The most it may have; 0 is "not tonight".
+        hours: For how long, above 0 and at most 744; a ceiling ends by itself.
+        owner: Who says so.
+        reason: Why.
+    """
+    estate = read_estate(estate_path())
+    now = present_of(estate)
+    return await store_entry(
+        Ceiling(
+            key=f"ceiling-{fleet}-{flow_run.id[:8]}",
+            fleet=estate.fleet(fleet).name,
+            servers=servers,
+            starts_at=now,
+            ends_at=now + timedelta(hours=_bounded(hours)),
+            owner=owner,
+            reason=reason,
+        )
+    )
+
+
+@flow(name="lift-entry", flow_run_name="lift {name}: {reason}")
+async def lift_entry(name: str, owner: str, reason: str) -> None:
+    """Lift a freeze, a ceiling or an order before its end.
+
+    Args:
+        name: Its stored name, as `freeze_fleet` and `limit_fleet` return it.
+        owner: Who says so.
+        reason: Why.
+    """
+    if not name.startswith(PREFIX):
+        raise GuardRefused(f"{name!r} is none of ours: stored names begin with {PREFIX}")
+    if not owner or not reason:
+        raise GuardRefused("owner and reason say who lifts it, and why")
+    await clear_entry(name)
+
+
+def _bounded(hours: float) -> float:
+    if not 0 < hours <= _LONGEST_HOURS:
+        raise GuardRefused(f"hours {hours} is outside: above 0, at most {_LONGEST_HOURS}")
+    return hours

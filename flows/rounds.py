@@ -1,0 +1,101 @@
+"""The rounds of every fleet's lifecycle: the library's convergence, handed Prefect's tasks."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from prefect import Task, get_run_logger
+from prefect.context import SyncClientContext
+from prefect.futures import PrefectFuture
+
+from springtide.convergence import Hands, Pace, converge
+from springtide.model.claim import ExhaustedMark, ProvenImage
+from springtide.model.outcome import Outcome
+from springtide.model.plan import Action, ActionResult, Launch, RoundPlan, Verdict
+from springtide.model.snapshot import Observation
+from springtide.planning.deciding import Decider
+from springtide.planning.telling import action_name, plan_summary, progress_of
+from tasks.claims import clear_entry, remember_note
+from tasks.pools import drain_members, join_pool, leave_pool
+from tasks.screens import Progress, show_plan
+from tasks.servers import delete_servers, launch_wave
+from tasks.watch import FleetWatch
+
+_TASKS: dict[str, Task[Any, Any]] = {
+    "launch": launch_wave,
+    "delete": delete_servers,
+    "join": join_pool,
+    "drain": drain_members,
+    "leave": leave_pool,
+}
+_SERVER_KINDS = ("launch", "delete")
+
+
+async def converge_fleet(watch: FleetWatch, decider: Decider, pace: Pace) -> Outcome:
+    """The outcome of the fleet's convergence, each action a task with a name for people."""
+    progress = Progress(watch.fleet.name)
+    launched: Counter[str] = Counter()
+    first: list[RoundPlan] = []
+
+    async def observe() -> Observation:
+        observation = await watch.look()
+        if decider.desired(observation).servers > 0 and watch.unlaunchable is None:
+            await watch.prepare_launch(required=False)
+        return observation
+
+    async def tell(plan: RoundPlan, number: int) -> None:
+        if not first:
+            first.append(plan)
+            await show_plan(plan)
+        if plan.actions:
+            get_run_logger().info("round=%d %s", number, plan_summary(plan))
+        await progress.show(progress_of(first[0], plan), plan_summary(plan))
+
+    async def act(plan: RoundPlan, _number: int) -> tuple[ActionResult, ...]:
+        notes: tuple[ExhaustedMark | ProvenImage, ...] = (*plan.marks, *plan.proven)
+        for note in notes:
+            await remember_note(note)
+        return await _act(watch, plan, launched)
+
+    hands = Hands(observe=observe, decide=decider.plan, act=act, tell=tell, sleep=asyncio.sleep)
+    outcome = await converge(hands, pace)
+    for name in watch.over:
+        await clear_entry(name)
+    return outcome
+
+
+async def _act(
+    watch: FleetWatch, plan: RoundPlan, launched: Counter[str]
+) -> tuple[ActionResult, ...]:
+    """Carry the plan out: one lane for each region's servers and one for its pool, side by side."""
+    lanes: dict[tuple[str, bool], list[tuple[Action, str]]] = {}
+    for action in plan.actions:
+        if isinstance(action, Launch):
+            launched[action.region] += 1
+        name = action_name(action, ordinal=launched[action.region])
+        lanes.setdefault((action.region, action.kind in _SERVER_KINDS), []).append((action, name))
+    done = await asyncio.gather(*(_lane(watch, lane) for lane in lanes.values()))
+    results = tuple(result for lane in done for result in lane)
+    for region in {r.action.region for r in results if r.exhausted == "quota"}:
+        await watch.observer.refresh_headroom(region)
+    return results
+
+
+async def _lane(watch: FleetWatch, lane: Iterable[tuple[Action, str]]) -> list[ActionResult]:
+    results = []
+    for action, name in lane:
+        task = _TASKS[action.kind].with_options(task_run_name=name)
+        with SyncClientContext.get_or_create():
+            future = task.submit(action, watch.order())
+        await asyncio.to_thread(future.wait)
+        results.append(_result(action, future))
+    return results
+
+
+def _result(action: Action, future: PrefectFuture[Any]) -> ActionResult:
+    state = future.state
+    if state.is_completed():
+        result: ActionResult = future.result()
+        return result
+    return ActionResult(action=action, verdict=Verdict.FAILED, detail=state.message or state.name)

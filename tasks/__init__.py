@@ -1,0 +1,1 @@
+"""One retryable effect each; one file for each thing acted upon."""

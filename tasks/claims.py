@@ -1,0 +1,74 @@
+"""Claims, ceilings, freezes and notes, each a Prefect variable of its own.
+
+A variable is created and never changed (creation is atomic, change is not), so two writers cannot
+lose each other's entry. Notes are the exception: the newest wins, and losing one costs time only.
+"""
+
+from prefect import get_client, task
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.variables import Variable
+
+from springtide.errors import GuardRefused
+from springtide.model.base import Moment
+from springtide.model.claim import Ceiling, Claim, ClaimBook, ExhaustedMark, Freeze, ProvenImage
+from springtide.planning.claim_book import PREFIX, entry_name, read_book
+
+_PAGE = 200
+_MOST_PAGES = 50
+
+
+async def read_claims(now: Moment) -> tuple[ClaimBook, tuple[str, ...]]:
+    """All that is stored at `now`, and the names of entries that are over.
+
+    An unreadable store is told as the book's trouble and raises nothing.
+    """
+    try:
+        entries = await _read_entries()
+    except (PrefectHTTPStatusError, OSError, RuntimeError) as error:
+        return ClaimBook(trouble=f"the store of claims does not answer: {error}"), ()
+    return read_book(entries, now)
+
+
+async def _read_entries() -> dict[str, object]:
+    entries: dict[str, object] = {}
+    async with get_client() as client:
+        for page in range(_MOST_PAGES):
+            body = {
+                "variables": {"name": {"like_": f"{PREFIX}%"}},
+                "limit": _PAGE,
+                "offset": page * _PAGE,
+                "sort": "NAME_ASC",
+            }
+            found = (await client.request("POST", "/variables/filter", json=body)).json()
+            entries |= {variable["name"]: variable["value"] for variable in found}
+            if len(found) < _PAGE:
+                return entries
+    raise RuntimeError(f"more than {_PAGE * _MOST_PAGES} entries are stored")
+
+
+@task(task_run_name="store {entry.key}", retries=2, retry_delay_seconds=1)
+async def store_entry(entry: Claim | Ceiling | Freeze) -> str:
+    """Create the entry and return its name; the same entry stored already is a success.
+
+    Raises:
+        GuardRefused: another entry of that key stands there already.
+    """
+    name, value = entry_name(entry), entry.model_dump(mode="json")
+    try:
+        await Variable.aset(name, value)
+    except ValueError as error:
+        if await Variable.aget(name) != value:
+            raise GuardRefused(f"{name} is stored already, and says something else") from error
+    return name
+
+
+@task(task_run_name="remember {note.key}")
+async def remember_note(note: ExhaustedMark | ProvenImage) -> None:
+    """Store a note, in place of an older one of the same key."""
+    await Variable.aset(entry_name(note), note.model_dump(mode="json"), overwrite=True)
+
+
+@task(task_run_name="clear {name}")
+async def clear_entry(name: str) -> None:
+    """Remove an entry that is over or was lifted; one already gone is a success."""
+    await Variable.aunset(name)

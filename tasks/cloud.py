@@ -1,0 +1,65 @@
+"""The process's access to the cloud: opened once, one token for all regions and tasks."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed, State
+
+from springtide.clouds.audit import AuditLog
+from springtide.clouds.openstack.connection import CloudAccess
+from springtide.clouds.performing import perform
+from springtide.estate import load_estate, user_data
+from springtide.model.base import Model, Moment, Name
+from springtide.model.estate import Estate
+from springtide.model.plan import Action, ActionResult, Launch, Verdict
+
+read_estate = cache(load_estate)
+
+
+class Order(Model):
+    """Whose action it is, and when it was decided."""
+
+    estate_file: Path
+    fleet: Name
+    at: Moment
+
+    @property
+    def estate(self) -> Estate:
+        """The estate, read once in this process."""
+        return read_estate(self.estate_file)
+
+
+@cache
+def cloud_access(estate_file: Path) -> CloudAccess:
+    """The access that the estate file describes; every change goes to its audit log.
+
+    The log's path is the environment's `SPRINGTIDE_AUDIT_LOG`; without it changes are logged only.
+
+    Raises:
+        Misconfigured: the cloud is not in clouds.yaml, or its credentials are refused.
+    """
+    path = os.environ.get("SPRINGTIDE_AUDIT_LOG")
+    run = str(flow_run.id or "no-flow-run")
+    who = str(flow_run.flow_name or "springtide")
+    audit = AuditLog(Path(path) if path else None, run=run, who=who)
+    return CloudAccess.open(read_estate(estate_file), audit)
+
+
+def carry_out(action: Action, order: Order) -> State[ActionResult]:
+    """Perform the action; its state in the UI says what became of it: Completed, Later or Failed.
+
+    `Later` is no failure: the cloud refuses for now, and the next round plans it again.
+    """
+    fleet = order.estate.fleet(order.fleet)
+    data = user_data(fleet, order.estate_file) if isinstance(action, Launch) else None
+    cloud = cloud_access(order.estate_file).region(action.region)
+    result = perform(cloud, fleet, action, at=order.at, user_data=data)
+    match result.verdict:
+        case Verdict.DONE:
+            return Completed(message=result.detail, data=result)
+        case Verdict.LATER:
+            return Completed(name="Later", message=result.detail, data=result)
+        case Verdict.FAILED:
+            return Failed(message=result.detail, data=result)

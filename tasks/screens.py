@@ -1,0 +1,51 @@
+"""What a person sees in the Prefect UI: the plan, the progress and the outcome as artifacts."""
+
+from uuid import UUID
+
+from prefect import task
+from prefect.artifacts import (
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
+
+from springtide.model.plan import RoundPlan
+from springtide.planning.telling import Row, plan_rows, plan_summary
+
+
+@task(task_run_name="show plan of {plan.fleet}")
+async def show_plan(plan: RoundPlan) -> None:
+    """Show what is about to be done, and why, before anything is."""
+    await acreate_table_artifact(
+        plan_rows(plan), key=f"plan-{plan.fleet}", description=plan_summary(plan)
+    )
+
+
+@task(task_run_name="show outcome of {fleet}")
+async def show_outcome(fleet: str, rows: list[Row], summary: str) -> None:
+    """Show what became of it."""
+    await acreate_table_artifact(rows, key=f"outcome-{fleet}", description=summary)
+
+
+class Progress:
+    """A progress bar in the UI, drawn anew only when it moves."""
+
+    def __init__(self, fleet: str) -> None:
+        """Nothing is shown yet."""
+        self._fleet = fleet
+        self._artifact: UUID | None = None
+        self._shown: tuple[float, str] | None = None
+
+    async def show(self, percent: float, text: str) -> None:
+        """Show how far it is; the same again costs nothing."""
+        if self._shown == (percent, text):
+            return
+        self._shown = (percent, text)
+        if self._artifact is None:
+            self._artifact = await acreate_progress_artifact(
+                progress=percent, key=f"progress-{self._fleet}", description=text
+            )
+        else:
+            await aupdate_progress_artifact(
+                artifact_id=self._artifact, progress=percent, description=text
+            )

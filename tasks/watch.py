@@ -1,0 +1,87 @@
+"""The eyes of a flow: looks at the cloud and at the stored claims. Nothing is changed here."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from springtide.clouds.observer import FleetObserver
+from springtide.clouds.rehearsal import now_source
+from springtide.errors import Misconfigured
+from springtide.estate import school_holidays
+from springtide.model.estate import Estate
+from springtide.model.fleet import Fleet
+from springtide.model.snapshot import Observation
+from springtide.planning.deciding import Decider
+from springtide.planning.school_calendar import SchoolCalendar
+from springtide.pricing.lives import Lives
+from tasks.claims import read_claims
+from tasks.cloud import Order, cloud_access, read_estate
+
+
+@dataclass
+class FleetWatch:
+    """One flow's view of one fleet, from its first look to its last."""
+
+    estate_file: Path
+    estate: Estate
+    fleet: Fleet
+    observer: FleetObserver
+    lives: Lives = field(default_factory=Lives)
+    over: tuple[str, ...] = ()
+    """Names of stored entries that have ended, as of the last look."""
+    unlaunchable: str | None = None
+    """Why nothing can be launched by this run, where that is no reason to stop it."""
+
+    def decider(self, run: str) -> Decider:
+        """What decides for this fleet; the head of the run's id marks its waves."""
+        calendar = SchoolCalendar(school_holidays(self.estate, self.estate_file))
+        return Decider(self.fleet, self.estate.windows_of(self.fleet.name), calendar, run[:8])
+
+    def now(self) -> datetime:
+        """The present; in a rehearsal the sandbox's."""
+        return present_of(self.estate)
+
+    def order(self) -> Order:
+        """Whose actions the tasks carry out, as of now."""
+        return Order(estate_file=self.estate_file, fleet=self.fleet.name, at=self.now())
+
+    async def look(self) -> Observation:
+        """Servers, members and stored claims as they stand."""
+        now = self.now()
+        snapshot = await self.observer.look(now)
+        self.lives.see(snapshot)
+        book, self.over = await read_claims(now)
+        return Observation(now=now, snapshot=snapshot, book=book)
+
+    async def prepare_launch(self, *, required: bool) -> None:
+        """Find image, flavour, networks and room.
+
+        Raises:
+            Misconfigured: one is missing and `required`; else it is kept as `unlaunchable`, for
+                a fleet that cannot be launched can still be taken down.
+        """
+        try:
+            await self.observer.prepare_launch()
+        except Misconfigured as error:
+            if required:
+                raise
+            self.unlaunchable = str(error)
+
+
+def present_of(estate: Estate) -> datetime:
+    """The present; in a rehearsal the sandbox's."""
+    return now_source(estate)()
+
+
+async def open_watch(estate_file: Path, fleet_name: str) -> FleetWatch:
+    """A watch over the fleet, with its pools found.
+
+    Raises:
+        Misconfigured: estate, fleet, credentials or a pool is wrong. Nothing was changed.
+        GuardRefused: a region is outside the residency.
+    """
+    estate = read_estate(estate_file)
+    fleet = estate.fleet(fleet_name)
+    observer = FleetObserver(cloud_access(estate_file), fleet)
+    await observer.prepare()
+    return FleetWatch(estate_file, estate, fleet, observer)
