@@ -1,0 +1,1 @@
+"""Springtide's library: everything that needs no Prefect."""

@@ -1,0 +1,167 @@
+"""The estate file: read, checked to the last field, and what it names beside it.
+
+As an operator reads it: the file is YAML, and `springtide estate check` names every mistake in it
+by its place, the value that was given and what would be right. A key that stands twice is refused,
+because YAML would silently keep the last one; `16:00` is a time with and without quotes.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from springtide.errors import Misconfigured
+from springtide.model.base import Model
+from springtide.model.estate import Estate
+from springtide.model.fleet import Fleet
+from springtide.model.mistakes import mistakes
+from springtide.model.school import SchoolHolidays
+
+ESTATE_VARIABLE = "SPRINGTIDE_ESTATE"
+DEFAULT_PATH = Path("deployments/estate.yaml")
+
+USER_DATA_LIMIT = 65_535 // 4 * 3
+"""Bytes of user data before base64: Nova takes 65,535 characters after it.
+
+Source: OpenStack Compute API, "Create server", user_data.
+"""
+
+M = TypeVar("M", bound=Model)
+
+
+def estate_path() -> Path:
+    """The estate file of this process: `SPRINGTIDE_ESTATE`, else `deployments/estate.yaml`."""
+    return Path(os.environ.get(ESTATE_VARIABLE) or DEFAULT_PATH)
+
+
+def load_estate(path: Path) -> Estate:
+    """The estate that the file describes, together with every file that it names.
+
+    Raises:
+        Misconfigured: one line for each mistake, or why the file cannot be read.
+    """
+    estate = _read_model(path, Estate)
+    for number, fleet in enumerate(estate.fleets):
+        _user_data(fleet, path, field=f"fleets.{number}.user_data_file")
+    school_holidays(estate, path)
+    return estate
+
+
+def school_holidays(estate: Estate, path: Path) -> SchoolHolidays:
+    """What the estate's own school holidays file says; nothing where it names none.
+
+    `path` is the estate file's.
+
+    Raises:
+        Misconfigured: the file cannot be read, or a line of it is wrong.
+    """
+    if estate.school_holidays_file is None:
+        return SchoolHolidays()
+    beside = _beside(path, estate.school_holidays_file, field="school_holidays_file")
+    return _read_model(beside, SchoolHolidays)
+
+
+def user_data(fleet: Fleet, path: Path) -> str | None:
+    """The text of the fleet's user data, not yet in base64; None where it names none.
+
+    `path` is the estate file's.
+
+    Raises:
+        Misconfigured: the file is missing, is not UTF-8 or is larger than Nova takes.
+    """
+    return _user_data(fleet, path, field=f"fleet {fleet.name}: user_data_file")
+
+
+def _user_data(fleet: Fleet, path: Path, *, field: str) -> str | None:
+    if fleet.user_data_file is None:
+        return None
+    data = _read_bytes(_beside(path, fleet.user_data_file, field=field))
+    if len(data) > USER_DATA_LIMIT:
+        raise Misconfigured(
+            f"{path}: {field}: {fleet.user_data_file} has {len(data)} bytes",
+            allowed=f"at most {USER_DATA_LIMIT}, which are 65,535 characters in base64",
+        )
+    try:
+        # A byte order mark before `#ps1` would hide the script from cloudbase-init.
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{path}: {field}: {fleet.user_data_file} is not UTF-8") from error
+
+
+def _beside(path: Path, name: str, *, field: str) -> Path:
+    beside = path.parent / name
+    if not beside.is_file():
+        raise Misconfigured(
+            f"{path}: {field}: given {name!r}, there is no such file",
+            allowed=f"a path relative to {path.parent}",
+        )
+    return beside
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Misconfigured(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _read_model(path: Path, model: type[M]) -> M:
+    given = _read_yaml(path)
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        lines = (f"{path}: {line}" for line in mistakes(error, model))
+        raise Misconfigured("\n".join(lines)) from error
+
+
+def _read_yaml(path: Path) -> dict[str, object]:
+    data = _read_bytes(path)
+    try:
+        # Not `yaml.load`: the loader is a safe one, which that call's readers cannot see.
+        given = _StrictLoader(data).get_single_data()
+    except yaml.YAMLError as error:
+        raise Misconfigured(f"{path}: is not YAML: {_place(error)}") from error
+    if not isinstance(given, dict):
+        found = "nothing" if given is None else f"a {type(given).__name__}"
+        raise Misconfigured(f"{path}: fields are wanted at the top, given {found}")
+    return given
+
+
+def _place(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f"{error.problem} in line {mark.line + 1}, column {mark.column + 1}"
+    return " ".join(str(error).split())
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML's safe types with each key once, and YAML 1.2's idea of what is no text."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002 - overrides a method of PyYAML
+        keys: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in keys:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key.value} stands twice", problem_mark=key.start_mark
+                )
+            keys.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+# YAML 1.1 reads 16:00 as 16 times 60, 030 as 24 and NO as false, and fails on 2026-02-30 without
+# saying where: these stay text, and the model makes of them what its fields want.
+_RESOLVERS = {
+    "tag:yaml.org,2002:null": (r"^(~|null|)$", ["~", "n", ""]),
+    "tag:yaml.org,2002:bool": (r"^(true|false)$", ["t", "f"]),
+    "tag:yaml.org,2002:int": (r"^-?(0|[1-9][0-9]*)$", list("-0123456789")),
+    "tag:yaml.org,2002:float": (r"^-?(0|[1-9][0-9]*)\.[0-9]+$", list("-0123456789")),
+    "tag:yaml.org,2002:merge": (r"^<<$", ["<"]),
+}
+_StrictLoader.yaml_implicit_resolvers = {}
+for _tag, (_pattern, _first) in _RESOLVERS.items():
+    _StrictLoader.add_implicit_resolver(_tag, re.compile(_pattern), _first)

@@ -1,0 +1,27 @@
+"""The base of every model: frozen, closed to unknown fields, documented by its field docstrings."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+
+class Model(BaseModel):
+    """A frozen value. Unknown fields are refused; so are naive datetimes where one is asked for."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        validate_default=True,
+    )
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+"""A short lower-case name: it becomes part of a tag, a server's name and an artifact's key."""
+
+Moment = AwareDatetime
+"""An instant; always with its time zone."""
+
+Reason = Annotated[str, Field(min_length=3, max_length=500)]
+"""Why, in a person's words."""

@@ -1,0 +1,133 @@
+"""What says how many servers stand: claims, ceilings, freezes, and the small notes beside them."""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from springtide.model.base import Model, Moment, Name, Reason
+
+Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,100}$")]
+Owner = Annotated[str, Field(min_length=1, max_length=200)]
+EVERY_FLEET = "*"
+"""Stands for all fleets in a freeze."""
+
+
+class ClaimKind(StrEnum):
+    """Where a claim comes from."""
+
+    WINDOW = "window"
+    ORDER = "order"
+    SURGE = "surge"
+
+
+class _Interval(Model):
+    starts_at: Moment
+    """Inclusive."""
+    ends_at: Moment
+    """Exclusive: it ends by itself."""
+    owner: Owner
+    """Who says so."""
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.starts_at >= self.ends_at:
+            raise ValueError(f"ends_at {self.ends_at} must be after starts_at {self.starts_at}")
+        return self
+
+    def active_at(self, now: Moment) -> bool:
+        """Whether it holds at `now`: start inclusive, end exclusive."""
+        return self.starts_at <= now < self.ends_at
+
+
+class Claim(_Interval):
+    """This fleet needs so many servers from … until …, because …, says …."""
+
+    key: Key
+    """Unique; the name under which it is stored."""
+    fleet: Name
+    kind: ClaimKind
+    servers: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class Ceiling(_Interval):
+    """A person's "fewer" or "not tonight": this fleet has at most so many servers."""
+
+    key: Key
+    fleet: Name
+    servers: Annotated[int, Field(ge=0, le=10_000)]
+
+
+class Freeze(_Interval):
+    """While it holds, everything observes, plans and tells, and nothing changes."""
+
+    key: Key
+    fleet: Name | Annotated[str, Field(pattern=r"^\*$")]
+    """A fleet, or `*` for all."""
+
+    def covers(self, fleet: str) -> bool:
+        """Whether it speaks of that fleet."""
+        return self.fleet in (fleet, EVERY_FLEET)
+
+
+class ExhaustedMark(Model):
+    """A region that lately could not give servers; it is left alone until `until`."""
+
+    key: Key
+    fleet: Name
+    region: str
+    flavour: str | None = None
+    """The flavour that found no host; None: whichever."""
+    zone: str | None = None
+    """The zone without hosts; None: the whole region."""
+    image_id: str | None = None
+    """Set where it is this image that did not answer; None where hosts are lacking."""
+    until: Moment
+    reason: str
+
+
+class ProvenImage(Model):
+    """An image that has served in a region: no canary needed there until `until`."""
+
+    key: Key
+    fleet: Name
+    region: str
+    image_id: str
+    until: Moment
+
+
+class ClaimBook(Model):
+    """All that is stored, read at one moment.
+
+    `trouble` says why the store could not be read (wholly or an entry); then nothing is removed
+    from any fleet on its account.
+    """
+
+    claims: tuple[Claim, ...] = ()
+    ceilings: tuple[Ceiling, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+    exhausted: tuple[ExhaustedMark, ...] = ()
+    proven: tuple[ProvenImage, ...] = ()
+    trouble: str | None = None
+
+    def frozen_by(self, fleet: str, now: Moment) -> Freeze | None:
+        """The freeze that holds for the fleet at `now`, the longest first; None without one."""
+        holding = [f for f in self.freezes if f.covers(fleet) and f.active_at(now)]
+        return max(holding, key=lambda f: (f.ends_at, f.key), default=None)
+
+
+class Desired(Model):
+    """How many servers a fleet should have at a moment, and why."""
+
+    fleet: Name
+    at: Moment
+    servers: int
+    asked: int
+    """What the claims asked for, before ceilings and bounds."""
+    reasons: tuple[str, ...]
+    """Each claim, ceiling and bound that spoke, the deciding ones first."""
+    may_remove: bool = True
+    """False while the store is unreadable: then nothing is scaled in."""
+    until: Moment | None = None
+    """When the present answer changes next; None: not by what is known."""

@@ -1,0 +1,101 @@
+"""What the estate file says: clouds, fleets, windows, and where anything may stand."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, HttpUrl, model_validator
+
+from springtide.errors import Misconfigured
+from springtide.model.base import Model
+from springtide.model.fleet import CloudName, Fleet, RateLimit
+from springtide.model.window import Window
+
+
+class Notices(Model):
+    """Where people are told."""
+
+    webhook_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = "SPRINGTIDE_NOTICE_WEBHOOK"
+    """Environment variable of the worker that holds the webhook's URL: the URL is a secret."""
+
+
+class Rehearsal(Model):
+    """Only for rehearsals on a sandbox."""
+
+    clock_url: HttpUrl
+    """Where the sandbox tells its time, e.g. `http://127.0.0.1:8774/admin/clock`."""
+
+    @model_validator(mode="after")
+    def _loopback(self) -> Self:
+        if self.clock_url.host not in {"127.0.0.1", "localhost"}:
+            raise ValueError("rehearsal.clock_url must be on 127.0.0.1: real fleets use real time")
+        return self
+
+
+class Estate(Model):
+    """All that Springtide may know before it looks at the cloud."""
+
+    cloud: CloudName
+    """Name of the cloud in clouds.yaml, where its credentials are."""
+    residency: Annotated[tuple[CloudName, ...], Field(min_length=1)]
+    """The regions in which anything may stand; others are refused before any call."""
+    fleets: Annotated[tuple[Fleet, ...], Field(min_length=1)]
+    windows: tuple[Window, ...] = ()
+    rate_limit: RateLimit = RateLimit()
+    poll_interval_s: Annotated[float, Field(ge=0.2, le=60)] = 4.0
+    """Pause between two looks at the cloud while something is under way, in seconds."""
+    request_timeout_s: Annotated[float, Field(gt=0, le=300)] = 60.0
+    """How long one call to the cloud may take, in seconds."""
+    school_holidays_file: str | None = None
+    """Path, relative to the estate file, of school holidays that complete or correct those that
+    are built in."""
+    notices: Notices = Notices()
+    rehearsal: Rehearsal | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [fleet.name for fleet in self.fleets]
+        if len(set(names)) < len(names):
+            raise ValueError(f"fleets: each name stands once; given {', '.join(names)}")
+        for fleet in self.fleets:
+            self._check_residency(fleet)
+        windows = [window.name for window in self.windows]
+        if len(set(windows)) < len(windows):
+            # A claim's key is made of the window's name.
+            raise ValueError(f"windows: each name stands once; given {', '.join(windows)}")
+        for window in self.windows:
+            self._check_window(window)
+        return self
+
+    def _check_residency(self, fleet: Fleet) -> None:
+        for region in fleet.regions:
+            if region.name not in self.residency:
+                raise ValueError(
+                    f"fleet {fleet.name}: region {region.name} is not in residency"
+                    f" (allowed: {', '.join(self.residency)})"
+                )
+
+    def _check_window(self, window: Window) -> None:
+        fleet = next((f for f in self.fleets if f.name == window.fleet), None)
+        if fleet is None:
+            known = ", ".join(f.name for f in self.fleets)
+            raise ValueError(f"window {window.name}: no fleet {window.fleet} (allowed: {known})")
+        if window.servers > fleet.max_servers:
+            raise ValueError(
+                f"window {window.name}: servers {window.servers} is above max_servers"
+                f" {fleet.max_servers} of fleet {fleet.name}"
+            )
+
+    def fleet(self, name: str) -> Fleet:
+        """The fleet of that name.
+
+        Raises:
+            Misconfigured: the estate has no such fleet.
+        """
+        for fleet in self.fleets:
+            if fleet.name == name:
+                return fleet
+        known = ", ".join(fleet.name for fleet in self.fleets)
+        raise Misconfigured(f"no fleet {name!r} in the estate", field="fleet", allowed=known)
+
+    def windows_of(self, fleet: str) -> tuple[Window, ...]:
+        """The windows of that fleet, in the file's order."""
+        return tuple(window for window in self.windows if window.fleet == fleet)

@@ -1,0 +1,177 @@
+"""What a fleet is: alike, stateless servers behind balancer pools, in one or more regions."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from springtide.model.base import Model, Name
+
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+CloudName = Annotated[str, Field(min_length=1, max_length=255)]
+TagText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:=-]{1,60}$")]
+
+
+class Prober(StrEnum):
+    """Who decides that a server answers before it counts as serving."""
+
+    SPRINGTIDE = "springtide"
+    BALANCER = "balancer"
+
+
+class HealthCheck(Model):
+    """How to tell that a server answers."""
+
+    path: Annotated[str, Field(pattern=r"^/")] = "/health"
+    """Path of the health page."""
+    port: Port = 80
+    """Port of the health page, and of the balancer's members."""
+    expected_status: Annotated[int, Field(ge=100, le=599)] = 200
+    """HTTP status of a healthy server."""
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """How long one probe may take, in seconds."""
+    prober: Prober = Prober.SPRINGTIDE
+    """`springtide`: probed by us before it joins its pool. `balancer`: it joins when ACTIVE and
+    serves when the balancer's monitor says ONLINE."""
+    in_flight_path: Annotated[str, Field(pattern=r"^/")] | None = None
+    """A page that returns the number of requests in progress as a plain integer; with it a drain
+    ends as soon as the number is 0, without it after the whole drain time-out."""
+
+
+class Timeouts(Model):
+    """How long each phase of a server may last before it counts as failed, in seconds."""
+
+    boot_s: Seconds = 900
+    """From the accepted create to ACTIVE."""
+    answer_s: Seconds = 900
+    """From ACTIVE to the first healthy answer."""
+    drain_s: Seconds = 120
+    """From weight 0 to leaving the pool, where requests do not end by themselves before."""
+    delete_s: Seconds = 300
+    """From the delete to the server's absence from the listing."""
+
+
+class CanaryPolicy(StrEnum):
+    """Whether one server must serve before the rest of its region is launched."""
+
+    UNPROVEN = "unproven"
+    NEVER = "never"
+
+
+class Canary(Model):
+    """An image that has not yet served in a region sends a scout ahead."""
+
+    policy: CanaryPolicy = CanaryPolicy.UNPROVEN
+    servers: PositiveInt = 1
+    """How many servers scout in each region."""
+    proven_for_days: Annotated[int, Field(ge=1, le=365)] = 30
+    """How long an image that has served in a region stays proven there."""
+
+
+class Replacement(Model):
+    """How many dead servers one round may replace, and when to stop and raise the alarm."""
+
+    at_once_share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Share of the fleet's serving servers that one round may replace; at least one."""
+    stop_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Above this share of dead members nothing is replaced: the fault lies elsewhere."""
+
+
+class PoolKind(StrEnum):
+    """Whether a balancer pool is the fleet's alone."""
+
+    EXCLUSIVE = "exclusive"
+    SHARED = "shared"
+
+
+class FleetRegion(Model):
+    """One region of a fleet: where its servers stand, and behind which pool."""
+
+    name: CloudName
+    """The region's name in the cloud's catalogue."""
+    network: CloudName
+    """Name or id of the private network that the servers join."""
+    pool: CloudName
+    """Name or id of the region's balancer pool."""
+    pool_kind: PoolKind = PoolKind.EXCLUSIVE
+    """`exclusive`: ours alone, members leave by one full PUT. `shared`: others have members in
+    it, ours leave by a DELETE each."""
+    subnet: CloudName | None = None
+    """Name or id of the members' subnet, where the balancer needs one."""
+    weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """Share of the servers, relative to the other regions' weights."""
+    cap: PositiveInt | None = None
+    """Most servers of this fleet in this region; None: the quota alone decides."""
+    zones: tuple[CloudName, ...] = ()
+    """Availability zones to go through in turn; empty: the cloud chooses."""
+
+
+class Fleet(Model):
+    """Alike, stateless servers that are created and deleted, never repaired by hand."""
+
+    name: Name
+    kind: Literal["stateless"] = "stateless"
+    """Only stateless fleets are elastic: what has state is never killed and created."""
+    image: CloudName
+    """Name pattern (`*` and `?`) of the image; the newest active image that matches is used."""
+    flavour: CloudName
+    """Name of the flavour, e.g. `win-b2-60`."""
+    key_pair: CloudName | None = None
+    user_data_file: str | None = None
+    """Path of the cloud-init file, relative to the estate file."""
+    config_drive: bool = False
+    security_groups: tuple[CloudName, ...] = ()
+    tags: Annotated[tuple[TagText, ...], Field(max_length=20)] = ()
+    """Tags beside our own (Nova allows 50 of 60 characters, without `/` and `,`)."""
+    min_servers: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """The fleet is never planned below it, claims or none."""
+    max_servers: Annotated[int, Field(ge=1, le=10_000)]
+    """The fleet is never planned above it."""
+    health: HealthCheck = HealthCheck()
+    timeouts: Timeouts = Timeouts()
+    wave_servers: Annotated[int, Field(ge=1, le=100)] = 16
+    """Most servers of one multi-create call."""
+    canary: Canary = Canary()
+    replacement: Replacement = Replacement()
+    join_interval_s: Annotated[float, Field(ge=0, le=600)] = 20
+    """Least time between two joins to one pool while others are on their way, in seconds: one
+    call for many members."""
+    exhausted_for_s: Annotated[float, Field(ge=1, le=86_400)] = 300
+    """How long a region without hosts, or with an image that does not answer, is left alone."""
+    regions: Annotated[tuple[FleetRegion, ...], Field(min_length=1)]
+    price_per_hour: Annotated[Decimal, Field(ge=0, le=1000)] | None = None
+    """Price of one server for one hour, excluding VAT, in `currency`."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.min_servers > self.max_servers:
+            raise ValueError(
+                f"min_servers {self.min_servers} must not be above max_servers {self.max_servers}"
+            )
+        names = [region.name for region in self.regions]
+        if len(set(names)) < len(names):
+            raise ValueError(f"regions: each region stands once; given {', '.join(names)}")
+        return self
+
+    def region(self, name: str) -> FleetRegion:
+        """The region of that name.
+
+        Raises:
+            KeyError: the fleet has no such region.
+        """
+        for region in self.regions:
+            if region.name == name:
+                return region
+        raise KeyError(name)
+
+
+class RateLimit(Model):
+    """How fast we call each service of each region, below the provider's own limit."""
+
+    requests_per_s: PositiveFloat = 16
+    """Sustained requests each second; OVHcloud refuses beyond 20."""
+    burst: PositiveInt = 8
+    """Requests that may go out at once after a pause."""

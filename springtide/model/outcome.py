@@ -1,0 +1,70 @@
+"""What became of a convergence: how it ended, what was done, what is left."""
+
+from enum import StrEnum
+
+from springtide.model.base import Model, Moment, Name
+from springtide.model.plan import ActionResult, RoundPlan, Verdict
+
+
+class Ending(StrEnum):
+    """Why the rounds ended."""
+
+    SETTLED = "settled"
+    """What is observed is what is desired, or all of it that can be had."""
+    DEADLINE = "deadline"
+    """Time was up before it was."""
+    FROZEN = "frozen"
+    """A freeze holds: the plan was told and not carried out."""
+    DRY_RUN = "dry run"
+    """Only the plan was asked for."""
+
+
+class Round(Model):
+    """One round that acted: what was planned and what became of it."""
+
+    number: int
+    plan: RoundPlan
+    results: tuple[ActionResult, ...]
+
+
+class Outcome(Model):
+    """The end of a convergence."""
+
+    fleet: Name
+    ending: Ending
+    began_at: Moment
+    ended_at: Moment
+    seconds: float
+    """By a clock that nobody sets."""
+    first: RoundPlan
+    """The plan before anything was done."""
+    last: RoundPlan
+    """The plan at the end: empty where it settled."""
+    rounds: tuple[Round, ...] = ()
+    """Only rounds that acted."""
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What went wrong on the way, each said once, in order."""
+        said = (
+            result.detail
+            for each in self.rounds
+            for result in each.results
+            if result.verdict is Verdict.FAILED
+        )
+        return tuple(dict.fromkeys(said))
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What a person should hear of at once, each said once, in order."""
+        plans = (*(each.plan for each in self.rounds), self.last)
+        return tuple(dict.fromkeys(alarm for plan in plans for alarm in plan.alarms))
+
+    def changed(self, kind: str) -> int:
+        """How many servers or members all actions of that kind changed, e.g. `launch`."""
+        return sum(
+            result.servers
+            for each in self.rounds
+            for result in each.results
+            if result.action.kind == kind
+        )

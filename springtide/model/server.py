@@ -1,0 +1,78 @@
+"""What is observed of a server and of its membership, and the phases between them."""
+
+from enum import StrEnum
+
+from springtide.model.base import Model, Moment
+
+# How a server lives. Nothing of it is stored: each round derives the phase from Nova's status,
+# the balancer's membership and the health probe.
+#
+#   (planned) → BUILDING → ACTIVE → ANSWERING → SERVING → DRAINING → LEFT → LEAVING → (gone)
+#                   │         │                    │
+#                   └─────────┴───────→ FAILED ←───┘        FAILED → LEAVING → (gone)
+
+
+class Phase(StrEnum):
+    """Where a server stands in its life."""
+
+    BUILDING = "building"
+    """Nova accepted it and it is not ACTIVE yet. Costs nothing."""
+    ACTIVE = "active"
+    """Nova says ACTIVE; it does not answer its health check yet."""
+    ANSWERING = "answering"
+    """It answers, and is not (or not yet wholly) a member of its pool."""
+    SERVING = "serving"
+    """It is a member with a weight above 0."""
+    DRAINING = "draining"
+    """It is a member with weight 0: running requests end, no new ones come."""
+    LEAVING = "leaving"
+    """Nova is deleting it."""
+    FAILED = "failed"
+    """It is in ERROR, stopped, or past the deadline of its phase: delete first, then replace."""
+
+
+class Server(Model):
+    """A server of ours, as Nova tells it."""
+
+    id: str
+    name: str
+    region: str
+    status: str
+    """Nova's status: BUILD, ACTIVE, ERROR, SHUTOFF, DELETED …"""
+    task_state: str | None = None
+    address: str | None = None
+    """Its address on the fleet's network, once it has one."""
+    image_id: str
+    flavour: str = ""
+    zone: str | None = None
+    wave: str | None = None
+    """Tag of the multi-create call that made it."""
+    created_at: Moment
+    launched_at: Moment | None = None
+    """When it first became ACTIVE: paid hours count from here."""
+    fault: str | None = None
+    """Nova's message where status is ERROR."""
+
+    @property
+    def no_valid_host(self) -> bool:
+        """Whether it is in ERROR because no host had room."""
+        return self.status == "ERROR" and "no valid host" in (self.fault or "").lower()
+
+
+class Member(Model):
+    """A member of a balancer pool."""
+
+    id: str
+    address: str
+    port: int
+    weight: int
+    name: str = ""
+    ours: bool
+    """Whether it carries this fleet's tag; others are never touched."""
+    server_id: str | None = None
+    """The server that it was made for, from its tag."""
+    draining_since: Moment | None = None
+    """When its weight was set to 0, from its tag, else from its last update."""
+    provisioning_status: str = "ACTIVE"
+    operating_status: str = "NO_MONITOR"
+    created_at: Moment | None = None

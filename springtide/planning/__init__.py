@@ -1,0 +1,1 @@
+"""What should be done, and why: pure decisions without I/O, clock or randomness."""

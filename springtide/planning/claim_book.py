@@ -1,0 +1,70 @@
+"""How claims, ceilings, freezes and notes are written as entries of a key-value store, and read.
+
+One entry each, made by an atomic create and never changed: two writers cannot lose each other's.
+An entry that cannot be read is told as trouble, and trouble forbids removal.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from springtide.model.base import Moment
+from springtide.model.claim import Ceiling, Claim, ClaimBook, ExhaustedMark, Freeze, ProvenImage
+
+Entry = Claim | Ceiling | Freeze | ExhaustedMark | ProvenImage
+PREFIX = "springtide_"
+_KINDS: dict[str, type[Entry]] = {
+    "claim": Claim,
+    "ceiling": Ceiling,
+    "freeze": Freeze,
+    "exhausted": ExhaustedMark,
+    "proven": ProvenImage,
+}
+_SPOKEN = frozenset({"claim", "ceiling", "freeze"})
+"""Kinds whose loss could change what is desired; a lost note costs time only."""
+
+
+def entry_name(entry: Entry) -> str:
+    """The name under which an entry is stored: `springtide_<kind>_<key>`."""
+    kind = next(kind for kind, model in _KINDS.items() if type(entry) is model)
+    return f"{PREFIX}{kind}_{entry.key}"
+
+
+def entry_end(entry: Entry) -> Moment:
+    """When the entry has lost all meaning."""
+    return entry.until if isinstance(entry, ExhaustedMark | ProvenImage) else entry.ends_at
+
+
+def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, tuple[str, ...]]:
+    """The book that the stored entries make at `now`, and the names of entries that are over.
+
+    `entries` are all stored names with their values; names without our prefix are ignored.
+    """
+    found: dict[str, list[Entry]] = {kind: [] for kind in _KINDS}
+    troubles: list[str] = []
+    over: list[str] = []
+    for name, value in sorted(entries.items()):
+        kind = name.removeprefix(PREFIX).split("_", 1)[0]
+        if not name.startswith(PREFIX) or kind not in _KINDS:
+            continue
+        try:
+            entry = _KINDS[kind].model_validate(value)
+        except ValidationError as error:
+            if kind in _SPOKEN:
+                troubles.append(f"{name} cannot be read: {error.errors()[0]['msg']}")
+            continue
+        if entry_end(entry) <= now:
+            over.append(name)
+        else:
+            found[kind].append(entry)
+    book = ClaimBook.model_validate(
+        {
+            "claims": found["claim"],
+            "ceilings": found["ceiling"],
+            "freezes": found["freeze"],
+            "exhausted": found["exhausted"],
+            "proven": found["proven"],
+            "trouble": "; ".join(troubles) or None,
+        }
+    )
+    return book, tuple(over)

@@ -1,0 +1,97 @@
+"""What a person may ask of an evening, and how long its opening and its closing may take."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from springtide.errors import GuardRefused
+from springtide.model.base import Moment
+from springtide.model.claim import Claim, ClaimKind
+from springtide.model.fleet import Fleet
+from springtide.model.window import Evening, Window
+from springtide.planning.evening_window import evening_at, next_evening, paid_evening_at
+from springtide.planning.school_calendar import SchoolCalendar
+
+_MARGIN_S = 120.0
+"""Polls, joins and the balancer's own updates, beside the servers' time-outs."""
+_LATE_S = 1800.0
+"""How long a closing goes on after the paid hour turned: it costs more, and still ends."""
+
+
+def evening_to_open(
+    windows: Iterable[Window], calendar: SchoolCalendar, *, fleet: Fleet, now: Moment
+) -> Evening:
+    """The evening of the fleet that is open at `now`; of several the one that asks for most.
+
+    Raises:
+        GuardRefused: none is; the message says when the next one opens.
+    """
+    known = tuple(windows)
+    found = (evening_at(window, calendar, now=now) for window in known)
+    evenings = sorted((e for e in found if e), key=lambda e: (-e.servers, e.window))
+    if evenings:
+        return evenings[0]
+    coming = (next_evening(window, calendar, after=now) for window in known)
+    opens = min((e.claim_starts_at for e in coming if e), default=None)
+    when = f"the next one opens at {opens.isoformat()}" if opens else "and none is to come"
+    raise GuardRefused(f"fleet {fleet.name} has no window at {now.isoformat()}; {when}")
+
+
+def evening_to_close(
+    windows: Iterable[Window], calendar: SchoolCalendar, *, now: Moment
+) -> Evening | None:
+    """The evening whose paid hours hold at `now`, the last to close first; None: it is late."""
+    found = (paid_evening_at(window, calendar, now=now) for window in windows)
+    return max((e for e in found if e), key=lambda e: (e.closes_at, e.window), default=None)
+
+
+def opening_order(
+    evening: Evening, fleet: Fleet, *, servers: int | None, owner: str, now: Moment
+) -> Claim | None:
+    """The claim that an opening with a number of its own stores until the window's end.
+
+    None where no number was given, or just the window's.
+
+    Raises:
+        GuardRefused: the number is above the fleet's maximum or not above 0, or below the
+            window's, which the largest claim would win over without a word.
+    """
+    if servers is None or servers == evening.servers:
+        return None
+    if not 1 <= servers <= fleet.max_servers:
+        raise GuardRefused(
+            f"servers {servers} is outside 1 to {fleet.max_servers}, the most of fleet {fleet.name}"
+        )
+    if servers < evening.servers:
+        raise GuardRefused(
+            f"window {evening.window} asks for {evening.servers}, and the largest claim counts:"
+            f" to have only {servers}, set a ceiling with limit_fleet"
+        )
+    return Claim(
+        key=f"order-{fleet.name}-{evening.date:%Y%m%d}-{servers}",
+        fleet=fleet.name,
+        kind=ClaimKind.ORDER,
+        servers=servers,
+        starts_at=evening.claim_starts_at,
+        ends_at=evening.claim_ends_at,
+        owner=owner,
+        reason=f"{servers} instead of {evening.servers} asked for at {now.isoformat()}",
+    )
+
+
+def opening_patience_s(fleet: Fleet) -> float:
+    """How long an opening may take, in seconds: a canary and then the waves, each to the end."""
+    return 2 * (fleet.timeouts.boot_s + fleet.timeouts.answer_s) + _MARGIN_S
+
+
+def closing_patience_s(fleet: Fleet, evening: Evening | None, now: Moment) -> float:
+    """How long a closing goes on, in seconds: past the paid hour too, for nothing may stay."""
+    own = fleet.timeouts.drain_s + fleet.timeouts.delete_s + _MARGIN_S
+    left = (evening.closes_at - now) if evening else timedelta()
+    return max(own, left.total_seconds() + _LATE_S)
+
+
+def late_by_s(evening: Evening | None, ended_at: Moment) -> float:
+    """By how many seconds a closing missed the end of the paid hours; 0 where it did not."""
+    if evening is None:
+        return 0.0
+    return max(0.0, (ended_at - evening.closes_at).total_seconds())

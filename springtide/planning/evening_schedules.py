@@ -1,0 +1,123 @@
+"""When a scheduler should wake the flows of a window: cron lines in the window's own time zone.
+
+As an operator reads it: one tick opens (`from` less the lead), one closes (`until` less the tail),
+and between the opening and an hour after `until` every fifth minute keeps the fleet as it should
+be. No decision rests on a tick: each flow asks `evening_window` whether the evening holds, so a
+tick on a holiday does nothing, one that comes twice when the clocks go back does nothing new, and
+one that is missed is made up for by the next.
+
+Example: Monday to Wednesday 16:00 to 22:00, lead 15, tail 10 gives `45 15 * * mon,tue,wed` to open,
+`45-55/5 15 …`, `*/5 16-22 …` and `0 23 …` to keep, `50 21 …` to close.
+"""
+
+from collections.abc import Iterator
+from datetime import date, time, timedelta
+from enum import StrEnum
+from itertools import groupby
+
+from springtide.model.base import Model, Name
+from springtide.model.window import Weekday, Window
+
+KEEP_INTERVAL_MINUTES = 5
+KEEP_AFTER_MINUTES = 60
+"""How long after `until` the keeping goes on: a close that failed is made up for."""
+
+_DAY_MINUTES = 24 * 60
+_WEEKDAYS = tuple(Weekday)
+
+
+class Edge(StrEnum):
+    """What a tick is for."""
+
+    OPEN = "open"
+    KEEP = "keep"
+    CLOSE = "close"
+
+
+class EveningSchedule(Model):
+    """One schedule of one flow."""
+
+    slug: str
+    """Unique among all windows, e.g. `keep-evening-2`."""
+    edge: Edge
+    window: Name
+    fleet: Name
+    cron: str
+    """Five fields, in local time of `timezone`. A date that was added outside the weekdays comes
+    back every year: cron knows no year, and the flow finds no evening then."""
+    timezone: str
+
+
+def schedule_edges(window: Window) -> tuple[EveningSchedule, ...]:
+    """All schedules that the window needs: opening, keeping, closing; then those of added dates."""
+    weekly: frozenset[Weekday] = frozenset(window.days)
+    dated = [d for d in sorted(set(window.add_dates)) if _WEEKDAYS[d.weekday()] not in weekly]
+    found = list(_schedules(window, weekly, suffix=""))
+    for day in dated:
+        found += _schedules(window, day, suffix=f"-{day:%Y%m%d}")
+    return tuple(found)
+
+
+def _schedules(
+    window: Window, days: frozenset[Weekday] | date, *, suffix: str
+) -> Iterator[EveningSchedule]:
+    opens = _minute_of_day(window.opens) - window.lead_minutes
+    closes = _minute_of_day(window.closes)
+    until = closes - window.tail_minutes
+    spans = {
+        Edge.OPEN: _crons(opens, opens, grid=1, days=days),
+        Edge.KEEP: _crons(
+            opens, closes + KEEP_AFTER_MINUTES, grid=KEEP_INTERVAL_MINUTES, days=days
+        ),
+        Edge.CLOSE: _crons(until, until, grid=1, days=days),
+    }
+    for edge, crons in spans.items():
+        for number, cron in enumerate(crons, start=1):
+            part = f"-{number}" if edge is Edge.KEEP else ""
+            yield EveningSchedule(
+                slug=f"{edge}-{window.name}{suffix}{part}",
+                edge=edge,
+                window=window.name,
+                fleet=window.fleet,
+                cron=cron,
+                timezone=window.timezone,
+            )
+
+
+def _crons(first: int, last: int, *, grid: int, days: frozenset[Weekday] | date) -> Iterator[str]:
+    # `first` and `last` are minutes from the date's midnight: negative ones are on the day before,
+    # those from 1440 on the day after, and a cron line must name that day.
+    for shift in (-1, 0, 1):
+        midnight = shift * _DAY_MINUTES
+        low = -(-max(first - midnight, 0) // grid) * grid
+        high = min(last - midnight, _DAY_MINUTES - 1) // grid * grid
+        if low > high:
+            continue
+        hours = range(low // 60, high // 60 + 1)
+        spans = ((max(low - 60 * h, 0), min(high - 60 * h, 60 - grid), h) for h in hours)
+        for (start, end), alike in groupby(spans, key=lambda span: span[:2]):
+            group = [hour for _, _, hour in alike]
+            minutes = _minutes(start, end, grid)
+            yield f"{minutes} {_span(group[0], group[-1])} {_day_fields(days, shift)}"
+
+
+def _minutes(start: int, end: int, grid: int) -> str:
+    if (start, end) == (0, 60 - grid):
+        return f"*/{grid}"
+    return _span(start, end) if start == end else f"{start}-{end}/{grid}"
+
+
+def _span(first: int, last: int) -> str:
+    return f"{first}" if first == last else f"{first}-{last}"
+
+
+def _day_fields(days: frozenset[Weekday] | date, shift: int) -> str:
+    if isinstance(days, date):
+        day = days + timedelta(days=shift)
+        return f"{day.day} {day.month} *"
+    shifted = sorted((_WEEKDAYS.index(day) + shift) % len(_WEEKDAYS) for day in days)
+    return "* * " + ",".join(_WEEKDAYS[index][:3] for index in shifted)
+
+
+def _minute_of_day(clock: time) -> int:
+    return clock.hour * 60 + clock.minute

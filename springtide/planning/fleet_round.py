@@ -1,0 +1,157 @@
+"""One round of a fleet's life: what is observed and desired in, actions with reasons out.
+
+As an operator reads it:
+
+1. A server that failed leaves its pool, is deleted, and is planned anew; a wave for which no host
+   had room is planned again as two halves, down to single servers, then the region is left alone
+   for a while and the others take over.
+2. Servers that answer join their pool.
+3. Too few: draining ones are taken back, then waves are launched where there is room. An image
+   that has not served in a region sends a canary ahead.
+4. Too many: those that do not serve are deleted, those that serve are drained; drained ones leave
+   their pool, and what has left its pool is deleted.
+5. A frozen fleet is planned and told like any other, and not changed.
+
+Nothing is remembered between rounds: a plan after a plan that was carried out is empty, and a plan
+after a run that was killed goes on where that run ended.
+
+Example: desired 30, 10 serving and 2 in ERROR in one of three empty regions: delete the 2, launch
+2 waves of 10 in the others (the canary aside).
+"""
+
+from springtide.model.plan import (
+    Action,
+    Allotment,
+    Delete,
+    Drain,
+    Join,
+    RoundPlan,
+    Shortfall,
+    Wait,
+)
+from springtide.model.server import Phase
+from springtide.model.snapshot import FleetSnapshot
+from springtide.planning.failures import judge_failures
+from springtide.planning.launching import LaunchPlan, plan_launches
+from springtide.planning.membership import member_orders, plan_joins, plan_leaves
+from springtide.planning.region import RegionView, view_regions
+from springtide.planning.removal import candidates_of, choose_removals
+from springtide.planning.round_input import RoundInput
+
+
+def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
+    """The round's plan: never above the fleet's maximum, never touching what is not ours."""
+    views = view_regions(snapshot, given.fleet, given.now)
+    failures = judge_failures(views, given.fleet, given.desired)
+    living = sum(view.living for view in views) + failures.spared
+    missing = given.desired.servers - living
+    recalled = _recall(views, missing)
+    launch = plan_launches(views, given, missing=missing - len(recalled))
+    removed = _removals(views, given, surplus=-missing)
+    going = frozenset(i for a in removed if isinstance(a, Delete) for i in a.server_ids)
+    freeze = given.book.frozen_by(given.fleet.name, given.now)
+    return RoundPlan(
+        fleet=given.fleet.name,
+        at=given.now,
+        desired=given.desired,
+        phases={view.region: view.phases() for view in views},
+        allotments=_allotments(views, launch),
+        actions=(
+            *failures.actions,
+            *plan_joins(views, given, going=going),
+            *_take_back(views, recalled),
+            *launch.actions,
+            *removed,
+            *plan_leaves(views, given, kept=recalled),
+        ),
+        waits=(*failures.waits, *launch.waits, *_waits(views, given)),
+        alarms=(*failures.alarms, *launch.alarms),
+        shortfall=_shortfall(launch),
+        marks=launch.marks,
+        proven=launch.proven,
+        frozen=None if freeze is None else f"frozen by {freeze.owner}: {freeze.reason}",
+    )
+
+
+def _recall(views: tuple[RegionView, ...], missing: int) -> frozenset[str]:
+    """Ids of draining servers that are wanted again: quicker than any launch."""
+    draining = [s for v in views if v.readable for s in v.of(Phase.DRAINING)]
+    wanted = sorted(draining, key=lambda s: s.server.id)[: max(0, missing)]
+    return frozenset(s.server.id for s in wanted)
+
+
+def _take_back(views: tuple[RegionView, ...], recalled: frozenset[str]) -> tuple[Action, ...]:
+    return tuple(
+        Join(region=view.region, members=member_orders(back), reason="wanted again while draining")
+        for view in views
+        if (back := [s for s in view.of(Phase.DRAINING) if s.server.id in recalled])
+    )
+
+
+def _removals(
+    views: tuple[RegionView, ...], given: RoundInput, *, surplus: int
+) -> tuple[Action, ...]:
+    if surplus <= 0 or not given.desired.may_remove:
+        return ()
+    candidates = tuple(
+        candidates_of(v.region, v.sightings, given.fleet, image_id=v.image_id)
+        for v in views
+        if v.readable
+    )
+    chosen = choose_removals(surplus, candidates)
+    reason = f"{given.desired.servers} desired: {given.desired.reasons[0]}"
+    actions: list[Action] = []
+    for view in views:
+        going = [s for region, s in chosen if region == view.region]
+        serving = [s for s in going if s.member is not None]
+        idle = tuple(s.server.id for s in going if s.member is None)
+        if serving:
+            members = member_orders(serving)
+            actions.append(Drain(region=view.region, members=members, reason=reason))
+        if idle:
+            actions.append(Delete(region=view.region, server_ids=idle, reason=reason))
+    return tuple(actions)
+
+
+def _allotments(views: tuple[RegionView, ...], launch: LaunchPlan) -> tuple[Allotment, ...]:
+    return tuple(
+        Allotment(
+            region=view.region,
+            servers=view.living + launch.added.get(view.region, 0),
+            reason=launch.limits.get(view.region, ""),
+        )
+        for view in views
+    )
+
+
+def _shortfall(launch: LaunchPlan) -> Shortfall | None:
+    if launch.short == 0:
+        return None
+    full = "; ".join(f"{region}: {limit}" for region, limit in sorted(launch.limits.items()))
+    return Shortfall(servers=launch.short, reason=full)
+
+
+_PATIENCE = {
+    Phase.BUILDING: "building",
+    Phase.ACTIVE: "to answer",
+    Phase.ANSWERING: "to join their pool",
+    Phase.DRAINING: "draining",
+    Phase.LEAVING: "being deleted",
+}
+
+
+def _waits(views: tuple[RegionView, ...], given: RoundInput) -> tuple[Wait, ...]:
+    waits = [
+        Wait(region=v.region, servers=count, reason=f"{count} {what}")
+        for v in views
+        if v.readable
+        for phase, what in _PATIENCE.items()
+        if (count := len(v.of(phase)))
+    ]
+    waits += [Wait(region=v.region, reason=v.trouble) for v in views if v.trouble]
+    if not given.desired.may_remove and given.book.trouble:
+        surplus = sum(v.living for v in views) - given.desired.servers
+        if surplus > 0:
+            reason = f"nothing is removed while the claims cannot be read: {given.book.trouble}"
+            waits.append(Wait(servers=surplus, reason=reason))
+    return tuple(waits)

@@ -1,0 +1,229 @@
+"""Where and how missing servers are launched: spread, halves, canaries, waves."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta
+
+from springtide.model.claim import ExhaustedMark, ProvenImage
+from springtide.model.fleet import CanaryPolicy, Fleet
+from springtide.model.plan import Launch, Wait
+from springtide.model.server import Phase
+from springtide.planning.region import RegionView
+from springtide.planning.round_input import RoundInput
+from springtide.planning.spread import Room, spread, waves
+
+
+@dataclass(frozen=True)
+class LaunchPlan:
+    """The launches of one round, and what was learnt on the way."""
+
+    actions: tuple[Launch, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    alarms: tuple[str, ...] = ()
+    added: dict[str, int] = field(default_factory=dict)
+    """Servers promised to each region, those that wait for a canary too."""
+    limits: dict[str, str] = field(default_factory=dict)
+    """What bounds each region."""
+    short: int = 0
+    marks: tuple[ExhaustedMark, ...] = ()
+    proven: tuple[ProvenImage, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Berth:
+    """What one region offers to new servers in this round."""
+
+    view: RegionView
+    room: Room
+    zones: tuple[str | None, ...]
+    wave_most: int
+    scouts: int | None
+    """How many may be launched now where the image is unproven; None: it is proven."""
+
+
+def plan_launches(views: tuple[RegionView, ...], given: RoundInput, *, missing: int) -> LaunchPlan:
+    """Launches for `missing` servers (none where it is not positive), with the shortfall told."""
+    marks = tuple(mark for view in views if view.readable for mark in _new_marks(view, given))
+    berths = tuple(_berth(view, given, marks) for view in views)
+    added, short = spread(max(0, missing), tuple(berth.room for berth in berths))
+    actions: list[Launch] = []
+    waits: list[Wait] = []
+    for berth in berths:
+        wanted = added[berth.view.region]
+        now_count = wanted if berth.scouts is None else min(wanted, berth.scouts)
+        actions += _waves(berth, now_count, given, first=len(actions))
+        if now_count < wanted:
+            held = wanted - now_count
+            reason = f"{held} wait until a canary of the image serves"
+            waits.append(Wait(region=berth.view.region, servers=held, reason=reason))
+    return LaunchPlan(
+        actions=tuple(actions),
+        waits=tuple(waits),
+        alarms=tuple(f"{m.region}: {m.reason}" for m in marks if m.image_id)
+        + _without_image(berths, asked=max(0, missing)),
+        added=added,
+        limits={berth.view.region: berth.room.limit for berth in berths},
+        short=short,
+        marks=marks,
+        proven=tuple(note for view in views if (note := _newly_proven(view, given))),
+    )
+
+
+def _new_marks(view: RegionView, given: RoundInput) -> list[ExhaustedMark]:
+    """What this region's failures teach: no host for a single server; an image that is silent."""
+    fleet = given.fleet
+    until = given.now + timedelta(seconds=fleet.exhausted_for_s)
+    base = {"fleet": fleet.name, "region": view.region, "flavour": fleet.flavour, "until": until}
+    slug = f"{fleet.name}-{view.region.lower()}"
+    marks = []
+    for zone in sorted({z for z, size in _failed_waves(view) if size == 1}, key=str):
+        key = f"exhausted-{slug}-{(zone or 'any').lower()}"
+        reason = f"no host had room for a single {fleet.flavour}"
+        marks.append(ExhaustedMark(key=key, zone=zone, reason=reason, **base))
+    if _canary_failed(view, given):
+        key = f"silent-{slug}"
+        reason = f"image {view.image_id} did not answer on its canary"
+        marks.append(ExhaustedMark(key=key, image_id=view.image_id, reason=reason, **base))
+    return marks
+
+
+def _failed_waves(view: RegionView) -> list[tuple[str | None, int]]:
+    """Zone and size of each wave that found no host."""
+    lost = [s.server for s in view.of(Phase.FAILED) if s.server.no_valid_host]
+    sizes = Counter((server.wave or server.id, server.zone) for server in lost)
+    return [(zone, size) for (_, zone), size in sorted(sizes.items(), key=str)]
+
+
+def _canary_failed(view: RegionView, given: RoundInput) -> bool:
+    if _proven(view, given) or given.fleet.canary.policy is CanaryPolicy.NEVER:
+        return False
+    return any(
+        s.opinion and s.member is None and s.server.image_id == view.image_id
+        for s in view.of(Phase.FAILED)
+    )
+
+
+def _proven(view: RegionView, given: RoundInput) -> bool:
+    if any(s.server.image_id == view.image_id for s in view.of(Phase.SERVING)):
+        return True
+    return any(
+        (note.fleet, note.region, note.image_id) == (given.fleet.name, view.region, view.image_id)
+        and note.until > given.now
+        for note in given.book.proven
+    )
+
+
+def _newly_proven(view: RegionView, given: RoundInput) -> ProvenImage | None:
+    """A note for the image that serves here, unless one stands for at least a day more."""
+    serves = any(s.server.image_id == view.image_id for s in view.of(Phase.SERVING))
+    if not serves or view.image_id is None:
+        return None
+    fleet, tomorrow = given.fleet, given.now + timedelta(days=1)
+    known = (
+        (note.fleet, note.region, note.image_id) == (fleet.name, view.region, view.image_id)
+        and note.until > tomorrow
+        for note in given.book.proven
+    )
+    if any(known):
+        return None
+    return ProvenImage(
+        key=f"proven-{fleet.name}-{view.region.lower()}",
+        fleet=fleet.name,
+        region=view.region,
+        image_id=view.image_id,
+        until=given.now + timedelta(days=fleet.canary.proven_for_days),
+    )
+
+
+def _berth(view: RegionView, given: RoundInput, new: tuple[ExhaustedMark, ...]) -> _Berth:
+    fleet = given.fleet
+    zones = _open_zones(view, given, new)
+    failed = min((size for _, size in _failed_waves(view)), default=None)
+    most, limit = _most(view, given, zones, new, failed=failed)
+    holds = view.living
+    room = Room(view.region, fleet.region(view.region).weight, holds, most, limit)
+    wave_most = fleet.wave_servers if failed is None else max(1, failed // 2)
+    scouts = None
+    if fleet.canary.policy is CanaryPolicy.UNPROVEN and not _proven(view, given):
+        afoot = sum(1 for s in view.sightings if s.alive and s.server.image_id == view.image_id)
+        scouts = max(0, fleet.canary.servers - afoot)
+    return _Berth(view, room, zones, wave_most, scouts)
+
+
+def _open_zones(
+    view: RegionView, given: RoundInput, new: tuple[ExhaustedMark, ...]
+) -> tuple[str | None, ...]:
+    """The zones of the region that are not marked as without hosts; `None`: the cloud chooses."""
+    zones: tuple[str | None, ...] = given.fleet.region(view.region).zones or (None,)
+    closed = {
+        mark.zone
+        for mark in (*given.book.exhausted, *new)
+        if _speaks_of(mark, view, given) and mark.image_id is None
+    }
+    return () if None in closed else tuple(zone for zone in zones if zone not in closed)
+
+
+def _speaks_of(mark: ExhaustedMark, view: RegionView, given: RoundInput) -> bool:
+    fleet: Fleet = given.fleet
+    about = (mark.fleet, mark.region) == (fleet.name, view.region)
+    return about and mark.flavour in (None, fleet.flavour) and mark.until > given.now
+
+
+def _most(
+    view: RegionView,
+    given: RoundInput,
+    zones: tuple[str | None, ...],
+    new: tuple[ExhaustedMark, ...],
+    *,
+    failed: int | None,
+) -> tuple[int | None, str]:
+    """Most servers that the region may hold, and which limit says so."""
+    holds = view.living
+    if not view.readable:
+        return holds, f"cannot be read: {view.trouble}"
+    if view.image_id is None:
+        return holds, f"no active image matches {given.fleet.image}"
+    known = [m for m in (*given.book.exhausted, *new) if _speaks_of(m, view, given)]
+    silent = [m.reason for m in known if m.image_id == view.image_id]
+    if silent or not zones:
+        return holds, (silent or [m.reason for m in known])[0]
+    limits: list[tuple[int, str]] = []
+    if (cap := given.fleet.region(view.region).cap) is not None:
+        limits.append((cap, f"cap {cap}"))
+    if (room := view.snapshot.headroom.servers) is not None:
+        limits.append((holds + room, f"quota of {view.snapshot.headroom.binding}"))
+    if failed is not None:
+        limits.append((holds + failed, "a wave found no host: tried again as halves"))
+    return min(limits, default=(None, "no known limit"))
+
+
+def _waves(berth: _Berth, servers: int, given: RoundInput, *, first: int) -> list[Launch]:
+    if berth.view.image_id is None:
+        return []
+    stamp = f"{given.now.astimezone(UTC):%Y%m%dt%H%M%S}"
+    scouting = berth.scouts is not None
+    launches = []
+    for index, size in enumerate(waves(servers, berth.wave_most), start=first):
+        wave = f"{berth.view.region.lower()}-{stamp}-{given.run}-{index}-{size}"
+        launches.append(
+            Launch(
+                region=berth.view.region,
+                wave=wave,
+                servers=size,
+                image_id=berth.view.image_id,
+                zone=berth.zones[index % len(berth.zones)],
+                canary=scouting,
+                reason="canary: the image has not served here yet"
+                if scouting
+                else f"{given.desired.servers} desired: {given.desired.reasons[0]}",
+            )
+        )
+    return launches
+
+
+def _without_image(berths: tuple[_Berth, ...], *, asked: int) -> tuple[str, ...]:
+    return tuple(
+        f"{berth.view.region}: {berth.room.limit}"
+        for berth in berths
+        if asked and berth.view.readable and berth.view.image_id is None
+    )

@@ -1,0 +1,94 @@
+"""Who joins a pool and who leaves it: few calls for many members.
+
+A load balancer that takes a change takes no other for a while, so members go in batches. The first
+servers of a region join at once; later ones wait until nobody else of the region is on the way, or
+until `join_interval_s` has passed since the last join. A drained member leaves when its requests
+have ended or its time is up; the pool is changed when at least half of the draining ones are ready.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from springtide.model.base import Moment
+from springtide.model.fleet import Fleet, Prober
+from springtide.model.plan import Join, Leave, MemberOrder
+from springtide.model.server import Phase
+from springtide.planning.phases import Sighting
+from springtide.planning.region import RegionView
+from springtide.planning.round_input import RoundInput
+
+_SETTLE_S = 1.0
+"""A request that the balancer gave away just before the weight fell to 0 may still be under way to
+its server, which counts no request in progress yet."""
+
+
+def member_orders(sightings: Iterable[Sighting]) -> tuple[MemberOrder, ...]:
+    """The servers as members, in the given order; those without an address are left out."""
+    return tuple(
+        MemberOrder(
+            server_id=s.server.id,
+            name=s.server.name,
+            address=s.server.address,
+            member_id=s.member.id if s.member else None,
+        )
+        for s in sightings
+        if s.server.address
+    )
+
+
+def plan_joins(
+    views: tuple[RegionView, ...], given: RoundInput, *, going: frozenset[str]
+) -> tuple[Join, ...]:
+    """One join for each region in which servers are ready and it is worth a call.
+
+    `going` are the ids of servers that this very round deletes.
+    """
+    fleet = given.fleet
+    ready_phase = Phase.ANSWERING if fleet.health.prober is Prober.SPRINGTIDE else Phase.ACTIVE
+    joins = []
+    for view in views:
+        ready = [s for s in view.of(ready_phase) if s.member is None and s.server.id not in going]
+        if view.readable and ready and _worth_a_call(view, fleet, given.now, ready=len(ready)):
+            reason = "they answer" if ready_phase is Phase.ANSWERING else "they are ACTIVE"
+            joins.append(Join(region=view.region, members=member_orders(ready), reason=reason))
+    return tuple(joins)
+
+
+def plan_leaves(
+    views: tuple[RegionView, ...], given: RoundInput, *, kept: frozenset[str]
+) -> tuple[Leave, ...]:
+    """One leave for each region in which drains have ended and it is worth a call."""
+    if not given.desired.may_remove:
+        return ()
+    leaves = []
+    for view in views:
+        draining = [s for s in view.of(Phase.DRAINING) if s.server.id not in kept]
+        over = [s for s in draining if _drained(s, view, given.fleet, given.now)]
+        if view.readable and over and 2 * len(over) >= len(draining):
+            leaves.append(
+                Leave(
+                    region=view.region,
+                    members=member_orders(over),
+                    reason="their requests have ended, or drain_s is over",
+                )
+            )
+    return tuple(leaves)
+
+
+def _worth_a_call(view: RegionView, fleet: Fleet, now: Moment, *, ready: int) -> bool:
+    on_the_way = sum(1 for s in view.sightings if s.on_the_way and s.member is None) - ready
+    joined = [m.created_at for m in view.snapshot.members if m.ours and m.created_at]
+    if on_the_way == 0 or not joined:
+        return True
+    return now - max(joined) >= timedelta(seconds=fleet.join_interval_s)
+
+
+def _drained(sighting: Sighting, view: RegionView, fleet: Fleet, now: Moment) -> bool:
+    member = sighting.member
+    if member is None or member.provisioning_status.startswith("PENDING"):
+        return False
+    since = member.draining_since
+    if since is None or now - since >= timedelta(seconds=fleet.timeouts.drain_s):
+        return True
+    idle = view.snapshot.in_flight.get(sighting.server.id) == 0
+    return idle and now - since >= timedelta(seconds=_SETTLE_S)

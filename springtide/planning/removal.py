@@ -1,0 +1,61 @@
+"""Whom to remove first, when there are more servers than desired."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from springtide.model.fleet import Fleet
+from springtide.model.server import Phase
+from springtide.planning.phases import Sighting
+
+_EASE = {Phase.BUILDING: 0, Phase.ACTIVE: 1, Phase.ANSWERING: 2, Phase.SERVING: 3}
+
+
+@dataclass(frozen=True)
+class RegionCandidates:
+    """The living servers of one region, the first to go first."""
+
+    region: str
+    weight: float
+    queue: tuple[Sighting, ...]
+
+
+def choose_removals(
+    surplus: int, regions: tuple[RegionCandidates, ...]
+) -> tuple[tuple[str, Sighting], ...]:
+    """The `surplus` servers to remove, as (region, sighting).
+
+    Servers that do not serve yet go first (removing them costs nobody a request), then those of
+    the region that holds most for its weight, and within a region the old image before the new.
+    The end of the paid hour does not choose: clock hours end for all servers at once.
+    """
+    taken = {candidates.region: 0 for candidates in regions}
+    chosen: list[tuple[str, Sighting]] = []
+    for _ in range(surplus):
+        waiting = [c for c in regions if taken[c.region] < len(c.queue)]
+        if not waiting:
+            break
+        victim = min(waiting, key=lambda c: _rank(c, taken[c.region]))
+        chosen.append((victim.region, victim.queue[taken[victim.region]]))
+        taken[victim.region] += 1
+    return tuple(chosen)
+
+
+def candidates_of(
+    region: str, sightings: Iterable[Sighting], fleet: Fleet, *, image_id: str | None
+) -> RegionCandidates:
+    """The region's living servers in the order in which they should go."""
+    queue = sorted(
+        (s for s in sightings if s.alive),
+        key=lambda s: (
+            _EASE[s.phase],
+            s.server.image_id == image_id,
+            s.server.id,
+        ),
+    )
+    return RegionCandidates(region, fleet.region(region).weight, tuple(queue))
+
+
+def _rank(candidates: RegionCandidates, taken: int) -> tuple[int, float, str]:
+    head = candidates.queue[taken]
+    load = (len(candidates.queue) - taken) / candidates.weight
+    return (_EASE[head.phase], -load, candidates.region)

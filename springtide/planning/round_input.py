@@ -1,0 +1,19 @@
+"""What one round's decision rests on, beside what is observed."""
+
+from dataclasses import dataclass
+
+from springtide.model.base import Moment
+from springtide.model.claim import ClaimBook, Desired
+from springtide.model.fleet import Fleet
+
+
+@dataclass(frozen=True)
+class RoundInput:
+    """The fleet, what is desired of it, what is remembered, and when."""
+
+    fleet: Fleet
+    desired: Desired
+    book: ClaimBook
+    now: Moment
+    run: str
+    """Short id of the run, part of every wave's tag: two runs never share a wave."""

@@ -1,0 +1,184 @@
+"""A fleet in memory that carries plans out, so that planners can be tested over whole histories."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from springtide.model.claim import ClaimBook, Desired, ExhaustedMark, ProvenImage
+from springtide.model.fleet import Fleet, FleetRegion, HealthCheck, Timeouts
+from springtide.model.plan import Action, Delete, Drain, Join, Launch, Leave, RoundPlan
+from springtide.model.server import Member, Server
+from springtide.model.snapshot import FleetSnapshot, Headroom, Image, RegionSnapshot
+from springtide.planning.fleet_round import plan_round
+from springtide.planning.round_input import RoundInput
+
+START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
+REGIONS = ("GRA11", "RBX1", "SBG5")
+
+
+def a_fleet(**changes: object) -> Fleet:
+    """A fleet over three regions, with short time-outs, changed as asked."""
+    base: dict[str, object] = {
+        "name": "api",
+        "image": "api-*",
+        "flavour": "b2-60",
+        "max_servers": 60,
+        "timeouts": Timeouts(boot_s=60, answer_s=60, drain_s=30, delete_s=60),
+        "health": HealthCheck(port=80, in_flight_path="/in-flight"),
+        "regions": tuple(FleetRegion(name=r, network="vrack", pool="api") for r in REGIONS),
+        "join_interval_s": 10,
+        "exhausted_for_s": 10_000,
+    }
+    return Fleet.model_validate(base | changes)
+
+
+def desired(servers: int, **changes: object) -> Desired:
+    """A desired size with a reason."""
+    base: dict[str, object] = {
+        "fleet": "api",
+        "at": START,
+        "servers": servers,
+        "asked": servers,
+        "reasons": (f"test asks for {servers}",),
+    }
+    return Desired.model_validate(base | changes)
+
+
+@dataclass
+class FleetWorld:
+    """Servers and members by region, a clock, and what the cloud has room for."""
+
+    fleet: Fleet = field(default_factory=a_fleet)
+    now: datetime = START
+    room: dict[str, int] = field(default_factory=dict)
+    silent: frozenset[int] = frozenset()
+    """Serial numbers of servers that will never answer."""
+    servers: dict[str, Server] = field(default_factory=dict)
+    members: dict[str, dict[str, Member]] = field(
+        default_factory=lambda: {r: {f"foreign-{r}": _foreign(r)} for r in REGIONS}
+    )
+    exhausted: list[ExhaustedMark] = field(default_factory=list)
+    proven: list[ProvenImage] = field(default_factory=list)
+    launched: int = 0
+    rounds: int = 0
+
+    def snapshot(self) -> FleetSnapshot:
+        """What a look at this world shows."""
+        return FleetSnapshot(
+            fleet="api", at=self.now, regions=tuple(self._region(r.name) for r in self.fleet.regions)
+        )
+
+    def plan(self, want: Desired, run: str = "ab12") -> RoundPlan:
+        """The planner's decision in this world."""
+        book = ClaimBook(exhausted=tuple(self.exhausted), proven=tuple(self.proven))
+        given = RoundInput(fleet=self.fleet, desired=want, book=book, now=self.now, run=run)
+        return plan_round(self.snapshot(), given)
+
+    def carry_out(self, plan: RoundPlan, *, only: int | None = None) -> None:
+        """Do the first `only` actions of the plan (all where it is None)."""
+        for action in plan.actions[:only]:
+            self._do(action)
+        if only is None:
+            self.exhausted += plan.marks
+            self.proven += plan.proven
+
+    def pass_time(self, seconds: float = 5) -> None:
+        """Let servers boot, be deleted, and pools settle."""
+        self.now += timedelta(seconds=seconds)
+        self.rounds += 1
+        for server in list(self.servers.values()):
+            if server.task_state == "deleting":
+                del self.servers[server.id]
+            elif server.status == "BUILD" and server.fault:
+                self.servers[server.id] = server.model_copy(update={"status": "ERROR"})
+            elif server.status == "BUILD" and self.now - server.created_at >= timedelta(seconds=8):
+                changes = {"status": "ACTIVE", "launched_at": self.now}
+                self.servers[server.id] = server.model_copy(update=changes)
+
+    def settle(self, want: Desired, rounds: int = 80) -> RoundPlan:
+        """Rounds until the plan is settled; fails when it never is."""
+        for _ in range(rounds):
+            plan = self.plan(want)
+            if plan.settled:
+                return plan
+            self.carry_out(plan)
+            self.pass_time()
+        raise AssertionError(f"not settled: {self.plan(want)}")
+
+    @property
+    def serving(self) -> int:
+        """Our members with a weight."""
+        return sum(m.weight > 0 for by in self.members.values() for m in by.values() if m.ours)
+
+    def _region(self, name: str) -> RegionSnapshot:
+        servers = tuple(s for s in self.servers.values() if s.region == name)
+        answering = (
+            s.id for s in servers if s.status == "ACTIVE" and int(s.id[1:]) not in self.silent
+        )
+        draining = {s.id: 0 for s in servers}
+        return RegionSnapshot(
+            region=name,
+            servers=servers,
+            members=tuple(self.members[name].values()),
+            answering=frozenset(answering),
+            in_flight=draining,
+            headroom=Headroom(instances=100),
+            image=Image(id="image-1", name="api-1", created_at=START),
+        )
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Launch():
+                self._launch(action)
+            case Join():
+                for m in action.members:
+                    self._put(action.region, m.server_id, m.address, 1)
+            case Drain():
+                for m in action.members:
+                    self._put(action.region, m.server_id, m.address, 0)
+            case Leave():
+                for m in action.members:
+                    self.members[action.region].pop(m.address, None)
+            case Delete():
+                for server_id in action.server_ids:
+                    self._delete(server_id)
+
+    def _launch(self, action: Launch) -> None:
+        used = sum(s.region == action.region and not s.fault for s in self.servers.values())
+        fits = used + action.servers <= self.room.get(action.region, 1000)
+        for _ in range(action.servers):
+            self.launched += 1
+            serial = self.launched
+            self.servers[f"s{serial}"] = Server(
+                id=f"s{serial}",
+                name=f"api-{serial}",
+                region=action.region,
+                status="BUILD",
+                address=f"127.1.{serial // 250}.{serial % 250}",
+                image_id=action.image_id,
+                wave=action.wave,
+                zone=action.zone,
+                created_at=self.now,
+                fault=None if fits else "No valid host was found.",
+            )
+
+    def _put(self, region: str, server_id: str, address: str, weight: int) -> None:
+        self.members[region][address] = Member(
+            id=f"m-{address}",
+            address=address,
+            port=80,
+            weight=weight,
+            ours=True,
+            server_id=server_id,
+            draining_since=self.now if weight == 0 else None,
+            created_at=self.now,
+        )
+
+    def _delete(self, server_id: str) -> None:
+        server = self.servers.get(server_id)
+        if server is not None:
+            assert all(m.server_id != server_id for by in self.members.values() for m in by.values())
+            self.servers[server_id] = server.model_copy(update={"task_state": "deleting"})
+
+
+def _foreign(region: str) -> Member:
+    return Member(id=f"f-{region}", address=f"127.9.9.{len(region)}", port=80, weight=1, ours=False)

@@ -1,0 +1,137 @@
+"""The least rights that the guide gives to the worker are just those that a fleet's life needs."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from openstack.config import OpenStackConfig
+
+from springtide.clouds.audit import AuditLog
+from springtide.clouds.openstack.connection import CloudAccess
+from springtide.clouds.openstack.region import RegionCloud
+from springtide.model.estate import Estate
+from springtide.model.fleet import Fleet, FleetRegion, PoolKind
+from springtide.model.plan import Launch, MemberOrder
+from springtide.model.server import Server
+from springtide.sandbox.config import BootTime, SandboxConfig
+from springtide.sandbox.process import Sandbox
+from tests.sandbox.running import wait_until
+
+RULES = Path(__file__).resolve().parent.parent / "deployments" / "access-rules.json"
+Call = tuple[str, str, str]
+"""Service, method, path."""
+
+
+def rules() -> list[Call]:
+    """The rules as they are given to Keystone."""
+    return [(r["service"], r["method"], r["path"]) for r in json.loads(RULES.read_text("utf-8"))]
+
+
+def allows(rule: Call, call: Call) -> bool:
+    """Whether Keystone's middleware lets the call pass by that rule: `*` is one part, `**` any."""
+    pattern = re.escape(rule[2]).replace(r"\*\*", ".*").replace(r"\*", "[^/]+")
+    return rule[:2] == call[:2] and re.fullmatch(pattern, call[2]) is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "called", "allowed"),
+    [
+        pytest.param("/**/servers/*", "/v2.1/servers/ab12", True, id="one part"),
+        pytest.param("/**/servers/*", "/compute/v2.1/servers/ab12", True, id="longer prefix"),
+        pytest.param("/**/servers/*", "/v2.1/servers/ab12/action", False, id="two parts"),
+        pytest.param("/**/servers", "/v2.1/servers/ab12", False, id="longer path"),
+    ],
+)
+def test_a_rule_allows(*, path: str, called: str, allowed: bool) -> None:
+    """Wildcards stand for parts of a path as in Keystone."""
+    assert allowed == allows(("compute", "DELETE", path), ("compute", "DELETE", called))
+
+
+def a_fleet() -> Fleet:
+    """A fleet over a shared pool and one of its own, naming all that an estate can name."""
+    return Fleet(
+        name="api",
+        image="api-iis-*",
+        flavour="win-b2-60",
+        key_pair="springtide",
+        max_servers=10,
+        regions=(
+            FleetRegion(name="GRA11", network="vrack", pool="api", pool_kind=PoolKind.SHARED),
+            FleetRegion(name="SBG5", network="vrack", pool="api", subnet="vrack"),
+        ),
+    )
+
+
+def access_to(sandbox: Sandbox, fleet: Fleet, folder: Path) -> CloudAccess:
+    """The access that the worker has, without its environment."""
+    config = OpenStackConfig(config_files=[str(sandbox.clouds_yaml(folder / "clouds.yaml"))])
+    session = config.get_one(cloud="sandbox", region_name="GRA11").get_session()
+    names = tuple(region.name for region in fleet.regions)
+    estate = Estate(cloud="sandbox", residency=names, fleets=(fleet,))
+    return CloudAccess(estate, session, "public", AuditLog(None, run="test", who="test"))
+
+
+def live(cloud: RegionCloud, fleet: Fleet) -> None:
+    """A fleet's whole life in one region: found, launched, joined, drained, left, deleted."""
+    cloud.resolve_pool(fleet)
+    cloud.headroom(fleet)
+    image = cloud.newest_image(fleet.image)
+    assert image is not None
+    order = Launch(region=cloud.name, wave="w1", servers=2, image_id=image.id, reason="a test")
+    cloud.launch(fleet, order, None)
+    members = wait_until(lambda: as_members(cloud.list_servers(fleet.name)))
+    cloud.join(fleet, members)
+    wait_until(lambda: settled(cloud, fleet))
+    cloud.drain(fleet, members, datetime.now(UTC))
+    wait_until(lambda: settled(cloud, fleet))
+    ids = {member.address: member.id for member in cloud.list_members(fleet)}
+    cloud.leave(fleet, [m.model_copy(update={"member_id": ids[m.address]}) for m in members])
+    gone = [member.server_id for member in members]
+    cloud.delete_servers(gone, "a test")
+    cloud.stray_ports(fleet, gone)
+    cloud.delete_ports(["gone-long-since"])
+
+
+def as_members(servers: tuple[Server, ...]) -> list[MemberOrder]:
+    """The servers as members-to-be, once all are ACTIVE."""
+    orders = [
+        MemberOrder(server_id=s.id, name=s.name, address=s.address)
+        for s in servers
+        if s.address and s.status == "ACTIVE"
+    ]
+    return orders if len(orders) == len(servers) else []
+
+
+def settled(cloud: RegionCloud, fleet: Fleet) -> bool:
+    """Whether the pool takes the next change."""
+    return all(m.provisioning_status == "ACTIVE" for m in cloud.list_members(fleet))
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[Call]]:
+    """The calls that a fleet's life makes, without the versions that anybody may ask for."""
+    boot = BootTime(least_s=0.05, most_s=0.05, answer_s=0)
+    with Sandbox(SandboxConfig(boot=boot, data_plane=False, balancer_update_s=0.05)) as sandbox:
+        fleet = a_fleet()
+        access = access_to(sandbox, fleet, tmp_path_factory.mktemp("cloud"))
+        for region in fleet.regions:
+            live(access.region(region.name), fleet)
+        yield {
+            (key.service, key.method, f"/api{key.path}")
+            for key in sandbox.call_counts()
+            if key.service != "identity" and not re.fullmatch(r"/(v[\d.]+/?)?", key.path)
+        }
+
+
+def test_every_call_of_a_fleets_life_is_allowed(calls: set[Call]) -> None:
+    """With the guide's access rules no call of a fleet's life is refused."""
+    assert calls
+    assert set() == {call for call in calls if not any(allows(rule, call) for rule in rules())}
+
+
+def test_no_rule_allows_what_no_fleet_needs(calls: set[Call]) -> None:
+    """A right that is never used is not given."""
+    assert set() == {rule for rule in rules() if not any(allows(rule, call) for call in calls)}
