@@ -75,6 +75,7 @@ def _evening(console: Console, stage: Stage) -> Findings:
         _open_and_close(console, stage, findings, evening.claim_ends_at)
         return findings
     stage.add_core_server("RBX1")
+    stage.wait_for_entry()
     with Traffic(stage.stack.front_url, _REQUESTS_PER_S) as traffic:
         _open_and_close(console, stage, findings, evening.claim_ends_at)
         time.sleep(1)

@@ -1,12 +1,15 @@
 """What the demo sees and does from outside: Prefect's HTTP API, and the sandbox's controls."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import httpx
 from openstack.config import OpenStackConfig
 from openstack.connection import Connection
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from deployments.rehearsal import next_evening_of
 from deployments.stack import Stack
@@ -16,6 +19,9 @@ from springtide.pricing.paid_hours import clock_hours_touched
 
 _PARIS = ZoneInfo("Europe/Paris")
 _FLEET_TAG = "springtide:fleet:api"
+_ENTRY_S = 30.0
+_ENTRY_POLL_S = 0.2
+_ANSWERS_IN_A_ROW = 5
 Row = tuple[str, int, int, int, int]
 
 
@@ -52,9 +58,10 @@ class Stage:
 
     def start(self, deployment: str) -> str:
         """Start a deployment as any program would: by its name, over HTTP; the run's id."""
-        found = self._prefect.get(f"/deployments/name/{deployment}").raise_for_status().json()
-        made = self._prefect.post(f"/deployments/{found['id']}/create_flow_run", json={})
-        return str(made.raise_for_status().json()["id"])
+        found = self._ask("GET", f"/deployments/name/{deployment}")
+        path = f"/deployments/{found['id']}/create_flow_run"
+        # With a key of its own the call may be repeated: there will be one run.
+        return str(self._ask("POST", path, json={"idempotency_key": str(uuid4())})["id"])
 
     def state_of(self, run_id: str) -> str:
         """The run's state type, e.g. RUNNING."""
@@ -99,6 +106,21 @@ class Stage:
         )
         self._core.add(made["id"])
 
+    def wait_for_entry(self) -> None:
+        """Return when the customers' entry answers by way of the core's server.
+
+        Raises:
+            RuntimeError: it does not within 30 s.
+        """
+        deadline = time.monotonic() + _ENTRY_S
+        answered = 0
+        while answered < _ANSWERS_IN_A_ROW:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the entry does not answer: HAProxy sees no core server")
+            time.sleep(_ENTRY_POLL_S)
+            answer = httpx.get(self.stack.front_url or "", timeout=2, trust_env=False)
+            answered = answered + 1 if answer.is_success else 0
+
     def paid_hours(self) -> list[int]:
         """Clock hours touched by each server of the fleet that was deleted, by Nova's usage."""
         hours = []
@@ -123,7 +145,19 @@ class Stage:
         return sum(1 for m in ours if m.weight or not weighted)
 
     def _flow_run(self, run_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._prefect.get(f"/flow_runs/{run_id}").raise_for_status().json()
+        return self._ask("GET", f"/flow_runs/{run_id}")
+
+    @retry(
+        retry=retry_if_exception_type(httpx.HTTPError),
+        stop=stop_after_attempt(10),
+        wait=wait_fixed(1),
+        reraise=True,
+    )
+    def _ask(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - httpx's own
+        """Prefect's answer; on SQLite the server says 503 while its database is busy."""
+        found: dict[str, Any] = (
+            self._prefect.request(method, path, **kwargs).raise_for_status().json()
+        )
         return found
 
     def _get(self, path: str) -> dict[str, Any]:

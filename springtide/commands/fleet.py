@@ -1,9 +1,6 @@
 """`springtide fleet`: the same convergence without Prefect, for the evening on which it is down."""
 
 import asyncio
-import os
-import secrets
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,32 +9,11 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from springtide.clouds.audit import AuditLog
-from springtide.clouds.observer import FleetObserver
-from springtide.clouds.openstack.connection import CloudAccess
-from springtide.clouds.performing import perform
-from springtide.clouds.rehearsal import now_source
-from springtide.convergence import Hands, Pace, converge
+from springtide.commands.hand import FleetHand, open_hand
 from springtide.errors import Misconfigured
-from springtide.estate import estate_path, load_estate, school_holidays, user_data
+from springtide.estate import estate_path
 from springtide.model.claim import ClaimBook
-from springtide.model.estate import Estate
-from springtide.model.fleet import Fleet
-from springtide.model.outcome import Outcome
-from springtide.model.plan import Action, ActionResult, Launch, RoundPlan
-from springtide.model.snapshot import Observation
-from springtide.planning.claim_book import read_book
-from springtide.planning.deciding import Decider
-from springtide.planning.evening_orders import opening_patience_s
-from springtide.planning.school_calendar import SchoolCalendar
-from springtide.planning.telling import (
-    Row,
-    action_name,
-    broken_promise,
-    outcome_rows,
-    plan_rows,
-    plan_summary,
-)
+from springtide.planning.telling import Row, broken_promise, outcome_rows, plan_rows, plan_summary
 
 app = typer.Typer(help="Converge and look at fleets without Prefect.", no_args_is_help=True)
 
@@ -67,7 +43,7 @@ def converge_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell, and change nothing.")] = False,
 ) -> None:
     """Make the fleet what its claims ask for now; ends with 1 where that was not reached."""
-    hand = _open(estate, fleet)
+    hand = open_hand(estate or estate_path(), fleet, say=typer.echo)
     book = _stored(claims, none=no_claims, hand=hand)
     outcome = asyncio.run(hand.converge(book, dry_run=dry_run))
     _show("outcome", outcome_rows(outcome))
@@ -83,97 +59,22 @@ def status_command(
     claims: ClaimsFile = None,
 ) -> None:
     """Show what stands, what is desired and why, and what a round would do."""
-    hand = _open(estate, fleet)
+    hand = open_hand(estate or estate_path(), fleet, say=typer.echo)
     plan = asyncio.run(hand.look_once(_stored(claims, none=False, hand=hand)))
     typer.echo(plan_summary(plan))
     _show(f"fleet {fleet}", plan_rows(plan))
 
 
-@dataclass
-class _Hand:
-    """One fleet, driven from the command line."""
-
-    estate_file: Path
-    estate: Estate
-    fleet: Fleet
-    observer: FleetObserver
-    decider: Decider
-
-    def now_book(self, entries: dict[str, object] | None) -> ClaimBook:
-        if entries is None:
-            return ClaimBook(trouble="Prefect's store is not read by the command line")
-        return read_book(entries, now_source(self.estate)())[0]
-
-    async def observe(self, book: ClaimBook) -> Observation:
-        now = now_source(self.estate)()
-        snapshot = await self.observer.look(now)
-        observation = Observation(now=now, snapshot=snapshot, book=book)
-        if self.decider.desired(observation).servers > 0:
-            await self.observer.prepare_launch()
-            snapshot = await self.observer.look(now)
-        return observation.model_copy(update={"snapshot": snapshot})
-
-    async def look_once(self, book: ClaimBook) -> RoundPlan:
-        await self.observer.prepare()
-        return self.decider.plan(await self.observe(book))
-
-    async def converge(self, book: ClaimBook, *, dry_run: bool) -> Outcome:
-        await self.observer.prepare()
-
-        async def tell(plan: RoundPlan, number: int) -> None:
-            typer.echo(f"round {number}: {plan_summary(plan)}")
-
-        hands = Hands(
-            observe=lambda: self.observe(book),
-            decide=self.decider.plan,
-            act=self.act,
-            tell=tell,
-            sleep=asyncio.sleep,
-        )
-        pace = Pace(self.estate.poll_interval_s, opening_patience_s(self.fleet), dry_run=dry_run)
-        return await converge(hands, pace)
-
-    async def act(self, plan: RoundPlan, _number: int) -> tuple[ActionResult, ...]:
-        lanes: dict[str, list[Action]] = {}
-        for action in plan.actions:
-            lanes.setdefault(action.region, []).append(action)
-        done = await asyncio.gather(*(asyncio.to_thread(self._lane, a) for a in lanes.values()))
-        return tuple(result for lane in done for result in lane)
-
-    def _lane(self, actions: list[Action]) -> list[ActionResult]:
-        results = []
-        for action in actions:
-            data = user_data(self.fleet, self.estate_file) if isinstance(action, Launch) else None
-            cloud, at = self.observer.cloud(action.region), now_source(self.estate)()
-            result = perform(cloud, self.fleet, action, at=at, user_data=data)
-            typer.echo(f"  {action_name(action)}: {result.verdict} {result.detail}")
-            results.append(result)
-        return results
-
-
-def _open(estate_file: Path | None, fleet_name: str) -> _Hand:
-    path = estate_file or estate_path()
-    estate = load_estate(path)
-    fleet = estate.fleet(fleet_name)
-    log = os.environ.get("SPRINGTIDE_AUDIT_LOG")
-    run = f"cli-{secrets.token_hex(4)}"
-    audit = AuditLog(Path(log) if log else None, run=run, who=os.environ.get("USER", "unknown"))
-    access = CloudAccess.open(estate, audit)
-    calendar = SchoolCalendar(school_holidays(estate, path))
-    decider = Decider(fleet, estate.windows_of(fleet.name), calendar, run.removeprefix("cli-"))
-    return _Hand(path, estate, fleet, FleetObserver(access, fleet), decider)
-
-
-def _stored(path: Path | None, *, none: bool, hand: _Hand) -> ClaimBook:
+def _stored(path: Path | None, *, none: bool, hand: FleetHand) -> ClaimBook:
     if path is None:
-        return hand.now_book({} if none else None)
+        return hand.book_of({} if none else None)
     try:
         entries = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise Misconfigured(f"{path}: cannot be read: {error}") from error
     if not isinstance(entries, dict):
         raise Misconfigured(f"{path}: is not a mapping of stored names to entries")
-    return hand.now_book(entries)
+    return hand.book_of(entries)
 
 
 def _show(title: str, rows: list[Row]) -> None:

@@ -20,7 +20,7 @@ from springtide.planning.evening_schedules import schedule_edges
 from springtide.planning.evening_window import evenings
 from springtide.planning.ical import to_ical
 from springtide.planning.school_calendar import SchoolCalendar
-from springtide.pricing.evening_cost import evening_cost, lead_cost
+from springtide.pricing.evening_cost import EveningCost, evening_cost
 
 Found = tuple[Evening | SkippedEvening, ...]
 From = Annotated[
@@ -85,13 +85,22 @@ def _evenings(
 
 def _table(window: Window, fleet: Fleet, found: Found) -> Table:
     table = Table(
-        title=f"window {window.name}, fleet {window.fleet}, {window.timezone}",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
+        title=f"window {window.name}, fleet {window.fleet}, times of {window.timezone}",
+        caption="paid: hours of each server; cost: of all, without VAT;"
+        " of which lead: what lead and tail add to the window's own hours",
+        box=None,
+        padding=(0, 2, 0, 0),
     )
-    for heading in ("date", "opens", "closes", "servers", "paid", "cost"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("of that, lead and tail", max_width=13)
+    table.add_column("date", no_wrap=True)
+    for heading in (
+        "opens",
+        "closes",
+        "servers",
+        "paid",
+        f"cost {fleet.currency}",
+        "of which lead",
+    ):
+        table.add_column(heading, justify="right", max_width=8)
     table.add_column("why")
     for each in found:
         table.add_row(f"{each.date:%a %Y-%m-%d}", *_cells(each, window, fleet), each.reason)
@@ -107,6 +116,13 @@ def _cells(found: Evening | SkippedEvening, window: Window, fleet: Fleet) -> tup
         f"{found.closes_at.astimezone(window.zone):%H:%M}",
         str(found.servers),
         f"{cost.paid_hours.normalize():f} h",
-        f"{cost.cost:.2f} {cost.currency}" if cost.cost is not None else "",
-        lead_cost(found, fleet) or "",
+        f"{cost.cost:.2f}" if cost.cost is not None else "",
+        _extra(cost),
     )
+
+
+def _extra(cost: EveningCost) -> str:
+    if not cost.extra_hours:
+        return ""
+    hours = f"{cost.extra_hours.normalize():f} h"
+    return hours if cost.extra_cost is None else f"{hours} {cost.extra_cost:.2f}"

@@ -163,7 +163,7 @@ def _why_not(window: Window, calendar: SchoolCalendar, day: date) -> str | None:
     if not names or None in names:
         return None
     distinct = dict.fromkeys(name for name in names if name)
-    return f"school holidays in zones {', '.join(window.school_zones)}: {' / '.join(distinct)}"
+    return f"school holidays in {', '.join(window.school_zones)}: {' / '.join(distinct)}"
 
 
 def _why(window: Window, calendar: SchoolCalendar, day: date) -> str:
@@ -171,7 +171,7 @@ def _why(window: Window, calendar: SchoolCalendar, day: date) -> str:
         return "added by date"
     weekday = _WEEKDAYS[day.weekday()].capitalize()
     zones = [z for z in window.school_zones if calendar.school_holiday(day, z) is None]
-    return f"{weekday}, school in zones {', '.join(zones)}" if zones else weekday
+    return f"{weekday}, school in {', '.join(zones)}" if zones else weekday
 
 
 def _claim(evening: Evening) -> Claim:

@@ -64,7 +64,9 @@ class FleetWorld:
     def snapshot(self) -> FleetSnapshot:
         """What a look at this world shows."""
         return FleetSnapshot(
-            fleet="api", at=self.now, regions=tuple(self._region(r.name) for r in self.fleet.regions)
+            fleet="api",
+            at=self.now,
+            regions=tuple(self._region(r.name) for r in self.fleet.regions),
         )
 
     def plan(self, want: Desired, run: str = "ab12") -> RoundPlan:
@@ -176,7 +178,9 @@ class FleetWorld:
     def _delete(self, server_id: str) -> None:
         server = self.servers.get(server_id)
         if server is not None:
-            assert all(m.server_id != server_id for by in self.members.values() for m in by.values())
+            assert all(
+                m.server_id != server_id for by in self.members.values() for m in by.values()
+            )
             self.servers[server_id] = server.model_copy(update={"task_state": "deleting"})
 
 

@@ -1,4 +1,4 @@
-"""The round planner over whole histories: it settles, from anywhere, and touches only what is ours."""
+"""The round planner over whole histories: it settles from anywhere, and touches only ours."""
 
 from datetime import timedelta
 

@@ -49,7 +49,7 @@ def find_pool(balancer: Service, network: Service, wanted: FleetRegion) -> PoolS
 def find_launchables(
     compute: Service, network: Service, fleet: Fleet, wanted: FleetRegion
 ) -> LaunchSetup:
-    """Flavour and network, and a look at the key pair.
+    """Flavour and network, and a look at the key pair and the security groups.
 
     Raises:
         Misconfigured: one of them does not exist.
@@ -62,6 +62,10 @@ def find_launchables(
         except NotFound as error:
             where = f"fleets.{fleet.name}.key_pair"
             raise Misconfigured(f"{wanted.name}: no {fleet.key_pair!r}", field=where) from error
+    if fleet.security_groups:
+        groups = list(network.pages("/security-groups", "security_groups", limit=_PAGE))
+        for name in fleet.security_groups:
+            _one(groups, name, field=f"fleets.{fleet.name}.security_groups")
     return LaunchSetup(
         flavour_id=flavour["id"],
         vcpus=flavour["vcpus"],

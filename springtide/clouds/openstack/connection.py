@@ -87,11 +87,12 @@ class CloudAccess:
                 region_name=region,
                 default_microversion=_MICROVERSION if kind == "compute" else None,
             )
-            if adapter.get_endpoint() is None:
+            known = self._catalogued(kind)
+            if region not in known:
                 raise Misconfigured(
                     f"the cloud's catalogue has no {kind} in region {region}",
                     field="residency",
-                    allowed="regions of the catalogue: " + ", ".join(self._catalogued(kind)),
+                    allowed=", ".join(known) or "the catalogue has it nowhere",
                 )
             services[kind] = Service(
                 adapter, kind, region, limiters=self._limiters, audit=self._audit

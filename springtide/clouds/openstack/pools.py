@@ -69,30 +69,27 @@ class Pool:
         A full call drops whoever joined since the look before it, so it is made only for a pool
         that is ours alone; otherwise each member is deleted by itself.
         """
-        if self._region.pool_kind is PoolKind.EXCLUSIVE:
-            self._put_without(members)
+        bodies, addresses = self._bodies(), {m.address for m in members}
+        going = [b for b in bodies if b["address"] in addresses and self._is_ours(b)]
+        if not going:
             return
-        for index, member in enumerate(members):
+        if self._region.pool_kind is PoolKind.EXCLUSIVE:
+            self._put_all([b for b in bodies if b not in going], why=f"{len(going)} leave")
+            return
+        for index, body in enumerate(going):
             if index:
                 self._wait_idle()
-            self._delete(member)
+            with suppress(NotFound):
+                path = f"{self._path}/{body['id']}"
+                self._balancer.change("DELETE", path, why=f"{body.get('name')} leaves")
 
-    def _put_without(self, members: Sequence[MemberOrder]) -> None:
-        going = {m.address for m in members}
-        port = self._fleet.health.port
-        bodies = self._bodies()
-        kept = [b for b in bodies if b["address"] not in going or b["protocol_port"] != port]
-        if len(kept) < len(bodies):
-            left = [{k: b[k] for k in _KEPT if b.get(k) is not None} for b in kept]
-            why = f"{len(bodies) - len(kept)} leave"
-            self._balancer.change("PUT", self._path, {"members": left}, why=why)
+    def _is_ours(self, body: Body) -> bool:
+        tagged = fleet_tag(self._fleet.name) in (body.get("tags") or ())
+        return tagged and bool(body["protocol_port"] == self._fleet.health.port)
 
-    def _delete(self, member: MemberOrder) -> None:
-        if member.member_id is None:
-            return
-        path = f"{self._path}/{member.member_id}"
-        with suppress(NotFound):
-            self._balancer.change("DELETE", path, why=f"{member.name} leaves")
+    def _put_all(self, bodies: list[Body], *, why: str) -> None:
+        kept = [{key: b[key] for key in _KEPT if b.get(key) is not None} for b in bodies]
+        self._balancer.change("PUT", self._path, {"members": kept}, why=why)
 
     def _wait_idle(self) -> None:
         """Return when the balancer has finished the change before, and takes the next."""

@@ -17,9 +17,13 @@ from springtide.model.plan import Launch
 from springtide.model.server import Server
 
 _PAGE = 1000
+_IPV4 = 4
 _LOOKS = 4
 _LOOK_PAUSE_S = 1.0
 _DELETERS = 8
+_NAME_LENGTH = 58
+"""A host name has 63 characters at most, and Nova appends `-1` to `-100`. Windows takes the first
+15 alone; what in the image sets the computer's name must see to that."""
 
 
 class LaunchReceipt(Model):
@@ -39,7 +43,9 @@ class DeleteReceipt(Model):
 def list_servers(compute: Service, region: str, fleet_name: str) -> tuple[Server, ...]:
     """The fleet's servers, whatever their status."""
     found = compute.pages("/servers/detail", "servers", limit=_PAGE, tags=fleet_tag(fleet_name))
-    return tuple(_server(body, region) for body in found)
+    # While servers come and go, a listing of several pages may show one of them twice.
+    unique = {body["id"]: body for body in found}
+    return tuple(_server(body, region) for body in unique.values())
 
 
 def launch(
@@ -56,7 +62,7 @@ def launch(
         compute.change("POST", "/servers", body, why=why)
     except ReplyLost as lost:
         found = _look_up(compute, order)
-        if found == 0:
+        if not found:
             raise ReplyLost(
                 f"{order.region}: wave {order.wave} got no reply and is not there"
             ) from lost
@@ -89,17 +95,19 @@ def _delete(compute: Service, reason: str, server_id: str) -> SpringtideError | 
 
 def _look_up(compute: Service, order: Launch) -> int:
     """How many servers of the wave there are; looked for a few times, as they may be late."""
+    found: set[str] = set()
     for look in range(_LOOKS):
         time.sleep(_LOOK_PAUSE_S if look else 0)
         wave = compute.pages("/servers/detail", "servers", limit=_PAGE, tags=wave_tag(order.wave))
-        if found := sum(1 for _ in wave):
-            return found
-    return 0
+        found |= {body["id"] for body in wave}
+        if len(found) >= order.servers:
+            break
+    return len(found)
 
 
 def _wave_body(fleet: Fleet, setup: LaunchSetup, order: Launch, user_data: str | None) -> Body:
     server: Body = {
-        "name": f"{fleet.name}-{order.wave}",
+        "name": f"{fleet.name}-{order.wave}"[:_NAME_LENGTH].rstrip("-"),
         "imageRef": order.image_id,
         "flavorRef": setup.flavour_id,
         "networks": [{"uuid": setup.network_id}],
@@ -122,14 +130,13 @@ def _wave_body(fleet: Fleet, setup: LaunchSetup, order: Launch, user_data: str |
 
 
 def _server(body: Body, region: str) -> Server:
-    addresses = [a["addr"] for net in (body.get("addresses") or {}).values() for a in net]
     return Server(
         id=body["id"],
         name=body["name"],
         region=region,
         status=body["status"],
         task_state=body.get("OS-EXT-STS:task_state"),
-        address=addresses[0] if addresses else None,
+        address=_address(body),
         image_id=(body.get("image") or {}).get("id", ""),
         flavour=(body.get("flavor") or {}).get("original_name", ""),
         zone=body.get("OS-EXT-AZ:availability_zone") or None,
@@ -138,6 +145,18 @@ def _server(body: Body, region: str) -> Server:
         launched_at=_moment(body.get("OS-SRV-USG:launched_at")),
         fault=(body.get("fault") or {}).get("message"),
     )
+
+
+def _address(body: Body) -> str | None:
+    """Its first fixed IPv4 address: a fleet's server has one network, floating ones apart."""
+    networks: dict[str, list[Body]] = body.get("addresses") or {}
+    fixed = (
+        each["addr"]
+        for addresses in networks.values()
+        for each in addresses
+        if each.get("version") == _IPV4 and each.get("OS-EXT-IPS:type", "fixed") == "fixed"
+    )
+    return next(fixed, None)
 
 
 def _moment(text: str | None) -> datetime | None:

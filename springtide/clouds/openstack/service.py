@@ -6,19 +6,34 @@ from typing import Any
 
 from keystoneauth1.adapter import Adapter
 from keystoneauth1.exceptions import ClientException
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential_jitter,
+)
 
 from springtide.clouds.audit import AuditLog
 from springtide.clouds.limiter import Limiters
 from springtide.clouds.openstack.translation import translate_exception, translate_response
-from springtide.errors import BalancerBusy, RateLimited, ReplyLost, Retryable, SpringtideError
+from springtide.errors import (
+    BalancerBusy,
+    Misconfigured,
+    RateLimited,
+    ReplyLost,
+    Retryable,
+    SpringtideError,
+)
 
 Body = dict[str, Any]
-_ATTEMPTS = 6
+_ATTEMPTS = 5
+_PATIENCE_S = 60.0
+"""No repetition begins after it: a region that hangs must not hold up the round of the others."""
 _LONGEST_PAUSE_S = 30.0
 _MOST_PAGES = 100
-_BACK_OFF = wait_exponential_jitter(initial=0.3, max=8, jitter=0.5)
+_BACK_OFF = wait_exponential_jitter(initial=0.2, max=8, jitter=0.3)
 _VERSIONS = {"image": "/v2", "network": "/v2.0", "load-balancer": "/v2.0"}
 
 
@@ -60,10 +75,17 @@ class Service:
         """
         marker: dict[str, object] = {}
         for _ in range(_MOST_PAGES):
-            page = self.get(path, **params, **marker, limit=limit)
+            try:
+                page = self.get(path, **params, **marker, limit=limit)
+            except Misconfigured as error:
+                if not marker:
+                    raise
+                # The item that the page was to come after has been deleted meanwhile: 400.
+                changed = f"{self._region} {self._kind}: {path} changed while it was read"
+                raise Retryable(changed) from error
             items = page.get(key, [])
             yield from items
-            if not items or not (page.get(f"{key}_links") or page.get("next")):
+            if not items or not _goes_on(page, key):
                 return
             marker = {"marker": items[-1]["id"]}
         raise Retryable(f"{self._region} {self._kind}: the listing {path} does not end")
@@ -98,7 +120,7 @@ class Service:
 
         repeating = Retrying(
             retry=retry_if_exception(passing),
-            stop=stop_after_attempt(_ATTEMPTS),
+            stop=stop_after_attempt(_ATTEMPTS) | stop_after_delay(_PATIENCE_S),
             wait=_pause,
             reraise=True,
         )
@@ -114,9 +136,13 @@ class Service:
             raise translate_exception(error, what=what, changing=changing) from error
         if not response.ok:
             raise translate_response(
-                response, what=what, region=self._region, service=self._kind, changing=changing
+                response, what=what, region=self._region, service=self._kind, method=method
             )
-        body: Body = response.json() if response.content else {}
+        try:
+            body: Body = response.json() if response.content else {}
+        except ValueError as error:
+            lost = ReplyLost if changing else Retryable
+            raise lost(f"{what}: {response.status_code} and no JSON") from error
         return body
 
     def _url(self, path: str) -> str:
@@ -125,6 +151,12 @@ class Service:
         if version and not re.search(r"/v\d", endpoint):
             endpoint += version
         return endpoint + path
+
+
+def _goes_on(page: Body, key: str) -> bool:
+    """Whether there is a next page; Neutron and Octavia link to the previous one as well."""
+    links = page.get(f"{key}_links") or ()
+    return bool(page.get("next")) or any(link.get("rel") == "next" for link in links)
 
 
 def _pause(state: RetryCallState) -> float:

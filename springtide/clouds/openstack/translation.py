@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from keystoneauth1 import exceptions as ka
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from springtide.errors import (
     BalancerBusy,
@@ -24,9 +25,8 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], type[SpringtideError]], ...] = (
     (ka.MissingRequiredOptions, Misconfigured),
     (ka.EndpointNotFound, Misconfigured),
     (ka.CatalogException, Misconfigured),
-    (ka.ConnectFailure, Retryable),
+    (ka.SSLError, Misconfigured),
     (ka.DiscoveryFailure, Retryable),
-    (ka.ConnectTimeout, Retryable),
     (ka.ConnectionError, ReplyLost),
     (ka.ClientException, Retryable),
 )
@@ -41,24 +41,25 @@ _BY_STATUS: dict[int, type[SpringtideError]] = {
 def translate_exception(error: Exception, *, what: str, changing: bool) -> SpringtideError:
     """Our error for an exception of keystoneauth; `what` names the call.
 
-    A connection that broke after a change was sent is a lost reply: it may have been made.
+    A connection that broke after a change was sent is a lost reply: it may have been made. One that
+    never came about is not: nothing was sent.
     """
     kind = next((ours for theirs, ours in _BY_EXCEPTION if isinstance(error, theirs)), Retryable)
-    if kind is ReplyLost and not changing:
+    if kind is ReplyLost and not (changing and _was_connected(error)):
         kind = Retryable
     return kind(f"{what}: {error}")
 
 
 def translate_response(
-    response: "Response", *, what: str, region: str, service: str, changing: bool
+    response: "Response", *, what: str, region: str, service: str, method: str
 ) -> SpringtideError:
     """Our error for an answer that is no success."""
     status, said = response.status_code, f"{what}: {response.status_code} {_message(response)}"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimited(said, retry_after_s=retry_after_s(response))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return ReplyLost(said) if changing else Retryable(said)
-    if changing and service == "compute" and status in _NO_ROOM:
+        return Retryable(said) if method == "GET" else ReplyLost(said)
+    if method == "POST" and service == "compute" and status in _NO_ROOM:
         return CapacityExhausted(said, region=region, kind="quota")
     if status == HTTPStatus.CONFLICT and service == "load-balancer":
         return BalancerBusy(said)
@@ -69,6 +70,17 @@ def retry_after_s(response: "Response") -> float | None:
     """The server's advice in seconds; None where it gives none, or a date."""
     value = response.headers.get("Retry-After", "")
     return float(value) if value.isascii() and value.isdigit() else None
+
+
+def _was_connected(error: Exception) -> bool:
+    """False where the service took no connection, so that nothing can have been sent.
+
+    keystoneauth keeps what requests raised as the context, and requests what urllib3 raised as the
+    first argument, whose `reason` is the last try's error.
+    """
+    arguments = getattr(error.__context__, "args", ())
+    reason = getattr(arguments[0], "reason", None) if arguments else None
+    return not isinstance(reason, NewConnectionError | ConnectTimeoutError)
 
 
 def _message(response: "Response") -> str:

@@ -1,0 +1,113 @@
+"""A fleet converged without Prefect: the library's loop, handed the clouds themselves."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from springtide.clouds.audit import AuditLog
+from springtide.clouds.observer import FleetObserver
+from springtide.clouds.openstack.connection import CloudAccess
+from springtide.clouds.performing import perform
+from springtide.clouds.rehearsal import now_source
+from springtide.convergence import Hands, Pace, converge
+from springtide.estate import load_estate, school_holidays, user_data
+from springtide.model.claim import ClaimBook
+from springtide.model.estate import Estate
+from springtide.model.fleet import Fleet
+from springtide.model.outcome import Outcome
+from springtide.model.plan import Action, ActionResult, Launch, RoundPlan
+from springtide.model.snapshot import Observation
+from springtide.planning.claim_book import read_book
+from springtide.planning.deciding import Decider
+from springtide.planning.evening_orders import opening_patience_s
+from springtide.planning.school_calendar import SchoolCalendar
+from springtide.planning.telling import action_name, plan_summary
+
+
+@dataclass
+class FleetHand:
+    """One fleet, driven without Prefect."""
+
+    estate_file: Path
+    estate: Estate
+    fleet: Fleet
+    observer: FleetObserver
+    decider: Decider
+    say: Callable[[str], None]
+    """Hears of every round and every action, a line each."""
+
+    def book_of(self, entries: dict[str, object] | None) -> ClaimBook:
+        """The book of stored entries by name; None: unreadable, so nothing is removed."""
+        if entries is None:
+            return ClaimBook(trouble="Prefect's store is not read by the command line")
+        return read_book(entries, now_source(self.estate)())[0]
+
+    async def observe(self, book: ClaimBook) -> Observation:
+        """The fleet as it stands, ready for a launch where one may be needed."""
+        now = now_source(self.estate)()
+        snapshot = await self.observer.look(now)
+        observation = Observation(now=now, snapshot=snapshot, book=book)
+        if self.decider.desired(observation).servers > 0:
+            await self.observer.prepare_launch()
+            snapshot = await self.observer.look(now)
+        return observation.model_copy(update={"snapshot": snapshot})
+
+    async def look_once(self, book: ClaimBook) -> RoundPlan:
+        """What a round would do now."""
+        await self.observer.prepare()
+        return self.decider.plan(await self.observe(book))
+
+    async def converge(self, book: ClaimBook, *, dry_run: bool = False) -> Outcome:
+        """The outcome of rounds until the fleet is what its claims ask for."""
+        await self.observer.prepare()
+
+        async def tell(plan: RoundPlan, number: int) -> None:
+            self.say(f"round {number}: {plan_summary(plan)}")
+
+        hands = Hands(
+            observe=lambda: self.observe(book),
+            decide=self.decider.plan,
+            act=self.act,
+            tell=tell,
+            sleep=asyncio.sleep,
+        )
+        pace = Pace(self.estate.poll_interval_s, opening_patience_s(self.fleet), dry_run=dry_run)
+        return await converge(hands, pace)
+
+    async def act(self, plan: RoundPlan, _number: int) -> tuple[ActionResult, ...]:
+        """Carry the plan out, regions side by side."""
+        lanes: dict[str, list[Action]] = {}
+        for action in plan.actions:
+            lanes.setdefault(action.region, []).append(action)
+        done = await asyncio.gather(*(asyncio.to_thread(self._lane, a) for a in lanes.values()))
+        return tuple(result for lane in done for result in lane)
+
+    def _lane(self, actions: list[Action]) -> list[ActionResult]:
+        results = []
+        for action in actions:
+            data = user_data(self.fleet, self.estate_file) if isinstance(action, Launch) else None
+            cloud, at = self.observer.cloud(action.region), now_source(self.estate)()
+            result = perform(cloud, self.fleet, action, at=at, user_data=data)
+            self.say(f"  {action_name(action)}: {result.verdict} {result.detail}")
+            results.append(result)
+        return results
+
+
+def open_hand(estate_file: Path, fleet_name: str, *, say: Callable[[str], None]) -> FleetHand:
+    """The hand over one fleet; its changes go to the audit log of `SPRINGTIDE_AUDIT_LOG`.
+
+    Raises:
+        Misconfigured: estate, fleet or credentials are wrong. Nothing was changed.
+    """
+    estate = load_estate(estate_file)
+    fleet = estate.fleet(fleet_name)
+    log = os.environ.get("SPRINGTIDE_AUDIT_LOG")
+    run = f"cli-{secrets.token_hex(4)}"
+    audit = AuditLog(Path(log) if log else None, run=run, who=os.environ.get("USER", "unknown"))
+    access = CloudAccess.open(estate, audit)
+    calendar = SchoolCalendar(school_holidays(estate, estate_file))
+    decider = Decider(fleet, estate.windows_of(fleet.name), calendar, run.removeprefix("cli-"))
+    return FleetHand(estate_file, estate, fleet, FleetObserver(access, fleet), decider, say)

@@ -1,0 +1,165 @@
+"""Cron lines wake the flows at a window's edges, and every five minutes in between."""
+
+from datetime import date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from springtide.planning.evening_schedules import Edge, EveningSchedule, schedule_edges
+from tests.planning.windows import a_window
+
+MONDAY = date(2026, 11, 23)
+NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def crons(edge: Edge, **changes: object) -> list[str]:
+    """The cron lines of that edge."""
+    return [each.cron for each in schedule_edges(a_window(**changes)) if each.edge is edge]
+
+
+@pytest.mark.parametrize(
+    ("changes", "opening", "keeping", "closing"),
+    [
+        pytest.param(
+            {},
+            ["0 16 * * mon,tue,wed"],
+            ["*/5 16-22 * * mon,tue,wed", "0 23 * * mon,tue,wed"],
+            ["50 21 * * mon,tue,wed"],
+            id="customer",
+        ),
+        pytest.param(
+            {"lead_minutes": 15},
+            ["45 15 * * mon,tue,wed"],
+            ["45-55/5 15 * * mon,tue,wed", "*/5 16-22 * * mon,tue,wed", "0 23 * * mon,tue,wed"],
+            ["50 21 * * mon,tue,wed"],
+            id="lead",
+        ),
+        pytest.param(
+            {"lead_minutes": 13, "tail_minutes": 7, "closes": "22:03"},
+            ["47 15 * * mon,tue,wed"],
+            ["50-55/5 15 * * mon,tue,wed", "*/5 16-22 * * mon,tue,wed", "0 23 * * mon,tue,wed"],
+            ["56 21 * * mon,tue,wed"],
+            id="odd minutes",
+        ),
+        pytest.param(
+            {"closes": "23:30"},
+            ["0 16 * * mon,tue,wed"],
+            ["*/5 16-23 * * mon,tue,wed", "0-30/5 0 * * tue,wed,thu"],
+            ["20 23 * * mon,tue,wed"],
+            id="the hour after until passes midnight",
+        ),
+        pytest.param(
+            {"closes": "23:00", "days": ["sunday"]},
+            ["0 16 * * sun"],
+            ["*/5 16-23 * * sun", "0 0 * * mon"],
+            ["50 22 * * sun"],
+            id="the hour after until ends at midnight, and the week as well",
+        ),
+        pytest.param(
+            {"opens": "00:10", "closes": "02:00", "lead_minutes": 20, "days": ["monday", "friday"]},
+            ["50 23 * * thu,sun"],
+            ["50-55/5 23 * * thu,sun", "*/5 0-2 * * mon,fri", "0 3 * * mon,fri"],
+            ["50 1 * * mon,fri"],
+            id="the lead begins before midnight",
+        ),
+        pytest.param(
+            {"opens": "16:01", "closes": "16:03", "tail_minutes": 1, "days": ["monday"]},
+            ["1 16 * * mon"],
+            ["5-55/5 16 * * mon", "0 17 * * mon"],
+            ["2 16 * * mon"],
+            id="two minutes",
+        ),
+    ],
+)
+def test_weekly(
+    changes: dict[str, object], opening: list[str], keeping: list[str], closing: list[str]
+) -> None:
+    """One line to open, one to close, as many to keep as the hours need."""
+    assert opening == crons(Edge.OPEN, **changes)
+    assert keeping == crons(Edge.KEEP, **changes)
+    assert closing == crons(Edge.CLOSE, **changes)
+
+
+def test_a_schedule_names_its_window_fleet_and_zone() -> None:
+    """What a deployment needs besides the line itself."""
+    expected = EveningSchedule(
+        slug="open-evening",
+        edge=Edge.OPEN,
+        window="evening",
+        fleet="api",
+        cron="0 16 * * mon,tue,wed",
+        timezone="Indian/Reunion",
+    )
+    assert expected == schedule_edges(a_window(timezone="Indian/Reunion"))[0]
+
+
+def test_an_added_date_outside_the_weekdays_has_lines_of_its_own() -> None:
+    """Those on weekdays have their lines already; past midnight it is the day after."""
+    window = a_window(closes="23:30", add_dates=["2026-12-31", MONDAY])
+    dated = {s.slug: s.cron for s in schedule_edges(window) if "2026" in s.slug}
+    assert {
+        "open-evening-20261231": "0 16 31 12 *",
+        "keep-evening-20261231-1": "*/5 16-23 31 12 *",
+        "keep-evening-20261231-2": "0-30/5 0 1 1 *",
+        "close-evening-20261231": "20 23 31 12 *",
+    } == dated
+
+
+def field(text: str, low: int, high: int) -> set[int]:
+    """The numbers that one field of a cron line stands for."""
+    span, _, step = text.partition("/")
+    first, _, last = span.partition("-")
+    if span == "*":
+        first, last = str(low), str(high)
+    return set(range(int(first), int(last or first) + 1, int(step or 1)))
+
+
+def ticks(cron: str, *, first: date, days: int) -> set[datetime]:
+    """Every local time at which the line fires on these dates."""
+    minutes, hours, _, _, weekdays = cron.split()
+    return {
+        datetime(day.year, day.month, day.day, hour, minute)  # noqa: DTZ001 - a wall clock's time
+        for day in (first + timedelta(days=n) for n in range(days))
+        if NAMES[day.weekday()] in weekdays.split(",")
+        for hour in field(hours, 0, 23)
+        for minute in field(minutes, 0, 59)
+    }
+
+
+CLOCKS = st.integers(0, 24 * 60 - 2).flatmap(
+    lambda start: st.tuples(st.just(start), st.integers(start + 1, 24 * 60 - 1))
+)
+WEEKDAYS = st.sets(
+    st.sampled_from(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]),
+    min_size=1,
+)
+
+
+@given(clocks=CLOCKS, lead=st.integers(0, 240), days=WEEKDAYS)
+def test_keeping_covers_the_hours_and_nothing_else(
+    clocks: tuple[int, int], lead: int, days: set[str]
+) -> None:
+    """Each fifth minute from the lead to an hour after `until`, each by one line alone."""
+    opens, closes = (f"{m // 60:02}:{m % 60:02}" for m in clocks)
+    found = [
+        ticks(cron, first=MONDAY, days=7)
+        for cron in crons(
+            Edge.KEEP,
+            days=sorted(days),
+            opens=opens,
+            closes=closes,
+            lead_minutes=lead,
+            tail_minutes=0,
+        )
+    ]
+    week = [datetime(2026, 11, 23) + timedelta(minutes=5 * n) for n in range(7 * 24 * 12)]  # noqa: DTZ001 - a wall clock's time
+    expected = set()
+    for tick in week:
+        for shift in (-1, 0, 1):
+            day = tick.date() + timedelta(days=shift)
+            offset = (tick - datetime(day.year, day.month, day.day)) // timedelta(minutes=1)  # noqa: DTZ001 - a wall clock's time
+            named = f"{day:%A}".lower() in days
+            if named and clocks[0] - lead <= offset <= clocks[1] + 60:
+                expected.add(tick)
+    assert expected == set().union(*found)
