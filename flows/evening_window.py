@@ -9,11 +9,12 @@ from dataclasses import replace
 from prefect import State, flow
 from prefect.runtime import flow_run
 
-from flows.reports import report
+from flows.reports import report, skipped
 from flows.rounds import converge_fleet
 from springtide.convergence import Pace
 from springtide.estate import estate_path
 from springtide.model.outcome import Outcome
+from springtide.model.window import SkippedEvening
 from springtide.planning.evening_orders import (
     closing_patience_s,
     evening_to_close,
@@ -48,6 +49,8 @@ async def open_evening_window(
     decider = watch.decider(flow_run.id)
     now = watch.now()
     evening = evening_to_open(decider.windows, decider.calendar, fleet=watch.fleet, now=now)
+    if isinstance(evening, SkippedEvening):
+        return skipped(evening, servers=servers)
     order = opening_order(
         evening, watch.fleet, servers=servers, owner=f"flow run {flow_run.name}", now=now
     )

@@ -3,11 +3,25 @@
 from prefect import State
 from prefect.states import Completed, Failed
 
+from springtide.errors import GuardRefused
 from springtide.model.outcome import Ending, Outcome
+from springtide.model.window import SkippedEvening
 from springtide.planning.telling import Row, broken_promise, outcome_rows
 from springtide.pricing.lives import cost_of
 from tasks.screens import show_outcome
 from tasks.watch import FleetWatch
+
+
+def skipped(evening: SkippedEvening, *, servers: int | None) -> State[Outcome]:
+    """The end of an opening on a date that the windows skip.
+
+    Raises:
+        GuardRefused: a person asked for a number of servers: they should know that it is skipped.
+    """
+    why = f"window {evening.window} is skipped on {evening.date}: {evening.reason}"
+    if servers is not None:
+        raise GuardRefused(f"{why}; to open all the same, put the date into add_dates")
+    return Completed(message=why)
 
 
 async def report(

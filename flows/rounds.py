@@ -51,13 +51,12 @@ async def converge_fleet(watch: FleetWatch, decider: Decider, pace: Pace) -> Out
         if plan.actions:
             get_run_logger().info("round=%d %s", number, plan_summary(plan))
         await progress.show(progress_of(first[0], plan), plan_summary(plan))
+        notes: tuple[ExhaustedMark | ProvenImage, ...] = (*plan.marks, *plan.proven)
+        for note in notes if plan.frozen is None and not pace.dry_run else ():
+            await remember_note(note)
 
     async def act(plan: RoundPlan, _number: int) -> tuple[ActionResult, ...]:
-        results = await _act(watch, plan, launched)
-        notes: tuple[ExhaustedMark | ProvenImage, ...] = (*plan.marks, *plan.proven)
-        for note in notes:
-            await remember_note(note)
-        return results
+        return await _act(watch, plan, launched)
 
     hands = Hands(observe=observe, decide=decider.plan, act=act, tell=tell, sleep=asyncio.sleep)
     outcome = await converge(hands, pace)

@@ -57,6 +57,7 @@ def a_fleet() -> Fleet:
         image="api-iis-*",
         flavour="win-b2-60",
         key_pair="springtide",
+        security_groups=("default",),
         max_servers=10,
         regions=(
             FleetRegion(name="GRA11", network="vrack", pool="api", pool_kind=PoolKind.SHARED),

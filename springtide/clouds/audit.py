@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from springtide.errors import GuardRefused
+
 log = logging.getLogger(__name__)
 
 
@@ -41,7 +43,11 @@ class AuditLog:
     def change(
         self, method: str, path: str, *, region: str, service: str, why: str
     ) -> Iterator[Act]:
-        """Write the intent, yield the act, write the outcome whatever happens."""
+        """Write the intent, yield the act, write the outcome whatever happens.
+
+        Raises:
+            GuardRefused: the intent cannot be written: what leaves no trace is not done.
+        """
         with self._lock:
             self._acts += 1
             number = self._acts
@@ -53,21 +59,27 @@ class AuditLog:
             "path": path,
             "why": why,
         }
-        self._write({**what, "step": "intent"})
+        try:
+            self._write({**what, "step": "intent"})
+        except OSError as error:
+            raise GuardRefused(f"the audit log cannot be written: {error}") from error
         act, began = Act(), time.monotonic()
         try:
             yield act
         finally:
             seconds = round(time.monotonic() - began, 3)
-            self._write(
-                {
-                    **what,
-                    "step": "outcome",
-                    "result": act.result,
-                    "request_id": act.request_id,
-                    "seconds": seconds,
-                }
-            )
+            outcome = {
+                **what,
+                "step": "outcome",
+                "result": act.result,
+                "request_id": act.request_id,
+                "seconds": seconds,
+            }
+            try:
+                self._write(outcome)
+            except OSError:
+                # The act is done; its caller needs to know how it ended more than this.
+                log.exception("audit outcome=unwritten act=%d", number)
 
     def _write(self, line: dict[str, object]) -> None:
         stamped = {"time": datetime.now(UTC).isoformat(), **self._head, **line}

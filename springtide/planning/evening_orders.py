@@ -7,8 +7,9 @@ from springtide.errors import GuardRefused
 from springtide.model.base import Moment
 from springtide.model.claim import Claim, ClaimKind
 from springtide.model.fleet import Fleet
-from springtide.model.window import Evening, Window
+from springtide.model.window import Evening, SkippedEvening, Window
 from springtide.planning.evening_window import evening_at, next_evening, paid_evening_at
+from springtide.planning.evening_window import evenings as evenings_on
 from springtide.planning.school_calendar import SchoolCalendar
 
 _MARGIN_S = 120.0
@@ -19,17 +20,25 @@ _LATE_S = 1800.0
 
 def evening_to_open(
     windows: Iterable[Window], calendar: SchoolCalendar, *, fleet: Fleet, now: Moment
-) -> Evening:
+) -> Evening | SkippedEvening:
     """The evening of the fleet that is open at `now`; of several the one that asks for most.
 
+    On a date that the windows skip (a holiday, a removed date) it is that skip, with its reason:
+    the schedule ticks then too, and nothing is wrong.
+
     Raises:
-        GuardRefused: none is; the message says when the next one opens.
+        GuardRefused: no window speaks of that time; the message says when the next one opens.
     """
     known = tuple(windows)
     found = (evening_at(window, calendar, now=now) for window in known)
     evenings = sorted((e for e in found if e), key=lambda e: (-e.servers, e.window))
     if evenings:
         return evenings[0]
+    for window in known:
+        today = now.astimezone(window.zone).date()
+        for said in evenings_on(window, calendar, first=today, last=today):
+            if isinstance(said, SkippedEvening):
+                return said
     coming = (next_evening(window, calendar, after=now) for window in known)
     opens = min((e.claim_starts_at for e in coming if e), default=None)
     when = f"the next one opens at {opens.isoformat()}" if opens else "and none is to come"

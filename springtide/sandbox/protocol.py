@@ -47,8 +47,8 @@ def _nova(refused: Refused) -> Document:
 
 
 def _neutron(refused: Refused) -> Document:
-    kind = refused.kind or HTTPStatus(refused.status).phrase.title().replace(" ", "")
-    return {"NeutronError": {"type": f"HTTP{kind}", "message": refused.message, "detail": ""}}
+    kind = refused.kind or "HTTP" + HTTPStatus(refused.status).phrase.title().replace(" ", "")
+    return {"NeutronError": {"type": kind, "message": refused.message, "detail": ""}}
 
 
 def _octavia(refused: Refused) -> Document:

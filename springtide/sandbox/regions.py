@@ -2,15 +2,17 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
 from springtide.sandbox.config import SandboxQuota, SandboxRegion
+from springtide.sandbox.protocol import stamp
 from springtide.sandbox.records import Document, Server
 
 PRIVATE_NETWORK = "vrack"
 KEY_PAIR = "springtide"
 SECURITY_GROUPS = ("default", "api")
-FIRST_DAY = "2026-01-05T08:00:00Z"
+FIRST_DAY = datetime(2026, 1, 1, 8, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -51,19 +53,21 @@ def fresh_region(config: SandboxRegion, *, project_id: str, user_id: str) -> Reg
         config, project_id, user_id, quota=config.quota, capacity_servers=config.capacity_servers
     )
     region.key_pairs[KEY_PAIR] = key_pair(KEY_PAIR, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 sandbox")
-    documents = [
-        *((region.images, _image(config.name, name)) for name in config.images),
-        *((region.security_groups, _group(config.name, name)) for name in SECURITY_GROUPS),
-        (region.networks, _network(config.name)),
-        (region.subnets, _subnet(config)),
-    ]
-    for at, (collection, document) in enumerate(documents):
-        owner = {"project_id": project_id, "tenant_id": project_id}
-        stamp = {"created_at": f"2026-01-05T08:{at:02}:00Z", "updated_at": FIRST_DAY}
-        collection[document["id"]] = document | stamp | owner
-    for image in region.images.values():
-        image["owner"] = image.pop("project_id")
-        del image["tenant_id"]
+    common = {
+        "created_at": stamp(FIRST_DAY),
+        "updated_at": stamp(FIRST_DAY),
+        "project_id": project_id,
+        "tenant_id": project_id,
+    }
+    for day, name in enumerate(config.images):
+        image = _image(config.name, name, created_at=stamp(FIRST_DAY + timedelta(days=day)))
+        region.images[image["id"]] = image | {"owner": project_id}
+    for name in SECURITY_GROUPS:
+        group = _group(config.name, name)
+        region.security_groups[group["id"]] = group | common
+    network, subnet = _network(config.name), _subnet(config)
+    region.networks[network["id"]] = network | common
+    region.subnets[subnet["id"]] = subnet | common
     return region
 
 
@@ -74,7 +78,7 @@ def key_pair(name: str, public_key: str) -> Document:
     return {"name": name, "public_key": public_key, "fingerprint": fingerprint, "type": "ssh"}
 
 
-def content_hashes(content: bytes) -> Document:
+def _content_hashes(content: bytes) -> Document:
     """The fields by which Glance says what an image consists of."""
     return {
         "checksum": hashlib.md5(content, usedforsecurity=False).hexdigest(),
@@ -87,7 +91,7 @@ def _id(region: str, kind: str, name: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"{region}/{kind}/{name}"))
 
 
-def _image(region: str, name: str) -> Document:
+def _image(region: str, name: str, *, created_at: str) -> Document:
     return {
         "id": _id(region, "image", name),
         "name": name,
@@ -101,8 +105,10 @@ def _image(region: str, name: str) -> Document:
         "min_ram": 0,
         "size": 12_884_901_888,
         "virtual_size": 53_687_091_200,
+        "created_at": created_at,
+        "updated_at": created_at,
         "tags": [],
-        **content_hashes(name.encode()),
+        **_content_hashes(name.encode()),
     }
 
 

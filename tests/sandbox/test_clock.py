@@ -47,9 +47,12 @@ def test_the_agenda_keeps_the_order_of_due_times() -> None:
     done: list[str] = []
     agenda = Agenda()
     agenda.after(0.002, lambda: done.append("second"))
-    agenda.after(
-        0.001, lambda: (done.append("first"), agenda.after(0, lambda: done.append("added")))
-    )
+
+    def first() -> None:
+        done.append("first")
+        agenda.after(0, lambda: done.append("added"))
+
+    agenda.after(0.001, first)
     agenda.after(60, lambda: done.append("not yet"))
 
     async def run() -> None:

@@ -2,24 +2,16 @@
 
 import asyncio
 import dataclasses
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import openstack
 import pytest
 
-from springtide.sandbox.config import SandboxConfig
 from springtide.sandbox.dataplane import DataPlane
-from springtide.sandbox.process import Sandbox
 from springtide.sandbox.protocol import Refused
 from springtide.sandbox.records import Document
-from tests.sandbox.balancing import Api, a_member, a_server, a_world, an_api, own_cidr
+from tests.sandbox.balancing import Api, a_member, a_server, a_world, an_api
 
 Scenario = Callable[[Api], Coroutine[Any, Any, None]]
 
@@ -393,46 +385,3 @@ def test_foreign_members() -> None:
         assert [] == await api.members()
 
     on_api(scenario)
-
-
-def test_sdk_and_command_line(tmp_path: Path) -> None:
-    """The SDK and the command line work unmodified, names and ids alike."""
-    region = SandboxConfig().regions[0].model_copy(update={"cidr": own_cidr()})
-    config = SandboxConfig(regions=(region,), data_plane=False, balancer_update_s=0)
-    with Sandbox(config) as sandbox:
-        clouds = sandbox.clouds_yaml(tmp_path / "clouds.yaml")
-        environment = os.environ | {
-            "OS_CLIENT_CONFIG_FILE": str(clouds),
-            "OS_CLOUD": "sandbox",
-            "OS_REGION_NAME": region.name,
-        }
-        cloud = openstack.config.OpenStackConfig(config_files=[str(clouds)]).get_one(
-            "sandbox", region_name=region.name
-        )
-        balancing = openstack.connection.Connection(config=cloud).load_balancer
-        pool = balancing.find_pool("api", ignore_missing=False)
-        path = f"/lbaas/pools/{pool.id}/members"
-        for body in ([the(1, name="a", tags=["x"])], [the(2, name="b", weight=0)]):
-            answer = balancing.put(path, params={"additive_only": True}, json={"members": body})
-            assert answer.status_code == 202
-            balancing.wait_for_load_balancer(pool.loadbalancers[0]["id"], interval=1)
-        assert [("a", ["x"], 1), ("b", [], 0)] == [
-            (m.name, m.tags, m.weight) for m in balancing.members(pool)
-        ]
-        member = balancing.find_member("b", pool, ignore_missing=False)
-        assert 5 == balancing.update_member(member, pool, weight=5).weight
-
-        def listed(*arguments: str) -> list[str]:
-            program = [str(Path(sys.executable).with_name("openstack")), "loadbalancer"]
-            said = subprocess.run(
-                [*program, *arguments, "-f", "json"],
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            return [row["name"] for row in json.loads(said.stdout)]
-
-        assert ["api"] == listed("list")
-        assert ["a", "b"] == listed("member", "list", "api")
-        assert ["a", "b"] == listed("member", "list", pool.id)

@@ -5,7 +5,7 @@ from typing import Any
 
 from keystoneauth1.adapter import Adapter
 from keystoneauth1.exceptions import ClientException
-from keystoneauth1.session import Session
+from keystoneauth1.session import Session, TCPKeepAliveAdapter
 from openstack.config import OpenStackConfig
 from openstack.exceptions import ConfigException
 
@@ -18,6 +18,8 @@ from springtide.errors import GuardRefused, Misconfigured
 from springtide.model.estate import Estate
 
 _KINDS = ("compute", "image", "network", "load-balancer")
+_CONNECTIONS = 64
+"""Kept open to one host: regions may share it, and each deletes by several threads."""
 _MICROVERSION = "2.79"
 """Tags at creation (2.52), flavour in the listing by name (2.47), and old enough for clouds of
 2019; later ones bring nothing that is used here."""
@@ -54,6 +56,8 @@ class CloudAccess:
             region: Any = known.get_one(cloud=estate.cloud, region_name=estate.residency[0])
             region.config["api_timeout"] = estate.request_timeout_s
             session: Session = region.get_session()
+            for scheme in ("http://", "https://"):
+                session.session.mount(scheme, TCPKeepAliveAdapter(pool_maxsize=_CONNECTIONS))
             session.get_token()
         except ConfigException as error:
             raise Misconfigured(f"cloud {estate.cloud}: {error}", field="cloud") from error

@@ -15,7 +15,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from springtide.clouds.audit import AuditLog
+from springtide.clouds.audit import Act, AuditLog
 from springtide.clouds.limiter import Limiters
 from springtide.clouds.openstack.translation import translate_exception, translate_response
 from springtide.errors import (
@@ -103,7 +103,7 @@ class Service:
                 method, path, region=self._region, service=self._kind, why=why
             ) as act:
                 try:
-                    answer = self._send(method, path, json=body)
+                    answer = self._send(method, path, act, json=body)
                 except SpringtideError as error:
                     act.result = f"{type(error).__name__}: {error}"
                     raise
@@ -127,13 +127,21 @@ class Service:
         answer: Body = repeating(call)
         return answer
 
-    def _send(self, method: str, path: str, **kwargs: Any) -> Body:  # noqa: ANN401 - requests' own
+    def _send(
+        self,
+        method: str,
+        path: str,
+        act: Act | None = None,
+        **kwargs: Any,  # noqa: ANN401 - requests' own
+    ) -> Body:
         self._limiters.wait(self._region, self._kind)
         what, changing = f"{self._region} {self._kind} {method} {path}", method != "GET"
         try:
             response = self._adapter.request(self._url(path), method, raise_exc=False, **kwargs)
         except ClientException as error:
             raise translate_exception(error, what=what, changing=changing) from error
+        if act is not None:
+            act.request_id = response.headers.get("x-openstack-request-id")
         if not response.ok:
             raise translate_response(
                 response, what=what, region=self._region, service=self._kind, method=method

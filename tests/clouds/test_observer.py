@@ -1,0 +1,87 @@
+"""One look at a fleet: all regions side by side, and what is told of a region in trouble."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from springtide.clouds.observer import FleetObserver
+from springtide.errors import GuardRefused, Misconfigured
+from springtide.model.fleet import HealthCheck, Prober
+from springtide.model.snapshot import RegionSnapshot
+from springtide.sandbox.faults import FaultRule
+from tests.clouds.stage import REGIONS, Stage, a_fleet, a_fleet_region
+
+NOW = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
+BALANCER_PROBES = HealthCheck(port=8080, prober=Prober.BALANCER)
+
+
+def an_observer(stage: Stage) -> FleetObserver:
+    """One that has found everything, and leaves probing to the balancer."""
+    observer = FleetObserver(stage.access, a_fleet(health=BALANCER_PROBES))
+
+    async def prepare() -> None:
+        await observer.prepare()
+        await observer.prepare_launch()
+
+    asyncio.run(prepare())
+    return observer
+
+
+def look(observer: FleetObserver) -> dict[str, RegionSnapshot]:
+    """One look, by region."""
+    snapshot = asyncio.run(observer.look(NOW))
+    assert NOW == snapshot.at
+    return {region.region: region for region in snapshot.regions}
+
+
+def test_a_look_shows_servers_members_image_and_room(stage: Stage) -> None:
+    """Each region by itself, in the fleet's order, by two calls each."""
+    observer = an_observer(stage)
+    stage.launch(2)
+    stage.joined([1])
+    stage.sandbox.forget_calls()
+    regions = look(observer)
+    assert 2 * len(REGIONS) == stage.calls()
+    assert list(REGIONS) == list(regions)
+    gra, sbg = regions["GRA11"], regions["SBG5"]
+    assert (2, 1, None) == (len(gra.servers), len(gra.members), gra.trouble)
+    assert (0, 0, None) == (len(sbg.servers), len(sbg.members), sbg.trouble)
+    assert gra.image is not None
+    assert "api-iis-2026-11-16" == gra.image.name
+
+
+def test_what_was_launched_since_is_taken_off_the_room(stage: Stage) -> None:
+    """The quota is read once; the servers of each look count against it."""
+    observer = an_observer(stage)
+    before = look(observer)["GRA11"].headroom.instances
+    stage.launch(3)
+    assert before is not None
+    assert before - 3 == look(observer)["GRA11"].headroom.instances
+
+
+def test_a_region_in_trouble_shows_what_was_last_seen(stage: Stage) -> None:
+    """The others are read all the same."""
+    observer = an_observer(stage)
+    stage.launch(2)
+    seen = look(observer)["GRA11"]
+    stage.sandbox.add_fault(FaultRule(service="compute", region="GRA11", status=503))
+    regions = look(observer)
+    assert seen.servers == regions["GRA11"].servers
+    assert regions["GRA11"].trouble is not None
+    assert [None, None] == [regions[name].trouble for name in ("SBG5", "RBX1")]
+
+
+def test_a_region_outside_the_residency_is_refused_before_any_call(stage: Stage) -> None:
+    """Even where only one of the fleet's regions is."""
+    fleet = a_fleet(regions=(a_fleet_region("GRA11"), a_fleet_region("UK1")))
+    with pytest.raises(GuardRefused):
+        FleetObserver(stage.access, fleet)
+    assert 0 == stage.calls()
+
+
+def test_a_pool_that_does_not_exist_is_told_first(stage: Stage) -> None:
+    """Before anything else is looked at."""
+    fleet = a_fleet(regions=(a_fleet_region(pool="none"),))
+    with pytest.raises(Misconfigured, match="none"):
+        asyncio.run(FleetObserver(stage.access, fleet).prepare())
