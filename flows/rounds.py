@@ -40,8 +40,9 @@ async def converge_fleet(watch: FleetWatch, decider: Decider, pace: Pace) -> Out
 
     async def observe() -> Observation:
         observation = await watch.look()
-        if decider.desired(observation).servers > 0 and watch.unlaunchable is None:
-            await watch.prepare_launch(required=False)
+        wanted = decider.desired(observation).servers > 0
+        if wanted and await watch.prepare_launch(required=False):
+            return await watch.look()
         return observation
 
     async def tell(plan: RoundPlan, number: int) -> None:

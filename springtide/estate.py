@@ -7,6 +7,7 @@ because YAML would silently keep the last one; `16:00` is a time with and withou
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,9 +33,9 @@ Source: OpenStack Compute API, "Create server", user_data.
 M = TypeVar("M", bound=Model)
 
 
-def estate_path() -> Path:
-    """The estate file of this process: `SPRINGTIDE_ESTATE`, else `deployments/estate.yaml`."""
-    return Path(os.environ.get(ESTATE_VARIABLE) or DEFAULT_PATH)
+def estate_path(environment: Mapping[str, str] = os.environ) -> Path:
+    """The estate file that `SPRINGTIDE_ESTATE` names, else `deployments/estate.yaml`."""
+    return Path(environment.get(ESTATE_VARIABLE) or DEFAULT_PATH)
 
 
 def load_estate(path: Path) -> Estate:

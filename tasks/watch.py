@@ -53,19 +53,22 @@ class FleetWatch:
         book, self.over = await read_claims(now)
         return Observation(now=now, snapshot=snapshot, book=book)
 
-    async def prepare_launch(self, *, required: bool) -> None:
-        """Find image, flavour, networks and room.
+    async def prepare_launch(self, *, required: bool) -> bool:
+        """Find image, flavour, networks and room; whether that was news to this run.
 
         Raises:
             Misconfigured: one is missing and `required`; else it is kept as `unlaunchable`, for
                 a fleet that cannot be launched can still be taken down.
         """
+        if self.unlaunchable is not None or self.observer.launchable:
+            return False
         try:
             await self.observer.prepare_launch()
         except Misconfigured as error:
             if required:
                 raise
             self.unlaunchable = str(error)
+        return True
 
 
 def present_of(estate: Estate) -> datetime:

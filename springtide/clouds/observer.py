@@ -34,7 +34,8 @@ class FleetObserver:
         self._fleet = fleet
         self._clouds = {region.name: access.region(region.name) for region in fleet.regions}
         self._known = {name: _Known() for name in self._clouds}
-        self._launchable = False
+        self.launchable = False
+        """Whether image, flavour, networks and room are known."""
 
     def cloud(self, region: str) -> RegionCloud:
         """The region's cloud."""
@@ -49,14 +50,13 @@ class FleetObserver:
         await self._everywhere(lambda cloud: cloud.resolve_pool(self._fleet))
 
     async def prepare_launch(self) -> None:
-        """Find flavour, networks, image and headroom, once: what a launch needs beside.
+        """Find flavour, networks, image and headroom: what a launch needs beside.
 
         Raises:
             Misconfigured: something that the estate names does not exist. Nothing was changed.
         """
-        if not self._launchable:
-            await self._everywhere(self._read_launchables)
-            self._launchable = True
+        await self._everywhere(self._read_launchables)
+        self.launchable = True
 
     async def look(self, now: datetime) -> FleetSnapshot:
         """The fleet as it stands; a region that cannot be read tells its trouble.

@@ -50,7 +50,7 @@ class FleetHand:
         now = now_source(self.estate)()
         snapshot = await self.observer.look(now)
         observation = Observation(now=now, snapshot=snapshot, book=book)
-        if self.decider.desired(observation).servers > 0:
+        if self.decider.desired(observation).servers > 0 and not self.observer.launchable:
             await self.observer.prepare_launch()
             snapshot = await self.observer.look(now)
         return observation.model_copy(update={"snapshot": snapshot})

@@ -1,0 +1,100 @@
+"""What the tests of flows see and do: flows by their states, the cloud by its own state."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import openstack
+import yaml
+from prefect import Flow, State, get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.sorting import ArtifactSort
+from prefect.variables import Variable
+
+from springtide.planning.claim_book import PREFIX
+from springtide.sandbox.process import Sandbox
+
+ESTATE = Path(__file__).parents[2] / "deployments" / "estate.yaml"
+FLEET_TAG = "springtide:fleet:api"
+MONDAY_16H = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
+TAIL = datetime(2026, 11, 23, 20, 50, tzinfo=UTC)
+THURSDAY = datetime(2026, 11, 26, 15, 0, tzinfo=UTC)
+ARMISTICE = datetime(2026, 11, 11, 15, 0, tzinfo=UTC)
+
+
+def fast_estate(path: Path) -> None:
+    """Quicken the rehearsal: six servers, short pauses."""
+    estate = yaml.safe_load(path.read_text("utf-8"))
+    estate["poll_interval_s"] = 0.2
+    estate["rate_limit"] = {"requests_per_s": 500, "burst": 100}
+    estate["windows"][0]["servers"] = 6
+    fleet = estate["fleets"][0]
+    fleet |= {"max_servers": 12, "join_interval_s": 0.5}
+    fleet["timeouts"] = {"boot_s": 10, "answer_s": 10, "drain_s": 3, "delete_s": 10}
+    path.write_text(yaml.safe_dump(estate, sort_keys=False), "utf-8")
+
+
+@dataclass
+class Evening:
+    """One test's evening."""
+
+    sandbox: Sandbox
+    estate_file: Path
+
+    def run(self, flow: Flow[Any, Any], **parameters: Any) -> State[Any]:  # noqa: ANN401 - a form's
+        """The state in which the flow ends."""
+        state: State[Any] = asyncio.run(flow(**parameters, return_state=True))
+        return state
+
+    def serving(self) -> int:
+        """Members of the fleet with a weight, over all regions."""
+        return sum(1 for m in self._members() if m.weight > 0 and FLEET_TAG in m.tags)
+
+    def left(self) -> tuple[int, int, int]:
+        """Servers, ports and members of the fleet that exist, over all regions."""
+        clouds = self._clouds()
+        servers = sum(1 for c in clouds for _ in c.compute.servers(tags=FLEET_TAG))
+        ports = sum(1 for c in clouds for _ in c.network.ports())
+        return servers, ports, sum(1 for m in self._members() if FLEET_TAG in m.tags)
+
+    def changes(self) -> int:
+        """Calls that changed something, beside those for tokens."""
+        counted = self.sandbox.call_counts().items()
+        return sum(n for k, n in counted if k.method != "GET" and k.service != "identity")
+
+    def artifact(self, key: str) -> str:
+        """The newest artifact of that key, with its description, as text."""
+        return asyncio.run(_artifact(key))
+
+    def _members(self) -> list[Any]:
+        balancers = [cloud.load_balancer for cloud in self._clouds()]
+        return [m for b in balancers for pool in b.pools() for m in b.members(pool)]
+
+    def _clouds(self) -> list[Any]:
+        names = [region.name for region in self.sandbox.config.regions]
+        return [openstack.connect(cloud="sandbox", region_name=name) for name in names]
+
+
+async def stored() -> dict[str, Any]:
+    """Every stored entry of ours by name."""
+    async with get_client() as client:
+        found = await client.read_variables(limit=200)
+    return {v.name: v.value for v in found if v.name.startswith(PREFIX)}
+
+
+async def clear_store() -> None:
+    """Remove every stored entry of ours."""
+    for name in await stored():
+        await Variable.aunset(name)
+
+
+async def _artifact(key: str) -> str:
+    async with get_client() as client:
+        found = await client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
+            sort=ArtifactSort.CREATED_DESC,
+            limit=1,
+        )
+    return f"{found[0].description}\n{found[0].data}" if found else ""

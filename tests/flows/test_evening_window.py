@@ -1,0 +1,158 @@
+"""The evening window's flows on Prefect's own engine and the sandbox cloud."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from prefect.variables import Variable
+
+from flows.evening_window import close_evening_window, keep_fleet, open_evening_window
+from springtide.model.claim import Ceiling, Claim, ClaimKind, Freeze
+from springtide.planning.claim_book import entry_name
+from tests.flows.evening import ARMISTICE, MONDAY_16H, TAIL, THURSDAY, Evening, stored
+
+ALL_DAY = {
+    "starts_at": MONDAY_16H - timedelta(hours=1),
+    "ends_at": MONDAY_16H + timedelta(hours=12),
+    "owner": "operations",
+    "reason": "a test says so",
+}
+NOTHING = (0, 0, 0)
+
+
+def store(entry: Claim | Ceiling | Freeze) -> None:
+    """Store an entry as a person's flow would."""
+    asyncio.run(Variable.aset(entry_name(entry), entry.model_dump(mode="json")))
+
+
+def test_an_evening_opens_and_closes_without_a_trace(evening: Evening) -> None:
+    """Six servers serve at 16:00; at 21:50 they go, and nothing of them is left."""
+    opened = evening.run(open_evening_window)
+    assert opened.is_completed(), opened.message
+    assert 6 == evening.serving()
+    assert "window evening asks for 6" in evening.artifact("plan-api")
+    assert "launched" in evening.artifact("outcome-api")
+    evening.sandbox.set_clock(TAIL)
+    closed = evening.run(close_evening_window)
+    assert closed.is_completed(), closed.message
+    assert NOTHING == evening.left()
+    outcome = evening.artifact("outcome-api")
+    assert '"paid server hours seen", "value": 36' in outcome
+    assert '"cost without VAT", "value": "18.36 EUR"' in outcome
+
+
+def test_opening_again_changes_nothing(evening: Evening) -> None:
+    """A second opening finds everything as desired and makes no changing call."""
+    evening.run(open_evening_window)
+    evening.sandbox.forget_calls()
+    assert evening.run(open_evening_window).is_completed()
+    assert 0 == evening.changes()
+
+
+def test_dry_run_shows_the_plan_and_changes_nothing(evening: Evening) -> None:
+    """The plan is shown, the order counts in it, and neither cloud nor store is touched."""
+    state = evening.run(open_evening_window, servers=9, dry_run=True)
+    assert state.is_completed(), state.message
+    assert "9 desired" in evening.artifact("plan-api")
+    assert 0 == evening.changes()
+    assert {} == asyncio.run(stored())
+
+
+@pytest.mark.parametrize(
+    ("clock", "parameters", "said"),
+    [
+        pytest.param(MONDAY_16H, {"fleet": "web"}, "no fleet 'web'", id="unknown fleet"),
+        pytest.param(MONDAY_16H, {"servers": 13}, "outside 1 to 12", id="above the maximum"),
+        pytest.param(MONDAY_16H, {"servers": 0}, "outside 1 to 12", id="no servers"),
+        pytest.param(MONDAY_16H, {"servers": 5}, "set a ceiling", id="below the window"),
+        pytest.param(THURSDAY, {}, "the next one opens at 2026-11-30T15:00", id="no window"),
+        pytest.param(TAIL, {}, "has no window at", id="first second of the tail"),
+        pytest.param(ARMISTICE, {"servers": 9}, "is skipped", id="an order on a holiday"),
+    ],
+)
+def test_wrong_input_is_refused_before_anything_changes(
+    evening: Evening, clock: object, parameters: dict[str, object], said: str
+) -> None:
+    """The run fails with a message that says what is wrong; the cloud was not changed."""
+    evening.sandbox.set_clock(clock)  # type: ignore[arg-type] - a table of datetimes
+    state = evening.run(open_evening_window, **parameters)
+    assert state.is_failed()
+    assert said in (state.message or "")
+    assert 0 == evening.changes()
+
+
+def test_a_holiday_is_skipped_without_a_fault(evening: Evening) -> None:
+    """The schedule ticks on Armistice Day too: the run completes and says why nothing opened."""
+    evening.sandbox.set_clock(ARMISTICE)
+    state = evening.run(open_evening_window)
+    assert state.is_completed()
+    assert "public holiday: Armistice" in (state.message or "")
+    assert 0 == evening.changes()
+
+
+def test_an_order_is_stored_and_kept_until_the_windows_end(evening: Evening) -> None:
+    """Nine instead of six: stored as a claim, served, and gone with the window."""
+    assert evening.run(open_evening_window, servers=9).is_completed()
+    assert ["springtide_claim_order-api-20261123-9"] == [
+        name for name in asyncio.run(stored()) if "claim" in name
+    ]
+    assert 9 == evening.serving()
+    assert evening.run(keep_fleet).is_completed()
+    assert 9 == evening.serving()
+    evening.sandbox.set_clock(TAIL)
+    assert evening.run(close_evening_window).is_completed()
+    assert NOTHING == evening.left()
+    assert [] == [name for name in asyncio.run(stored()) if "claim" in name]
+
+
+def test_closing_takes_nothing_that_a_surge_claims(evening: Evening) -> None:
+    """A surge of eight holds over the window's end: eight stay, and go when it ends."""
+    store(Claim(key="surge-1", fleet="api", kind=ClaimKind.SURGE, servers=8, **ALL_DAY))
+    evening.run(open_evening_window)
+    evening.sandbox.set_clock(TAIL)
+    assert evening.run(close_evening_window).is_completed()
+    assert 8 == evening.serving()
+    evening.sandbox.set_clock(ALL_DAY["ends_at"])  # type: ignore[arg-type] - a datetime
+    assert evening.run(close_evening_window).is_completed()
+    assert NOTHING == evening.left()
+
+
+def test_keeping_makes_good_what_was_missed(evening: Evening) -> None:
+    """A missed opening, a dead server and a missed closing are each put right by the next keep."""
+    assert evening.run(keep_fleet).is_completed()
+    assert 6 == evening.serving()
+    victim = next(iter(evening.sandbox.world.regions["GRA11"].servers))
+    evening.sandbox.fail_server(victim)
+    assert evening.run(keep_fleet).is_completed()
+    assert 6 == evening.serving()
+    evening.sandbox.set_clock(TAIL + timedelta(minutes=30))
+    assert evening.run(keep_fleet).is_completed()
+    assert NOTHING == evening.left()
+
+
+def test_freeze_tells_and_changes_nothing(evening: Evening) -> None:
+    """While a freeze holds for all fleets, opening shows its plan and who froze, and ends."""
+    store(Freeze(key="freeze-1", fleet="*", **ALL_DAY))
+    state = evening.run(open_evening_window)
+    assert state.is_completed()
+    assert "frozen by operations: a test says so" in evening.artifact("plan-api")
+    assert 0 == evening.changes()
+
+
+def test_not_tonight(evening: Evening) -> None:
+    """A ceiling of 0 keeps the window empty, and takes down what stood."""
+    evening.run(open_evening_window)
+    store(Ceiling(key="ceiling-1", fleet="api", servers=0, **ALL_DAY))
+    assert evening.run(keep_fleet).is_completed()
+    assert NOTHING == evening.left()
+
+
+def test_an_unreadable_claim_never_removes(evening: Evening) -> None:
+    """A stored claim that cannot be read forbids scale-in: closing fails, and says why."""
+    evening.run(open_evening_window)
+    asyncio.run(Variable.aset("springtide_claim_broken", {"servers": "many"}))
+    evening.sandbox.set_clock(TAIL)
+    state = evening.run(keep_fleet, dry_run=True)
+    assert state.is_completed()
+    assert "nothing is removed while the claims cannot be read" in evening.artifact("plan-api")
+    assert 6 == evening.serving()
