@@ -24,6 +24,7 @@ from springtide.planning.evening_orders import (
     opening_patience_s,
 )
 from springtide.planning.telling import Row
+from springtide.pricing.evening_cost import lead_note
 from tasks.claims import store_entry
 from tasks.leftovers import sweep_fleet
 from tasks.turn import fleet_turn
@@ -61,7 +62,7 @@ async def open_evening_window(
         decider = replace(decider, orders=(order,))
     pace = Pace(watch.estate.poll_interval_s, opening_patience_s(watch.fleet), dry_run=dry_run)
     async with fleet_turn(fleet, wait_s=30):
-        outcome = await converge_fleet(watch, decider, pace)
+        outcome = await converge_fleet(watch, decider, pace, note=lead_note(evening, watch.fleet))
     return await report(watch, outcome)
 
 

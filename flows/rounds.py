@@ -32,8 +32,13 @@ _TASKS: dict[str, Task[Any, Any]] = {
 _SERVER_KINDS = ("launch", "delete")
 
 
-async def converge_fleet(watch: FleetWatch, decider: Decider, pace: Pace) -> Outcome:
-    """The outcome of the fleet's convergence, each action a task with a name for people."""
+async def converge_fleet(
+    watch: FleetWatch, decider: Decider, pace: Pace, *, note: str = ""
+) -> Outcome:
+    """The outcome of the fleet's convergence, each action a task with a name for people.
+
+    `note` is shown with the plan.
+    """
     progress = Progress(watch.fleet.name)
     launched: Counter[str] = Counter()
     first: list[RoundPlan] = []
@@ -48,13 +53,13 @@ async def converge_fleet(watch: FleetWatch, decider: Decider, pace: Pace) -> Out
     async def tell(plan: RoundPlan, number: int) -> None:
         if not first:
             first.append(plan)
-            await show_plan(plan)
+            await show_plan(plan, note)
         if plan.actions:
             get_run_logger().info("round=%d %s", number, plan_summary(plan))
         await progress.show(progress_of(first[0], plan), plan_summary(plan))
         notes: tuple[ExhaustedMark | ProvenImage, ...] = (*plan.marks, *plan.proven)
-        for note in notes if plan.frozen is None and not pace.dry_run else ():
-            await remember_note(note)
+        for learnt in notes if plan.frozen is None and not pace.dry_run else ():
+            await remember_note(learnt)
 
     async def act(plan: RoundPlan, _number: int) -> tuple[ActionResult, ...]:
         return await _act(watch, plan, launched)

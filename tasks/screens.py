@@ -14,11 +14,10 @@ from springtide.planning.telling import Row, plan_rows, plan_summary
 
 
 @task(task_run_name="show plan of {plan.fleet}")
-async def show_plan(plan: RoundPlan) -> None:
+async def show_plan(plan: RoundPlan, note: str = "") -> None:
     """Show what is about to be done, and why, before anything is."""
-    await acreate_table_artifact(
-        plan_rows(plan), key=f"plan-{plan.fleet}", description=plan_summary(plan)
-    )
+    description = f"{plan_summary(plan)} {note}".strip()
+    await acreate_table_artifact(plan_rows(plan), key=f"plan-{plan.fleet}", description=description)
 
 
 @task(task_run_name="show outcome of {fleet}")

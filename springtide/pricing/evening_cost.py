@@ -61,6 +61,12 @@ def lead_cost(
     return f"{hours}: {found.extra_cost:.2f} {found.currency}"
 
 
+def lead_note(evening: Evening, fleet: Fleet) -> str:
+    """A sentence for the plan where lead or tail cost more than the window; else nothing."""
+    extra = lead_cost(evening, fleet)
+    return f"Beyond the window's own hours it may cost {extra}." if extra else ""
+
+
 def _price(fleet: Fleet, servers: int, seconds: int) -> Decimal | None:
     if fleet.price_per_hour is None:
         return None
