@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from springtide.errors import Misconfigured
 from springtide.model.claim import Claim, Desired
 from springtide.model.fleet import Fleet
 from springtide.model.plan import RoundPlan
@@ -27,14 +28,19 @@ class Decider:
     """Claims that count beside the stored ones, e.g. the order of a dry run."""
 
     def desired(self, observation: Observation) -> Desired:
-        """How many servers the fleet should have now."""
-        windows = window_claims(self.windows, self.calendar, now=observation.now)
-        return desired_size(
-            self.fleet,
-            windows=(*windows, *self.orders),
-            book=observation.book,
-            now=observation.now,
-        )
+        """How many servers the fleet should have now.
+
+        Where the calendar does not know the date, the stored claims alone speak, and nothing is
+        removed: a window that should be open may be among what stands.
+        """
+        book, windows = observation.book, tuple[Claim, ...]()
+        try:
+            windows = window_claims(self.windows, self.calendar, now=observation.now)
+        except Misconfigured as error:
+            trouble = "; ".join(filter(None, (book.trouble, str(error))))
+            book = book.model_copy(update={"trouble": trouble})
+        claims = (*windows, *self.orders)
+        return desired_size(self.fleet, windows=claims, book=book, now=observation.now)
 
     def plan(self, observation: Observation) -> RoundPlan:
         """What to do about the difference between desired and observed."""

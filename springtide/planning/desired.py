@@ -36,16 +36,18 @@ def desired_size(
         at=now,
         servers=servers,
         asked=asked,
-        reasons=_reasons(fleet, speaking, capping, capped=capped),
+        reasons=_reasons(fleet, book, speaking, capping, capped=capped),
         may_remove=book.trouble is None,
         until=_next_change(claims, ceilings, now),
     )
 
 
 def _reasons(
-    fleet: Fleet, speaking: list[Claim], capping: list[Ceiling], *, capped: int
+    fleet: Fleet, book: ClaimBook, speaking: list[Claim], capping: list[Ceiling], *, capped: int
 ) -> tuple[str, ...]:
     said = [f"{c.owner} asks for {c.servers}: {c.reason}" for c in speaking]
+    if book.trouble:
+        said.append(f"not all claims are known: {book.trouble}")
     said += [f"ceiling of {c.owner} allows {c.servers}: {c.reason}" for c in capping]
     if not speaking:
         said.append("no claim holds now")

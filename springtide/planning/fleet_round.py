@@ -149,9 +149,10 @@ def _waits(views: tuple[RegionView, ...], given: RoundInput) -> tuple[Wait, ...]
         if (count := len(v.of(phase)))
     ]
     waits += [Wait(region=v.region, reason=v.trouble) for v in views if v.trouble]
-    if not given.desired.may_remove and given.book.trouble:
+    if not given.desired.may_remove:
         surplus = sum(v.living for v in views) - given.desired.servers
         if surplus > 0:
-            reason = f"nothing is removed while the claims cannot be read: {given.book.trouble}"
+            known = given.book.trouble or "; ".join(given.desired.reasons)
+            reason = f"nothing is removed while the claims cannot be read: {known}"
             waits.append(Wait(servers=surplus, reason=reason))
     return tuple(waits)

@@ -26,7 +26,7 @@ def test_an_evening_is_an_event_of_its_hours() -> None:
     assert datetime(2026, 11, 23, 21, 0, tzinfo=UTC) == event.end
     assert "api: 30 servers (evening)" == event["summary"]
     assert "CONFIRMED" == event["status"]
-    assert STAMP == event["dtstamp"].dt
+    assert STAMP == event.DTSTAMP
 
 
 def test_a_skipped_date_is_a_cancelled_event_that_says_why() -> None:

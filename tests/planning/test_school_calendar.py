@@ -15,7 +15,7 @@ from tests.planning.windows import CALENDAR, a_calendar
 WINTER = "Vacances d'hiver"
 SPRING = "Vacances de printemps"
 AUTUMN = "Vacances de la Toussaint"
-BRIDGE = {
+BRIDGE: dict[str, object] = {
     "name": "Pont de l'Ascension",
     "zones": ["A", "B", "C"],
     "first_day": "2026-05-15",
@@ -115,7 +115,7 @@ def test_a_file_takes_holidays_away() -> None:
     """An entry with `school` says that school is held after all."""
     entry = {"name": "Reprise", "zones": ["A"], "school": True}
     days = {"first_day": "2026-10-26", "last_day": "2026-10-27"}
-    calendar = a_calendar(entry | days)
+    calendar = a_calendar({**entry, **days})
     found = [calendar.school_holiday(date(2026, 10, day), SchoolZone.A) for day in (25, 26, 27, 28)]
     assert [AUTUMN, None, None, AUTUMN] == found
 

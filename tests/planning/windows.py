@@ -1,10 +1,20 @@
 """Windows and calendars to test with."""
 
+from datetime import UTC, date, datetime
+
 from springtide.model.school import SchoolHolidays
 from springtide.model.window import Window
 from springtide.planning.school_calendar import SchoolCalendar
 
 CALENDAR = SchoolCalendar()
+ALL_ZONES: dict[str, object] = {"school_zones": ["A", "B", "C"]}
+SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
+"""The Sundays on which the clocks of Paris change."""
+
+
+def utc(text: str) -> datetime:
+    """An instant of UTC, e.g. `2026-11-23T15:00`."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def a_window(**changes: object) -> Window:
