@@ -92,7 +92,7 @@ def _open_and_close(console: Console, stage: Stage, findings: Findings, closing:
     findings.served = stage.serving()
     if findings.served != _SERVERS:
         findings.wrong.append(f"{findings.served} of {_SERVERS} servers served")
-    _watch(console, stage, "serving", time.monotonic() + _STEADY_S)
+    _watch(console, stage, "all serve, traffic flows", time.monotonic() + _STEADY_S)
     stage.set_clock(closing)
     console.print(f"{stage.now():%H:%M}: the tide turns (the sandbox's clock was moved on).")
     findings.closed_s = _run(console, stage, "close-evening-window/api", findings)
@@ -128,7 +128,11 @@ def _watch(
 
 
 def _table(stage: Stage, title: str) -> Table:
-    table = Table("region", "building", "active", "other", "members", title=title)
+    table = Table("region", "building", "active", "else", "in the pool", title_justify="left")
+    table.title = title
+    table.caption = (
+        "RBX1 has a server of the private cloud beside the fleet's" if stage.core else None
+    )
     for row in stage.regions():
         table.add_row(*(str(value) for value in row))
     return table

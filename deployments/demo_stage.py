@@ -39,7 +39,8 @@ class Stage:
             name: Connection(config=clouds.get_one("sandbox", region_name=name))
             for name in estate.residency
         }
-        self._core: set[str] = set()
+        self.core: set[str] = set()
+        """Ids of the private cloud's own servers."""
         self._server_port = estate.fleets[0].health.port
 
     def evening(self) -> Evening:
@@ -87,7 +88,7 @@ class Stage:
             for cloud in self._regions.values()
         )
         ports = sum(
-            sum(1 for port in cloud.network.ports() if port.device_id not in self._core)
+            sum(1 for port in cloud.network.ports() if port.device_id not in self.core)
             for cloud in self._regions.values()
         )
         members = sum(self._members(name, weighted=False) for name in self._regions)
@@ -104,7 +105,7 @@ class Stage:
         cloud.load_balancer.create_member(
             pool, address=address, protocol_port=self._server_port, name="core-api-1"
         )
-        self._core.add(made["id"])
+        self.core.add(made["id"])
 
     def wait_for_entry(self) -> None:
         """Return when the customers' entry answers by way of the core's server.

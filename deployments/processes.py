@@ -6,25 +6,37 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-_END_S = 10.0
+_MARK = "SPRINGTIDE_PROCESS"
+"""In the environment of what was started, and so of its children: whose it is."""
 _POLL_S = 0.1
 
 
 class Processes:
     """The processes of one stack; their pids stand in `folder`, their output beside them."""
 
-    def __init__(self, folder: Path) -> None:
-        """Nothing is started; the folder is made where it is missing."""
+    def __init__(self, folder: Path, *, patience_s: float = 10.0) -> None:
+        """Nothing is started; the folder is made where it is missing.
+
+        `patience_s` is how long one that was asked to end may take to do so.
+        """
         self._folder = folder
+        self._patience_s = patience_s
         folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, name: str, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
         """Start one in a session of its own; its output goes to `<name>.log`."""
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own programs
-                command, env=env, cwd=cwd, stdout=log, stderr=log, start_new_session=True
+                command,
+                env={**env, _MARK: self._mark(name)},
+                cwd=cwd,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         record = {"pid": process.pid, "born": _born(process.pid)}
         self._record(name).write_text(json.dumps(record))
@@ -33,9 +45,16 @@ class Processes:
         """Where the process's output goes."""
         return self._folder / f"{name}.log"
 
+    def pid(self, name: str) -> int | None:
+        """The pid of the process that was started under this name; None where it has ended."""
+        record = self._recorded(name)
+        born = _born(record["pid"]) if record else None
+        # A pid may have been given to somebody else since: the time of birth tells.
+        return record["pid"] if record and born and born == record["born"] else None
+
     def alive(self, name: str) -> bool:
         """Whether the process that was started under this name still runs."""
-        return self._pid(name) is not None
+        return self.pid(name) is not None
 
     def wait_until(self, name: str, ready: Callable[[], bool], timeout_s: float) -> None:
         """Return when `ready` says so.
@@ -53,17 +72,23 @@ class Processes:
         raise RuntimeError(f"{name} was not ready within {timeout_s:g} s: see {self.log(name)}")
 
     def end(self, name: str) -> None:
-        """End the process and its children: asked first, then made to. Gone already is fine."""
-        pid = self._pid(name)
+        """End the process and its children: asked first, then made to. Gone already is fine.
+
+        Children that outlive their parent are ended too, e.g. the flow of a worker that was killed.
+        """
         for number in (signal.SIGTERM, signal.SIGKILL):
-            if pid is None:
-                break
-            os.killpg(pid, number)
-            deadline = time.monotonic() + _END_S
-            while time.monotonic() < deadline and (pid := self._pid(name)) is not None:
-                _reap(pid)
+            self.signal(name, number)
+            deadline = time.monotonic() + self._patience_s
+            while time.monotonic() < deadline and self.running(name):
+                self._reap(name)
                 time.sleep(_POLL_S)
         self._record(name).unlink(missing_ok=True)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send the signal to the process and to its children, in whatever session they are."""
+        for pid in self.running(name):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def end_all(self) -> None:
         """End every process of this folder, the youngest first."""
@@ -74,13 +99,26 @@ class Processes:
     def _record(self, name: str) -> Path:
         return self._folder / f"{name}.pid"
 
-    def _pid(self, name: str) -> int | None:
+    def _mark(self, name: str) -> str:
+        return str(self._record(name).resolve())
+
+    def _recorded(self, name: str) -> dict[str, Any] | None:
         try:
-            record = json.loads(self._record(name).read_text())
+            record: dict[str, Any] = json.loads(self._record(name).read_text())
         except (OSError, ValueError):
             return None
-        # A pid may have been given to somebody else since: the time of birth tells.
-        return record["pid"] if _born(record["pid"]) == record["born"] else None
+        return record
+
+    def _reap(self, name: str) -> None:
+        record = self._recorded(name)
+        if record:
+            with suppress(ChildProcessError):
+                os.waitpid(record["pid"], os.WNOHANG)
+
+    def running(self, name: str) -> list[int]:
+        """The pids of all that bears this process's mark."""
+        mark = f"{_MARK}={self._mark(name)}".encode()
+        return [int(p.name) for p in Path("/proc").glob("[0-9]*") if mark in _environment(p)]
 
 
 def _born(pid: int) -> str | None:
@@ -92,8 +130,8 @@ def _born(pid: int) -> str | None:
     return None if after_name[0] == "Z" else after_name[19]
 
 
-def _reap(pid: int) -> None:
+def _environment(process: Path) -> list[bytes]:
     try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
+        return (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []

@@ -24,6 +24,8 @@ from deployments.processes import Processes
 from deployments.rehearsal import next_evening_of, write_rehearsal
 
 ESTATE = ROOT / "deployments" / "estate.yaml"
+SERVER = (sys.executable, "-m", "prefect", "server", "start")
+WORKER = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
 _SERVER_START_S = 120.0
 _START_S = 60.0
 
@@ -45,8 +47,15 @@ class Stack:
         (self.folder / "stack.json").write_text(json.dumps(data))
 
 
-def up(folder: Path, *, sandbox: dict[str, object] | None = None) -> Stack:
-    """Start everything, deploy everything, and return where it is; `sandbox` changes its config.
+def up(
+    folder: Path,
+    *,
+    sandbox: dict[str, object] | None = None,
+    variables: dict[str, str] | None = None,
+) -> Stack:
+    """Start everything, deploy everything, and return where it is.
+
+    `sandbox` changes the sandbox's config, `variables` the environment of everything.
 
     Raises:
         RuntimeError: something did not start; what was started is ended again.
@@ -54,7 +63,7 @@ def up(folder: Path, *, sandbox: dict[str, object] | None = None) -> Stack:
     processes = Processes(folder / "run")
     processes.end_all()
     try:
-        return _start(folder, processes, sandbox or {})
+        return _start(folder, processes, sandbox or {}, variables or {})
     except BaseException:
         processes.end_all()
         raise
@@ -88,11 +97,12 @@ def environment(folder: Path, api_url: str) -> dict[str, str]:
     }
 
 
-def _start(folder: Path, processes: Processes, sandbox: dict[str, object]) -> Stack:
+def _start(
+    folder: Path, processes: Processes, sandbox: dict[str, object], variables: dict[str, str]
+) -> Stack:
     api_url = f"http://127.0.0.1:{_free_port()}/api"
-    env = environment(folder, api_url)
-    prefect = [sys.executable, "-m", "prefect"]
-    processes.start("server", [*prefect, "server", "start"], env, ROOT)
+    env = environment(folder, api_url) | variables
+    processes.start("server", SERVER, env, ROOT)
     found = _start_sandbox(folder, processes, env, sandbox)
     processes.wait_until("server", lambda: _answers(f"{api_url}/health"), _SERVER_START_S)
     subprocess.run(
@@ -103,8 +113,7 @@ def _start(folder: Path, processes: Processes, sandbox: dict[str, object]) -> St
         stdout=processes.log("deploy").open("wb"),
         stderr=subprocess.STDOUT,
     )
-    worker = [*prefect, "worker", "start", "--pool", POOL, "--type", "process"]
-    processes.start("worker", worker, env, ROOT)
+    processes.start("worker", WORKER, env, ROOT)
     ui_url = api_url.removesuffix("/api")
     stack = Stack(folder, api_url, ui_url, found["url"] or "", found["front_url"])
     stack.save()

@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from springtide.model.claim import ExhaustedMark
+from springtide.model.claim import ExhaustedMark, key_part
 from springtide.model.outcome import Ending, Outcome, Round
-from springtide.model.plan import ActionResult, RoundPlan, Verdict
+from springtide.model.plan import ActionResult, Launch, RoundPlan, Verdict
 from springtide.model.snapshot import Observation
 
-_QUOTA_PAUSE_S = 30
-"""How long a region is left alone after its quota refused a launch: the refusal may come from
-somebody else's servers, which no look of ours shows."""
+_PAUSE_S = 30
+"""How long a region is left alone that refuses launches, by its quota or otherwise: what is behind
+it (somebody else's servers, a broken service) is shown by no look of ours. The others take over."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ async def converge(hands: Hands, pace: Pace) -> Outcome:
         if plan.actions:
             results = await hands.act(plan, number)
             rounds.append(Round(number=number, plan=plan, results=results))
-            marks = (*marks, *plan.marks, *_quota_marks(plan, results))
+            marks = (*marks, *plan.marks, *_refusal_marks(rounds))
         await hands.sleep(pace.interval_s)
         observation = _with_marks(await hands.observe(), marks)
         plan = hands.decide(observation)
@@ -88,28 +88,46 @@ def _ending(plan: RoundPlan, pace: Pace, *, elapsed_s: float) -> Ending | None:
     return Ending.DEADLINE if elapsed_s >= pace.deadline_s else None
 
 
-def _quota_marks(plan: RoundPlan, results: tuple[ActionResult, ...]) -> tuple[ExhaustedMark, ...]:
-    """Marks of this run alone: a quota is waited out and not remembered as a failure."""
-    refused = {
-        result.action.region
-        for result in results
-        if result.verdict is Verdict.LATER and result.exhausted == "quota"
-    }
+def _refusal_marks(rounds: list[Round]) -> tuple[ExhaustedMark, ...]:
+    """Marks of this run alone, for the launches that the last round had refused.
+
+    A launch that may be tried again is tried once more before its region is left alone.
+    """
+    plan, refusals = rounds[-1].plan, _refusals(rounds[-1])
+    before = _refusals(rounds[-2]) if len(rounds) > 1 else {}
     return tuple(
         ExhaustedMark(
-            key=f"quota-{plan.fleet}-{region.lower()}",
+            key=f"refused-{plan.fleet}-{key_part(region)}",
             fleet=plan.fleet,
             region=region,
-            flavour=None,
-            until=plan.at + timedelta(seconds=_QUOTA_PAUSE_S),
-            reason="the quota refused a launch",
+            until=plan.at + timedelta(seconds=_PAUSE_S),
+            reason=_why_refused(refusal),
+            passing=refusal.verdict is Verdict.LATER,
         )
-        for region in sorted(refused)
+        for region, refusal in sorted(refusals.items())
+        if region in before or not _may_pass(refusal)
     )
+
+
+def _refusals(done: Round) -> dict[str, ActionResult]:
+    """The last refused launch of each region."""
+    launches = (result for result in done.results if isinstance(result.action, Launch))
+    return {r.action.region: r for r in launches if r.verdict is not Verdict.DONE}
+
+
+def _may_pass(refusal: ActionResult) -> bool:
+    return refusal.verdict is Verdict.LATER and refusal.exhausted is None
+
+
+def _why_refused(refusal: ActionResult) -> str:
+    if refusal.exhausted == "quota":
+        return "the quota refused a launch"
+    return f"launches are refused: {refusal.detail}"
 
 
 def _with_marks(observation: Observation, marks: tuple[ExhaustedMark, ...]) -> Observation:
     """The observation with what this run learnt, should the store have lost or refused it."""
-    known = {mark.key: mark for mark in (*observation.book.exhausted, *marks)}
+    both = sorted((*observation.book.exhausted, *marks), key=lambda mark: mark.until)
+    known = {mark.key: mark for mark in both}
     book = observation.book.model_copy(update={"exhausted": tuple(known.values())})
     return observation.model_copy(update={"book": book})

@@ -4,8 +4,8 @@ A variable is created and never changed (creation is atomic, change is not), so 
 lose each other's entry. Notes are the exception: the newest wins, and losing one costs time only.
 """
 
+import httpx
 from prefect import get_client, task
-from prefect.exceptions import PrefectHTTPStatusError
 from prefect.variables import Variable
 
 from springtide.errors import GuardRefused
@@ -24,7 +24,7 @@ async def read_claims(now: Moment) -> tuple[ClaimBook, tuple[str, ...]]:
     """
     try:
         entries = await _read_entries()
-    except (PrefectHTTPStatusError, OSError, RuntimeError) as error:
+    except (httpx.HTTPError, RuntimeError) as error:
         return ClaimBook(trouble=f"the store of claims does not answer: {error}"), ()
     return read_book(entries, now)
 

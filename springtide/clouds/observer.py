@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from springtide.clouds.openstack.connection import CloudAccess
 from springtide.clouds.openstack.region import RegionCloud
 from springtide.clouds.probe import probe_servers, read_in_flight
-from springtide.errors import SpringtideError
+from springtide.errors import Retryable, SpringtideError
 from springtide.model.fleet import Fleet, Prober
 from springtide.model.server import Member, Server
 from springtide.model.snapshot import FleetSnapshot, Headroom, Image, RegionSnapshot
@@ -18,6 +19,14 @@ from springtide.model.snapshot import FleetSnapshot, Headroom, Image, RegionSnap
 class _Known:
     """What one run remembers of a region between two looks."""
 
+    asked: bool = False
+    """Whether the region has said what a launch needs, or that it has not got it."""
+    unlaunchable: str | None = None
+    """What the region has not got."""
+    launch_trouble: str | None = None
+    """Why it was not asked, or did not answer."""
+    trouble: str | None = None
+    """Why the last look failed."""
     image: Image | None = None
     headroom: Headroom = field(default_factory=Headroom)
     held: int | None = None
@@ -34,8 +43,11 @@ class FleetObserver:
         self._fleet = fleet
         self._clouds = {region.name: access.region(region.name) for region in fleet.regions}
         self._known = {name: _Known() for name in self._clouds}
-        self.launchable = False
-        """Whether image, flavour, networks and room are known."""
+
+    @property
+    def launchable(self) -> bool:
+        """Whether every region has said what a launch needs, or that it has not got it."""
+        return all(known.asked for known in self._known.values())
 
     def cloud(self, region: str) -> RegionCloud:
         """The region's cloud."""
@@ -44,19 +56,24 @@ class FleetObserver:
     async def prepare(self) -> None:
         """Resolve the pools: enough to observe, and to take the fleet down.
 
+        A region that does not answer now does not keep the others waiting: its looks will tell.
+
         Raises:
             Misconfigured: a pool of the estate does not exist, or the credentials are refused.
         """
-        await self._everywhere(lambda cloud: cloud.resolve_pool(self._fleet))
+        await self._everywhere(self._find_pool)
 
     async def prepare_launch(self) -> None:
         """Find flavour, networks, image and headroom: what a launch needs beside.
 
+        A region that does not answer is asked again by the next call; until then the looks tell
+        why nothing can be launched there.
+
         Raises:
-            Misconfigured: something that the estate names does not exist. Nothing was changed.
+            Misconfigured: something that the estate names does not exist in a region; the looks
+                tell it too, and the other regions are ready all the same.
         """
         await self._everywhere(self._read_launchables)
-        self.launchable = True
 
     async def look(self, now: datetime) -> FleetSnapshot:
         """The fleet as it stands; a region that cannot be read tells its trouble.
@@ -67,16 +84,43 @@ class FleetObserver:
         return FleetSnapshot(fleet=self._fleet.name, at=now, regions=tuple(regions))
 
     async def refresh_headroom(self, region: str) -> None:
-        """Read the region's quota again: somebody refused us, so it is not what we thought."""
-        await asyncio.to_thread(self._read_headroom, self._clouds[region])
+        """Read the region's quota again: somebody refused us, so it is not what we thought.
+
+        Where it does not answer, what was read before stands.
+        """
+        with suppress(Retryable):
+            await asyncio.to_thread(self._read_headroom, self._clouds[region])
 
     async def _everywhere(self, act: Callable[[RegionCloud], object]) -> None:
-        await asyncio.gather(*(asyncio.to_thread(act, cloud) for cloud in self._clouds.values()))
+        """Act in each region; the first error is raised when all of them are through."""
+        acts = (asyncio.to_thread(act, cloud) for cloud in self._clouds.values())
+        for done in await asyncio.gather(*acts, return_exceptions=True):
+            if isinstance(done, BaseException):
+                raise done
+
+    def _find_pool(self, cloud: RegionCloud) -> None:
+        with suppress(Retryable):
+            cloud.resolve_pool(self._fleet)
 
     def _read_launchables(self, cloud: RegionCloud) -> None:
-        cloud.resolve_launch(self._fleet)
-        self._known[cloud.name].image = cloud.newest_image(self._fleet.image)
-        self._read_headroom(cloud)
+        known = self._known[cloud.name]
+        if known.asked:
+            return
+        if known.trouble is not None:
+            # Asking further would make the other regions wait once more for one that is down.
+            known.launch_trouble = known.trouble
+            return
+        try:
+            cloud.resolve_launch(self._fleet)
+            known.image = cloud.newest_image(self._fleet.image)
+            self._read_headroom(cloud)
+        except Retryable as error:
+            known.launch_trouble = str(error)
+            return
+        except SpringtideError as error:
+            known.unlaunchable, known.launch_trouble, known.asked = str(error), None, True
+            raise
+        known.launch_trouble, known.asked = None, True
 
     def _read_headroom(self, cloud: RegionCloud) -> None:
         known = self._known[cloud.name]
@@ -91,6 +135,7 @@ class FleetObserver:
             )
         except SpringtideError as error:
             trouble = str(error)
+        known.trouble = trouble
         if known.held is None:
             known.held = len(known.servers)
         draining = {m.address for m in known.members if m.ours and m.weight == 0}
@@ -108,6 +153,8 @@ class FleetObserver:
             in_flight=in_flight,
             headroom=_less(known.headroom, len(known.servers) - known.held),
             image=known.image,
+            unlaunchable=known.unlaunchable,
+            launch_trouble=known.launch_trouble,
             trouble=trouble,
         )
 

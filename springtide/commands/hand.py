@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from springtide.clouds.openstack.connection import CloudAccess
 from springtide.clouds.performing import perform
 from springtide.clouds.rehearsal import now_source
 from springtide.convergence import Hands, Pace, converge
+from springtide.errors import Misconfigured
 from springtide.estate import load_estate, school_holidays, user_data
 from springtide.model.claim import ClaimBook
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet
 from springtide.model.outcome import Outcome
 from springtide.model.plan import Action, ActionResult, Launch, RoundPlan
-from springtide.model.snapshot import Observation
+from springtide.model.snapshot import FleetSnapshot, Observation
 from springtide.planning.claim_book import read_book
 from springtide.planning.deciding import Decider
 from springtide.planning.evening_orders import opening_patience_s
@@ -48,12 +50,13 @@ class FleetHand:
     async def observe(self, book: ClaimBook) -> Observation:
         """The fleet as it stands, ready for a launch where one may be needed."""
         now = now_source(self.estate)()
-        snapshot = await self.observer.look(now)
-        observation = Observation(now=now, snapshot=snapshot, book=book)
+        unseen = FleetSnapshot(fleet=self.fleet.name, at=now, regions=())
+        observation = Observation(now=now, snapshot=unseen, book=book)
         if self.decider.desired(observation).servers > 0 and not self.observer.launchable:
-            await self.observer.prepare_launch()
-            snapshot = await self.observer.look(now)
-        return observation.model_copy(update={"snapshot": snapshot})
+            # What is lacking is told by the plan; it must not keep the fleet from shrinking.
+            with suppress(Misconfigured):
+                await self.observer.prepare_launch()
+        return observation.model_copy(update={"snapshot": await self.observer.look(now)})
 
     async def look_once(self, book: ClaimBook) -> RoundPlan:
         """What a round would do now."""

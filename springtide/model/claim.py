@@ -1,5 +1,6 @@
 """What says how many servers stand: claims, ceilings, freezes, and the small notes beside them."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -9,6 +10,13 @@ from springtide.model.base import Model, Moment, Name, Reason
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,100}$")]
 Owner = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def key_part(name: str) -> str:
+    """A name of the cloud's (a region, a zone) as it may stand in a key."""
+    return re.sub(r"[^a-z0-9-]", "-", name.lower())[:40]
+
+
 EVERY_FLEET = "*"
 """Stands for all fleets in a freeze."""
 
@@ -85,6 +93,10 @@ class ExhaustedMark(Model):
     """Set where it is this image that did not answer; None where hosts are lacking."""
     until: Moment
     reason: str
+    alarm: bool = False
+    """Whether a person should hear of it."""
+    passing: bool = False
+    """Whether it is waited for where no other region has room: it may be over soon."""
 
 
 class ProvenImage(Model):

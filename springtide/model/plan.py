@@ -58,6 +58,8 @@ class Leave(Model):
     region: str
     members: Annotated[tuple[MemberOrder, ...], Field(min_length=1)]
     reason: str
+    only_drained: bool = False
+    """Leave in the pool whoever was given a weight again in the meantime: it is wanted back."""
 
 
 class Delete(Model):

@@ -7,7 +7,7 @@ from springtide.model.base import Model, Moment
 # How a server lives. Nothing of it is stored: each round derives the phase from Nova's status,
 # the balancer's membership and the health probe.
 #
-#   (planned) → BUILDING → ACTIVE → ANSWERING → SERVING → DRAINING → LEFT → LEAVING → (gone)
+#   (planned) → BUILDING → ACTIVE → ANSWERING → SERVING → DRAINING → LEAVING → (gone)
 #                   │         │                    │
 #                   └─────────┴───────→ FAILED ←───┘        FAILED → LEAVING → (gone)
 
@@ -48,6 +48,8 @@ class Server(Model):
     wave: str | None = None
     """Tag of the multi-create call that made it."""
     created_at: Moment
+    updated_at: Moment | None = None
+    """When Nova last changed it: the beginning of a deletion, where it is being deleted."""
     launched_at: Moment | None = None
     """When it first became ACTIVE: paid hours count from here."""
     fault: str | None = None
@@ -55,8 +57,10 @@ class Server(Model):
 
     @property
     def no_valid_host(self) -> bool:
-        """Whether it is in ERROR because no host had room."""
-        return self.status == "ERROR" and "no valid host" in (self.fault or "").lower()
+        """Whether it is in ERROR because no host had room, or none of those that were tried."""
+        fault = (self.fault or "").lower()
+        lacking = "no valid host" in fault or "exceeded maximum number of retries" in fault
+        return self.status == "ERROR" and lacking
 
 
 class Member(Model):
@@ -76,3 +80,5 @@ class Member(Model):
     provisioning_status: str = "ACTIVE"
     operating_status: str = "NO_MONITOR"
     created_at: Moment | None = None
+    drained_by_us: bool = False
+    """Whether our own tag says so: a weight that a person set to 0 is not given back."""

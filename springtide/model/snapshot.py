@@ -57,6 +57,10 @@ class RegionSnapshot(Model):
     headroom: Headroom = Headroom()
     image: Image | None = None
     """The newest image that matches the fleet's pattern; None: there is none."""
+    unlaunchable: str | None = None
+    """What the estate names and the region has not got; then nothing is launched in it."""
+    launch_trouble: str | None = None
+    """Why it is not known yet whether anything can be launched: asked again at the next look."""
     trouble: str | None = None
     """Why the region could not be read; then nothing is planned in it, and `servers` and
     `members` hold what was last seen in this run."""

@@ -18,6 +18,12 @@ from springtide.planning.membership import member_orders
 from springtide.planning.phases import Sighting
 from springtide.planning.region import RegionView
 
+_WELL = ("ONLINE", "NO_MONITOR")
+_GHOSTS = (
+    "{} members serve and Nova lists no server for them: nothing is removed or launched in their"
+    " place; look at Nova's listing first"
+)
+
 
 @dataclass(frozen=True)
 class Failures:
@@ -31,21 +37,43 @@ class Failures:
 
 
 def judge_failures(views: tuple[RegionView, ...], fleet: Fleet, desired: Desired) -> Failures:
-    """Which failed servers go in this round; the oldest limits of the fleet decide how many."""
+    """Which failed servers go in this round; the fleet's own limits decide how many."""
     readable = [view for view in views if view.readable]
-    dead = [s for view in readable for s in view.of(Phase.FAILED) if s.member is not None]
+    dead = [
+        s
+        for view in readable
+        for s in view.of(Phase.FAILED)
+        if s.member is not None or s.settled_in
+    ]
     serving = sum(len(view.of(Phase.SERVING)) for view in readable)
     living = sum(view.living for view in views)
-    needed = max(0, desired.servers - living)
+    ghosts = _doubtful_members(readable, fleet, serving=serving, wanted=desired.servers)
+    needed = max(0, desired.servers - living - len(ghosts))
     spared, alarm = _spared(dead, fleet, serving=serving, on_the_way=_on_the_way(views))
     kept = frozenset(s.server.id for s in spared[:needed])
     waits = (Wait(servers=len(kept), reason=f"{len(kept)} dead members wait"),) if kept else ()
+    alarms = (alarm,) if alarm and kept else ()
+    if ghosts:
+        alarms = (*alarms, _GHOSTS.format(len(ghosts)))
     return Failures(
-        actions=tuple(action for view in readable for action in _remove(view, kept)),
+        actions=tuple(action for view in readable for action in _remove(view, kept | ghosts)),
         waits=() if alarm else waits,
-        alarms=(alarm,) if alarm and kept else (),
-        spared=len(kept),
+        alarms=alarms,
+        spared=len(kept) + len(ghosts),
     )
+
+
+def _doubtful_members(
+    views: list[RegionView], fleet: Fleet, *, serving: int, wanted: int
+) -> frozenset[str]:
+    """Ids of members that serve, by their balancer, though Nova lists no server for them.
+
+    A few of them lost their server. Many at once mean a listing that was cut short: they are left
+    alone and still count, unless nothing is wanted any more.
+    """
+    lost = [m for v in views for m in v.stale if m.weight and m.operating_status in _WELL]
+    few = len(lost) <= max(1, fleet.replacement.stop_share * (serving + len(lost)))
+    return frozenset() if few or wanted == 0 else frozenset(m.id for m in lost)
 
 
 def _spared(
@@ -77,12 +105,13 @@ def _on_the_way(views: Iterable[RegionView]) -> int:
 def _remove(view: RegionView, kept: frozenset[str]) -> Iterable[Action]:
     failed = [s for s in view.of(Phase.FAILED) if s.server.id not in kept]
     members = [s for s in failed if s.member is not None]
-    if members or view.stale:
+    stale = tuple(
+        MemberOrder(server_id=m.server_id or "", name=m.name, address=m.address, member_id=m.id)
+        for m in view.stale
+        if m.id not in kept
+    )
+    if members or stale:
         reason = members[0].why if members else "a member without its server"
-        stale = tuple(
-            MemberOrder(server_id=m.server_id or "", name=m.name, address=m.address, member_id=m.id)
-            for m in view.stale
-        )
         yield Leave(region=view.region, members=member_orders(members) + stale, reason=reason)
     for why in sorted({s.why for s in failed if s.member is None}):
         ids = tuple(s.server.id for s in failed if s.member is None and s.why == why)

@@ -19,6 +19,8 @@ Example: desired 30, 10 serving and 2 in ERROR in one of three empty regions: de
 2 waves of 10 in the others (the canary aside).
 """
 
+from datetime import timedelta
+
 from springtide.model.plan import (
     Action,
     Allotment,
@@ -65,7 +67,7 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
             *plan_leaves(views, given, kept=recalled),
         ),
         waits=(*failures.waits, *launch.waits, *_waits(views, given)),
-        alarms=(*failures.alarms, *launch.alarms),
+        alarms=(*failures.alarms, *launch.alarms, *_stuck(views, given)),
         shortfall=_shortfall(launch),
         marks=launch.marks,
         proven=launch.proven,
@@ -75,7 +77,13 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
 
 def _recall(views: tuple[RegionView, ...], missing: int) -> frozenset[str]:
     """Ids of draining servers that are wanted again: quicker than any launch."""
-    draining = [s for v in views if v.readable for s in v.of(Phase.DRAINING)]
+    draining = [
+        s
+        for v in views
+        if v.readable
+        for s in v.of(Phase.DRAINING)
+        if s.member and s.member.drained_by_us
+    ]
     wanted = sorted(draining, key=lambda s: s.server.id)[: max(0, missing)]
     return frozenset(s.server.id for s in wanted)
 
@@ -129,6 +137,18 @@ def _shortfall(launch: LaunchPlan) -> Shortfall | None:
         return None
     full = "; ".join(f"{region}: {limit}" for region, limit in sorted(launch.limits.items()))
     return Shortfall(servers=launch.short, reason=full)
+
+
+def _stuck(views: tuple[RegionView, ...], given: RoundInput) -> tuple[str, ...]:
+    """The alarm about deletions that Nova does not end."""
+    limit = timedelta(seconds=given.fleet.timeouts.delete_s)
+    alarms = []
+    for view in views:
+        since = (s.server.updated_at for s in view.of(Phase.LEAVING))
+        late = sum(1 for at in since if at and given.now - at > limit)
+        if view.readable and late:
+            alarms.append(f"{view.region}: {late} are being deleted for longer than delete_s")
+    return tuple(alarms)
 
 
 _PATIENCE = {

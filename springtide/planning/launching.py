@@ -4,13 +4,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 
-from springtide.model.claim import ExhaustedMark, ProvenImage
+from springtide.model.claim import ExhaustedMark, ProvenImage, key_part
 from springtide.model.fleet import CanaryPolicy, Fleet
 from springtide.model.plan import Launch, Wait
 from springtide.model.server import Phase
 from springtide.planning.region import RegionView
 from springtide.planning.round_input import RoundInput
 from springtide.planning.spread import Room, spread, waves
+
+_BROKEN_SHARE = 0.2
+"""Below this share servers that fail while being built are bad luck, and simply replaced."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,13 @@ def plan_launches(views: tuple[RegionView, ...], given: RoundInput, *, missing: 
             held = wanted - now_count
             reason = f"{held} wait until a canary of the image serves"
             waits.append(Wait(region=berth.view.region, servers=held, reason=reason))
+    if short:
+        waits += _hopes(views, given)
     return LaunchPlan(
         actions=tuple(actions),
         waits=tuple(waits),
-        alarms=tuple(f"{m.region}: {m.reason}" for m in marks if m.image_id)
-        + _without_image(berths, asked=max(0, missing)),
+        alarms=tuple(f"{m.region}: {m.reason}" for m in marks if m.alarm)
+        + _lacking_alarms(views, given, asked=max(0, missing)),
         added=added,
         limits={berth.view.region: berth.room.limit for berth in berths},
         short=short,
@@ -74,24 +79,46 @@ def _new_marks(view: RegionView, given: RoundInput) -> list[ExhaustedMark]:
     fleet = given.fleet
     until = given.now + timedelta(seconds=fleet.exhausted_for_s)
     base = {"fleet": fleet.name, "region": view.region, "flavour": fleet.flavour, "until": until}
-    slug = f"{fleet.name}-{view.region.lower()}"
+    slug = f"{fleet.name}-{key_part(view.region)}"
     marks = []
     for zone in sorted({z for z, size in _failed_waves(view) if size == 1}, key=str):
-        key = f"exhausted-{slug}-{(zone or 'any').lower()}"
+        key = f"exhausted-{slug}-{key_part(zone or 'any')}"
         reason = f"no host had room for a single {fleet.flavour}"
         marks.append(ExhaustedMark(key=key, zone=zone, reason=reason, **base))
+    if (broken := _broken_builds(view)) is not None:
+        marks.append(ExhaustedMark(key=f"broken-{slug}", alarm=True, reason=broken, **base))
     if _canary_failed(view, given):
         key = f"silent-{slug}"
         reason = f"image {view.image_id} did not answer on its canary"
-        marks.append(ExhaustedMark(key=key, image_id=view.image_id, reason=reason, **base))
+        marks.append(
+            ExhaustedMark(key=key, image_id=view.image_id, alarm=True, reason=reason, **base)
+        )
     return marks
+
+
+def _broken_builds(view: RegionView) -> str | None:
+    """Why the region is to be left alone: a notable share of its servers fail while being built."""
+    broken = [
+        s.server
+        for s in view.of(Phase.FAILED)
+        if s.server.status == "ERROR" and not s.server.launched_at and not s.server.no_valid_host
+    ]
+    if not broken or len(broken) < _BROKEN_SHARE * len(view.sightings):
+        return None
+    return f"{len(broken)} servers ended in ERROR while being built: {broken[0].fault}"
 
 
 def _failed_waves(view: RegionView) -> list[tuple[str | None, int]]:
     """Zone and size of each wave that found no host."""
     lost = [s.server for s in view.of(Phase.FAILED) if s.server.no_valid_host]
     sizes = Counter((server.wave or server.id, server.zone) for server in lost)
-    return [(zone, size) for (_, zone), size in sorted(sizes.items(), key=str)]
+    return [(zone, _size(wave, size)) for (wave, zone), size in sorted(sizes.items(), key=str)]
+
+
+def _size(wave: str, listed: int) -> int:
+    """How many servers the wave was made of: some of it may be deleted already."""
+    said = wave.rpartition("-")[2]
+    return max(listed, int(said)) if said.isascii() and said.isdigit() else listed
 
 
 def _canary_failed(view: RegionView, given: RoundInput) -> bool:
@@ -127,7 +154,7 @@ def _newly_proven(view: RegionView, given: RoundInput) -> ProvenImage | None:
     if any(known):
         return None
     return ProvenImage(
-        key=f"proven-{fleet.name}-{view.region.lower()}",
+        key=f"proven-{fleet.name}-{key_part(view.region)}",
         fleet=fleet.name,
         region=view.region,
         image_id=view.image_id,
@@ -181,8 +208,10 @@ def _most(
     holds = view.living
     if not view.readable:
         return holds, f"cannot be read: {view.trouble}"
-    if view.image_id is None:
-        return holds, f"no active image matches {given.fleet.image}"
+    if (trouble := view.snapshot.launch_trouble) is not None:
+        return holds, trouble
+    if (lacking := _lacking(view, given)) is not None:
+        return holds, lacking
     known = [m for m in (*given.book.exhausted, *new) if _speaks_of(m, view, given)]
     silent = [m.reason for m in known if m.image_id == view.image_id]
     if silent or not zones:
@@ -200,11 +229,11 @@ def _most(
 def _waves(berth: _Berth, servers: int, given: RoundInput, *, first: int) -> list[Launch]:
     if berth.view.image_id is None:
         return []
-    stamp = f"{given.now.astimezone(UTC):%Y%m%dt%H%M%S}"
+    stamp = f"{given.now.astimezone(UTC):%Y%m%dt%H%M%S}{given.now.microsecond // 1000:03d}"
     scouting = berth.scouts is not None
     launches = []
     for index, size in enumerate(waves(servers, berth.wave_most), start=first):
-        wave = f"{berth.view.region.lower()}-{stamp}-{given.run}-{index}-{size}"
+        wave = f"{stamp}-{given.run}-{index}-{size}"
         launches.append(
             Launch(
                 region=berth.view.region,
@@ -221,9 +250,31 @@ def _waves(berth: _Berth, servers: int, given: RoundInput, *, first: int) -> lis
     return launches
 
 
-def _without_image(berths: tuple[_Berth, ...], *, asked: int) -> tuple[str, ...]:
+def _hopes(views: tuple[RegionView, ...], given: RoundInput) -> list[Wait]:
+    """What may pass and then give room, where there is none now."""
+    hopes = []
+    for view in views:
+        marks = (m.reason for m in given.book.exhausted if m.passing and _speaks_of(m, view, given))
+        trouble = view.snapshot.launch_trouble or next(marks, None)
+        if view.readable and trouble:
+            hopes.append(Wait(region=view.region, reason=trouble))
+    return hopes
+
+
+def _lacking(view: RegionView, given: RoundInput) -> str | None:
+    """What the region has not got for a launch; None where nothing is lacking, or not known."""
+    if view.snapshot.unlaunchable is not None:
+        return view.snapshot.unlaunchable
+    if view.image_id is not None or view.snapshot.launch_trouble is not None:
+        return None
+    return f"no active image matches {given.fleet.image}"
+
+
+def _lacking_alarms(
+    views: tuple[RegionView, ...], given: RoundInput, *, asked: int
+) -> tuple[str, ...]:
     return tuple(
-        f"{berth.view.region}: {berth.room.limit}"
-        for berth in berths
-        if asked and berth.view.readable and berth.view.image_id is None
+        f"{view.region}: {lacking}"
+        for view in views
+        if asked and view.readable and (lacking := _lacking(view, given)) is not None
     )

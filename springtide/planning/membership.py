@@ -1,9 +1,13 @@
 """Who joins a pool and who leaves it: few calls for many members.
 
-A load balancer that takes a change takes no other for a while, so members go in batches. The first
-servers of a region join at once; later ones wait until nobody else of the region is on the way, or
-until `join_interval_s` has passed since the last join. A drained member leaves when its requests
-have ended or its time is up; the pool is changed when at least half of the draining ones are ready.
+A load balancer that takes a change takes no other for a while, and starts anew for each, so members
+go in batches: when a wave's worth of a region's servers is ready, when nobody else of the region is
+on the way, or `join_interval_s` after the last join and after the first that is ready was ACTIVE. A
+drained member leaves when its requests have ended or its time is up; the pool is changed when at
+least half of the draining ones are ready.
+
+Example: 10 servers of a region boot in 1 to 3 minutes, `join_interval_s` is 60: 5 join after some
+two minutes, the other 5 when the last of them answers. Of 100, 16 to 20 join every 20 s.
 """
 
 from collections.abc import Iterable
@@ -28,11 +32,11 @@ def member_orders(sightings: Iterable[Sighting]) -> tuple[MemberOrder, ...]:
         MemberOrder(
             server_id=s.server.id,
             name=s.server.name,
-            address=s.server.address,
+            address=address,
             member_id=s.member.id if s.member else None,
         )
         for s in sightings
-        if s.server.address
+        if (address := s.member.address if s.member else s.server.address)
     )
 
 
@@ -47,8 +51,12 @@ def plan_joins(
     ready_phase = Phase.ANSWERING if fleet.health.prober is Prober.SPRINGTIDE else Phase.ACTIVE
     joins = []
     for view in views:
-        ready = [s for s in view.of(ready_phase) if s.member is None and s.server.id not in going]
-        if view.readable and ready and _worth_a_call(view, fleet, given.now, ready=len(ready)):
+        ready = [
+            s
+            for s in view.of(ready_phase)
+            if s.member is None and s.server.address and s.server.id not in going
+        ]
+        if view.readable and ready and _worth_a_call(view, fleet, given.now, ready):
             reason = "they answer" if ready_phase is Phase.ANSWERING else "they are ACTIVE"
             joins.append(Join(region=view.region, members=member_orders(ready), reason=reason))
     return tuple(joins)
@@ -70,17 +78,19 @@ def plan_leaves(
                     region=view.region,
                     members=member_orders(over),
                     reason="their requests have ended, or drain_s is over",
+                    only_drained=True,
                 )
             )
     return tuple(leaves)
 
 
-def _worth_a_call(view: RegionView, fleet: Fleet, now: Moment, *, ready: int) -> bool:
-    on_the_way = sum(1 for s in view.sightings if s.on_the_way and s.member is None) - ready
-    joined = [m.created_at for m in view.snapshot.members if m.ours and m.created_at]
-    if on_the_way == 0 or not joined:
+def _worth_a_call(view: RegionView, fleet: Fleet, now: Moment, ready: list[Sighting]) -> bool:
+    coming = sum(1 for s in view.sightings if s.on_the_way and s.member is None) - len(ready)
+    if coming == 0 or len(ready) >= fleet.wave_servers:
         return True
-    return now - max(joined) >= timedelta(seconds=fleet.join_interval_s)
+    joined = [m.created_at for m in view.snapshot.members if m.ours and m.created_at]
+    active_since = min(s.server.launched_at or s.server.created_at for s in ready)
+    return now - max([active_since, *joined]) >= timedelta(seconds=fleet.join_interval_s)
 
 
 def _drained(sighting: Sighting, view: RegionView, fleet: Fleet, now: Moment) -> bool:

@@ -26,6 +26,8 @@ class Sighting:
     why: str
     opinion: bool = False
     """Whether FAILED rests on a health check alone: Nova still says ACTIVE."""
+    settled_in: bool = False
+    """Whether it has stood for long after its deadline to answer: it surely has served before."""
 
     @property
     def alive(self) -> bool:
@@ -41,12 +43,12 @@ class Sighting:
 def sight_region(snapshot: RegionSnapshot, fleet: Fleet, now: Moment) -> tuple[Sighting, ...]:
     """Every server of the region with its phase, sorted by id."""
     members = {
-        m.address: m
+        m.server_id: m
         for m in snapshot.members
-        if m.port == fleet.health.port and m.provisioning_status != "PENDING_DELETE"
+        if m.ours and m.server_id and m.provisioning_status != "PENDING_DELETE"
     }
     return tuple(
-        _sight(server, _membership(server, members), snapshot, fleet, now=now)
+        _sight(server, members.get(server.id), snapshot, fleet, now=now)
         for server in sorted(snapshot.servers, key=lambda s: s.id)
     )
 
@@ -67,14 +69,6 @@ def stale_members(snapshot: RegionSnapshot) -> tuple[Member, ...]:
             key=lambda m: m.id,
         )
     )
-
-
-def _membership(server: Server, members: dict[str, Member]) -> Member | None:
-    """The member made for this very server: an address may have had another server before."""
-    member = members.get(server.address or "")
-    if member is None or member.server_id not in (None, server.id):
-        return None
-    return member
 
 
 def _sight(
@@ -110,16 +104,20 @@ def _as_member(server: Server, member: Member, fleet: Fleet, now: Moment) -> Sig
         return Sighting(server, member, Phase.DRAINING, "its weight is 0")
     if member.provisioning_status == "PENDING_CREATE":
         return Sighting(server, member, Phase.ANSWERING, "it is joining its pool")
+    if member.operating_status == "ERROR":
+        return _silent(server, member, fleet, now)
     trusted = fleet.health.prober is Prober.SPRINGTIDE
     if trusted or member.operating_status in ("ONLINE", "NO_MONITOR"):
         return Sighting(server, member, Phase.SERVING, "it is a member of its pool")
-    return _silent(server, member, fleet, now)
+    # OFFLINE before the first check, DRAINING after a weight was given back: time settles both.
+    return Sighting(server, member, Phase.ANSWERING, "its pool has not checked it yet")
 
 
 def _silent(server: Server, member: Member | None, fleet: Fleet, now: Moment) -> Sighting:
     limit_s = fleet.timeouts.answer_s
-    active_since = server.launched_at or server.created_at
-    if now - active_since > timedelta(seconds=limit_s):
-        why = f"no healthy answer within answer_s {limit_s:g}"
-        return Sighting(server, member, Phase.FAILED, why, opinion=True)
-    return Sighting(server, member, Phase.ACTIVE, "it does not answer yet")
+    silent_for = now - (server.launched_at or server.created_at)
+    if silent_for <= timedelta(seconds=limit_s):
+        return Sighting(server, member, Phase.ACTIVE, "it does not answer yet")
+    why = f"no healthy answer within answer_s {limit_s:g}"
+    long_since = silent_for > timedelta(seconds=2 * limit_s)
+    return Sighting(server, member, Phase.FAILED, why, opinion=True, settled_in=long_since)

@@ -172,6 +172,7 @@ class FleetWorld:
             ours=True,
             server_id=server_id,
             draining_since=self.now if weight == 0 else None,
+            drained_by_us=weight == 0,
             created_at=self.now,
         )
 
