@@ -21,8 +21,8 @@ _ENDS = frozenset(
 _HEARTBEAT = "prefect.flow-run.heartbeat"
 
 
-def end_zombies() -> AutomationCore:
-    """Runs whose heartbeat stopped without an end are marked as crashed: worker and flow died."""
+def end_zombies(watched: tuple[str, ...]) -> AutomationCore:
+    """Tagged runs whose heartbeat stopped without an end are crashed: worker and flow died."""
     return AutomationCore(
         name="springtide: end zombies",
         description=f"No heartbeat for {SILENCE_S} s and no end: worker and flow died together.",
@@ -30,6 +30,7 @@ def end_zombies() -> AutomationCore:
             after={_HEARTBEAT},
             expect={_HEARTBEAT, *_ENDS},
             match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related=_tagged(watched),
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
@@ -51,10 +52,7 @@ def tell_failures(notice_id: UUID, watched: tuple[str, ...]) -> AutomationCore:
         trigger=EventTrigger(
             expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
             match={"prefect.resource.id": "prefect.flow-run.*"},
-            match_related={
-                "prefect.resource.role": "tag",
-                "prefect.resource.id": [f"prefect.tag.{tag}" for tag in watched],
-            },
+            match_related=_tagged(watched),
             posture=Posture.Reactive,
             threshold=1,
         ),
@@ -74,10 +72,18 @@ def tell_failures(notice_id: UUID, watched: tuple[str, ...]) -> AutomationCore:
 async def put_automations(client: PrefectClient, watched: tuple[str, ...]) -> None:
     """Make both automations stand as written here, in place of older ones of their names."""
     notice = await client.read_deployment_by_name(NOTICE)
-    for automation in (end_zombies(), tell_failures(notice.id, watched)):
+    for automation in (end_zombies(watched), tell_failures(notice.id, watched)):
         for old in await client.read_automations_by_name(automation.name):
             await client.delete_automation(old.id)
         await client.create_automation(automation)
+
+
+def _tagged(tags: tuple[str, ...]) -> dict[str, str | list[str]]:
+    """Only runs with one of these tags: the server may have other people's runs too."""
+    return {
+        "prefect.resource.role": "tag",
+        "prefect.resource.id": [f"prefect.tag.{tag}" for tag in tags],
+    }
 
 
 def _text(template: str) -> dict[str, str]:

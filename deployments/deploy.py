@@ -13,7 +13,12 @@ from pathlib import Path
 
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
+from prefect.client.schemas.actions import (
+    DeploymentUpdate,
+    GlobalConcurrencyLimitCreate,
+    WorkPoolCreate,
+)
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments.automations import put_automations
@@ -33,7 +38,20 @@ async def deploy() -> None:
         for fleet in estate.fleets:
             await _put_turn(client, f"fleet-{fleet.name}")
         _deploy_flows()
+        await _close_forms(client)
         await put_automations(client, WATCHED_TAGS)
+
+
+async def _close_forms(client: PrefectClient) -> None:
+    """Have a parameter that its flow does not know be refused (409).
+
+    Prefect's own schema lets it through, and the run would crash before it could say why.
+    """
+    ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
+    for deployment in await client.read_deployments(work_pool_filter=ours, limit=200):
+        form = {**(deployment.parameter_openapi_schema or {}), "additionalProperties": False}
+        change = DeploymentUpdate(parameter_openapi_schema=form)
+        await client.update_deployment(deployment.id, change)
 
 
 async def _put_turn(client: PrefectClient, name: str) -> None:

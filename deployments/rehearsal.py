@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from springtide.estate import load_estate
+from springtide.estate import load_estate, school_holidays
 from springtide.model.window import Evening
 from springtide.planning.evening_window import next_evening
 from springtide.planning.school_calendar import SchoolCalendar
@@ -16,7 +16,8 @@ from springtide.planning.school_calendar import SchoolCalendar
 def next_evening_of(estate_file: Path, after: datetime) -> Evening:
     """The next evening that the estate's windows know: the one to rehearse."""
     estate = load_estate(estate_file)
-    found = (next_evening(w, SchoolCalendar(), after=after) for w in estate.windows)
+    calendar = SchoolCalendar(school_holidays(estate, estate_file))
+    found = (next_evening(window, calendar, after=after) for window in estate.windows)
     evenings = [evening for evening in found if evening]
     if not evenings:
         raise RuntimeError(f"{estate_file} has no evening to rehearse")

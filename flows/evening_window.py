@@ -9,11 +9,11 @@ from dataclasses import replace
 from prefect import State, flow
 from prefect.runtime import flow_run
 
-from flows.reports import report, skipped
+from flows.reports import report, report_keeping, skipped
 from flows.rounds import converge_fleet
 from springtide.convergence import Pace
 from springtide.estate import estate_path
-from springtide.model.outcome import Outcome
+from springtide.model.outcome import UNTOUCHED, Outcome
 from springtide.model.window import SkippedEvening
 from springtide.planning.evening_orders import (
     closing_patience_s,
@@ -46,7 +46,7 @@ async def open_evening_window(
             window's end. Empty: the window's number.
         dry_run: Show the plan and change nothing.
     """
-    watch = await open_watch(estate_path(), fleet)
+    watch = await open_watch(estate_path(), fleet, whole=True)
     decider = watch.decider(flow_run.id)
     now = watch.now()
     evening = evening_to_open(decider.windows, decider.calendar, fleet=watch.fleet, now=now)
@@ -86,8 +86,8 @@ async def close_evening_window(fleet: str = "api", *, dry_run: bool = False) -> 
         outcome = await converge_fleet(
             watch, decider, Pace(watch.estate.poll_interval_s, patience_s, dry_run=dry_run)
         )
-    swept = () if dry_run else await sweep_fleet(watch)
-    late_s = late_by_s(evening, outcome.ended_at)
+    swept = () if outcome.ending in UNTOUCHED else await sweep_fleet(watch)
+    late_s = late_by_s(evening, outcome.ended_at) if outcome.changed("delete") else 0.0
     late = f"closed {late_s:.0f} s after the paid hour turned" if late_s else None
     removed: Row = {"measure": "leftovers removed", "value": len(swept)}
     return await report(watch, outcome, more=(removed,), trouble=late)
@@ -105,4 +105,6 @@ async def keep_fleet(fleet: str = "api", *, dry_run: bool = False) -> State[Outc
     pace = Pace(watch.estate.poll_interval_s, _KEEP_S, dry_run=dry_run)
     async with fleet_turn(fleet, wait_s=20):
         outcome = await converge_fleet(watch, watch.decider(flow_run.id), pace)
-    return await report(watch, outcome)
+    if outcome.ending not in UNTOUCHED:
+        await sweep_fleet(watch)
+    return await report_keeping(watch, outcome)

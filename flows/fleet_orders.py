@@ -77,12 +77,16 @@ async def lift_entry(name: str, owner: str, reason: str) -> None:
         name: Its stored name, as `freeze_fleet` and `limit_fleet` return it.
         owner: Who says so.
         reason: Why.
+
+    Raises:
+        GuardRefused: nothing of that name is stored.
     """
     if not name.startswith(PREFIX):
         raise GuardRefused(f"{name!r} is none of ours: stored names begin with {PREFIX}")
     if not owner or not reason:
         raise GuardRefused("owner and reason say who lifts it, and why")
-    await clear_entry(name)
+    if not await clear_entry(name):
+        raise GuardRefused(f"nothing of the name {name!r} is stored")
 
 
 def _bounded(hours: float) -> float:

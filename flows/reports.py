@@ -4,10 +4,11 @@ from prefect import State
 from prefect.states import Completed, Failed
 
 from springtide.errors import GuardRefused
-from springtide.model.outcome import Ending, Outcome
+from springtide.model.outcome import UNTOUCHED, Ending, Outcome
 from springtide.model.window import SkippedEvening
 from springtide.planning.telling import Row, broken_promise, outcome_rows
 from springtide.pricing.lives import cost_of
+from tasks.outage import best_effort
 from tasks.screens import show_outcome
 from tasks.watch import FleetWatch
 
@@ -28,15 +29,31 @@ async def report(
     watch: FleetWatch, outcome: Outcome, *, more: tuple[Row, ...] = (), trouble: str | None = None
 ) -> State[Outcome]:
     """Show the outcome; Failed where the promise was broken or an alarm was raised."""
+    return await _report(watch, outcome, more, [broken_promise(outcome), trouble])
+
+
+async def report_keeping(watch: FleetWatch, outcome: Outcome) -> State[Outcome]:
+    """Show the outcome of a run that another one takes up in minutes.
+
+    What is only still under way is no failure of it: servers take longer than it may.
+    """
+    under_way = outcome.ending is Ending.DEADLINE and not outcome.failures
+    return await _report(watch, outcome, (), [None if under_way else broken_promise(outcome)])
+
+
+async def _report(
+    watch: FleetWatch, outcome: Outcome, more: tuple[Row, ...], found: list[str | None]
+) -> State[Outcome]:
     hours = sum(watch.lives.paid_hours(outcome.ended_at))
     cost = cost_of(hours, watch.fleet)
     paid: Row = {"measure": "paid server hours seen", "value": hours}
     rows = [*outcome_rows(outcome), paid, *more]
     if cost is not None:
         rows.append({"measure": "cost without VAT", "value": f"{cost} {watch.fleet.currency}"})
-    troubles = [t for t in (broken_promise(outcome), trouble, *outcome.alarms) if t]
-    await show_outcome(watch.fleet.name, rows, "; ".join(troubles) or "as desired")
-    if troubles and outcome.ending not in (Ending.DRY_RUN, Ending.FROZEN):
+    troubles = [t for t in (*found, *outcome.alarms) if t]
+    with best_effort("outcome"):
+        await show_outcome(watch.fleet.name, rows, "; ".join(troubles) or "as desired")
+    if troubles and outcome.ending not in UNTOUCHED:
         return Failed(message="; ".join(troubles), data=outcome)
     # A state of another name than Completed would look to the zombie automation like no end at all.
     told = "; ".join((outcome.ending.value, *troubles))

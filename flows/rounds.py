@@ -11,12 +11,13 @@ from prefect.futures import PrefectFuture
 
 from springtide.convergence import Hands, Pace, converge
 from springtide.model.claim import ExhaustedMark, ProvenImage
-from springtide.model.outcome import Outcome
+from springtide.model.outcome import UNTOUCHED, Outcome
 from springtide.model.plan import Action, ActionResult, Launch, RoundPlan, Verdict
 from springtide.model.snapshot import Observation
 from springtide.planning.deciding import Decider
 from springtide.planning.telling import action_name, plan_summary, progress_of
 from tasks.claims import clear_entry, remember_note
+from tasks.outage import best_effort
 from tasks.pools import drain_members, join_pool, leave_pool
 from tasks.screens import Progress, show_plan
 from tasks.servers import delete_servers, launch_wave
@@ -29,6 +30,7 @@ _TASKS: dict[str, Task[Any, Any]] = {
     "drain": drain_members,
     "leave": leave_pool,
 }
+_AWAY = "Prefect's server is away: whether it was done, the next look shows"
 _SERVER_KINDS = ("launch", "delete")
 
 
@@ -53,21 +55,26 @@ async def converge_fleet(
     async def tell(plan: RoundPlan, number: int) -> None:
         if not first:
             first.append(plan)
-            await show_plan(plan, note)
+            with best_effort("plan"):
+                await show_plan(plan, note)
         if plan.actions:
             get_run_logger().info("round=%d %s", number, plan_summary(plan))
-        await progress.show(progress_of(first[0], plan), plan_summary(plan))
+        with best_effort("progress"):
+            await progress.show(progress_of(first[0], plan), plan_summary(plan))
         notes: tuple[ExhaustedMark | ProvenImage, ...] = (*plan.marks, *plan.proven)
         for learnt in notes if plan.frozen is None and not pace.dry_run else ():
-            await remember_note(learnt)
+            with best_effort("note"):
+                await remember_note(learnt)
 
     async def act(plan: RoundPlan, _number: int) -> tuple[ActionResult, ...]:
         return await _act(watch, plan, launched)
 
     hands = Hands(observe=observe, decide=decider.plan, act=act, tell=tell, sleep=asyncio.sleep)
     outcome = await converge(hands, pace)
-    for name in watch.over:
-        await clear_entry(name)
+    if outcome.ending not in UNTOUCHED:
+        for name in watch.over:
+            with best_effort("clearing"):
+                await clear_entry(name)
     return outcome
 
 
@@ -92,10 +99,12 @@ async def _lane(watch: FleetWatch, lane: Iterable[tuple[Action, str]]) -> list[A
     results = []
     for action, name in lane:
         task = _TASKS[action.kind].with_options(task_run_name=name)
-        with SyncClientContext.get_or_create():
+        result = ActionResult(action=action, verdict=Verdict.LATER, detail=_AWAY)
+        with best_effort(name), SyncClientContext.get_or_create():
             future = task.submit(action, watch.order())
-        await asyncio.to_thread(future.wait)
-        results.append(_result(action, future))
+            await asyncio.to_thread(future.wait)
+            result = _result(action, future)
+        results.append(result)
     return results
 
 

@@ -15,17 +15,19 @@ from springtide.planning.claim_book import PREFIX, entry_name, read_book
 
 _PAGE = 200
 _MOST_PAGES = 50
+_MEANING = ("fleet", "kind", "servers", "ends_at")
+"""What makes two entries of one key the same."""
 
 
-async def read_claims(now: Moment) -> tuple[ClaimBook, tuple[str, ...]]:
-    """All that is stored at `now`, and the names of entries that are over.
+async def read_claims(now: Moment) -> tuple[ClaimBook, dict[str, str]]:
+    """All that is stored at `now`, and the names of entries that are over, with their fleets.
 
     An unreadable store is told as the book's trouble and raises nothing.
     """
     try:
         entries = await _read_entries()
     except (httpx.HTTPError, RuntimeError) as error:
-        return ClaimBook(trouble=f"the store of claims does not answer: {error}"), ()
+        return ClaimBook(trouble=f"the store of claims does not answer: {error}"), {}
     return read_book(entries, now)
 
 
@@ -48,7 +50,9 @@ async def _read_entries() -> dict[str, object]:
 
 @task(task_run_name="store {entry.key}", retries=2, retry_delay_seconds=1)
 async def store_entry(entry: Claim | Ceiling | Freeze) -> str:
-    """Create the entry and return its name; the same entry stored already is a success.
+    """Create the entry and return its name; one that says the same already is a success.
+
+    Who says it and why may differ: a run that was killed is run again under another name.
 
     Raises:
         GuardRefused: another entry of that key stands there already.
@@ -57,18 +61,20 @@ async def store_entry(entry: Claim | Ceiling | Freeze) -> str:
     try:
         await Variable.aset(name, value)
     except ValueError as error:
-        if await Variable.aget(name) != value:
+        there = await Variable.aget(name)
+        same = isinstance(there, dict) and all(there.get(k) == value.get(k) for k in _MEANING)
+        if not same:
             raise GuardRefused(f"{name} is stored already, and says something else") from error
     return name
 
 
-@task(task_run_name="remember {note.key}")
+@task(task_run_name="remember {note.key}", retries=2, retry_delay_seconds=1)
 async def remember_note(note: ExhaustedMark | ProvenImage) -> None:
     """Store a note, in place of an older one of the same key."""
     await Variable.aset(entry_name(note), note.model_dump(mode="json"), overwrite=True)
 
 
 @task(task_run_name="clear {name}")
-async def clear_entry(name: str) -> None:
-    """Remove an entry that is over or was lifted; one already gone is a success."""
-    await Variable.aunset(name)
+async def clear_entry(name: str) -> bool:
+    """Remove an entry that is over or was lifted; False where there was none."""
+    return await Variable.aunset(name)

@@ -2,13 +2,24 @@
 
 import os
 
-from prefect import get_run_logger, task
+from prefect import State, get_run_logger, task
 
 from springtide.clouds.webhook import post_notice
+from springtide.errors import Misconfigured
 from springtide.model.estate import Notices
 
 
-@task(task_run_name="notify: {subject}", retries=3, retry_delay_seconds=[2, 10, 60])
+def _may_pass(_task: object, _run: object, state: State[bool]) -> bool:
+    """Whether another try may help: a webhook that refuses for good is left alone."""
+    return not isinstance(state.data, Misconfigured)
+
+
+@task(
+    task_run_name="notify: {subject}",
+    retries=3,
+    retry_delay_seconds=[2, 10, 60],
+    retry_condition_fn=_may_pass,
+)
 async def send_notice_to_webhook(notices: Notices, subject: str, body: str) -> bool:
     """Post the notice; False where no webhook is set.
 

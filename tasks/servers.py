@@ -6,7 +6,7 @@ from springtide.model.plan import ActionResult, Delete, Launch
 from tasks.cloud import Order, carry_out
 
 
-@task
+@task(retries=0)  # a create is never repeated, whatever the worker's default is
 def launch_wave(action: Launch, order: Order) -> State[ActionResult]:
     """Make one wave by one call; a lost reply is looked up by the wave's tag, never repeated."""
     return carry_out(action, order)

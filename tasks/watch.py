@@ -8,6 +8,7 @@ from springtide.clouds.observer import FleetObserver
 from springtide.clouds.rehearsal import now_source
 from springtide.errors import Misconfigured
 from springtide.estate import school_holidays
+from springtide.model.claim import ClaimBook
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet
 from springtide.model.snapshot import Observation
@@ -28,7 +29,9 @@ class FleetWatch:
     observer: FleetObserver
     lives: Lives = field(default_factory=Lives)
     over: tuple[str, ...] = ()
-    """Names of stored entries that have ended, as of the last look."""
+    """Names of the fleet's stored entries that have ended, as of the last look."""
+    last_book: ClaimBook | None = None
+    """The last book that could be read whole."""
     unlaunchable: str | None = None
     """Why nothing can be launched by this run, where that is no reason to stop it."""
 
@@ -50,8 +53,17 @@ class FleetWatch:
         now = self.now()
         snapshot = await self.observer.look(now)
         self.lives.see(snapshot)
-        book, self.over = await read_claims(now)
-        return Observation(now=now, snapshot=snapshot, book=book)
+        return Observation(now=now, snapshot=snapshot, book=await self._read_book(now))
+
+    async def _read_book(self, now: datetime) -> ClaimBook:
+        """What is stored; while it cannot be read, what was last read, with the trouble told."""
+        book, over = await read_claims(now)
+        self.over = tuple(name for name, fleet in over.items() if fleet == self.fleet.name)
+        if book.trouble is None:
+            self.last_book = book
+        elif self.last_book is not None:
+            return self.last_book.model_copy(update={"trouble": book.trouble})
+        return book
 
     async def prepare_launch(self, *, required: bool) -> bool:
         """Find image, flavour, networks and room; whether that was news to this run.
@@ -76,15 +88,19 @@ def present_of(estate: Estate) -> datetime:
     return now_source(estate)()
 
 
-async def open_watch(estate_file: Path, fleet_name: str) -> FleetWatch:
-    """A watch over the fleet, with its pools found.
+async def open_watch(estate_file: Path, fleet_name: str, *, whole: bool = False) -> FleetWatch:
+    """A watch over the fleet; where it need not be `whole`, a region without its pool is told.
 
     Raises:
-        Misconfigured: estate, fleet, credentials or a pool is wrong. Nothing was changed.
+        Misconfigured: estate, fleet or credentials are wrong, or a pool where all are needed.
         GuardRefused: a region is outside the residency.
     """
     estate = read_estate(estate_file)
     fleet = estate.fleet(fleet_name)
     observer = FleetObserver(cloud_access(estate_file), fleet)
-    await observer.prepare()
+    try:
+        await observer.prepare()
+    except Misconfigured:
+        if whole:
+            raise
     return FleetWatch(estate_file, estate, fleet, observer)

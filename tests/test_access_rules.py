@@ -18,6 +18,7 @@ from springtide.model.plan import Launch, MemberOrder
 from springtide.model.server import Server
 from springtide.sandbox.config import BootTime, SandboxConfig
 from springtide.sandbox.process import Sandbox
+from tests.clouds.stage import a_drain, a_join, a_leave
 from tests.sandbox.running import wait_until
 
 RULES = Path(__file__).resolve().parent.parent / "deployments" / "access-rules.json"
@@ -84,12 +85,13 @@ def live(cloud: RegionCloud, fleet: Fleet) -> None:
     order = Launch(region=cloud.name, wave="w1", servers=2, image_id=image.id, reason="a test")
     cloud.launch(fleet, order, None)
     members = wait_until(lambda: as_members(cloud.list_servers(fleet.name)))
-    cloud.join(fleet, members)
+    cloud.join(fleet, a_join(members))
     wait_until(lambda: settled(cloud, fleet))
-    cloud.drain(fleet, members, datetime.now(UTC))
+    cloud.drain(fleet, a_drain(members), datetime.now(UTC))
     wait_until(lambda: settled(cloud, fleet))
     ids = {member.address: member.id for member in cloud.list_members(fleet)}
-    cloud.leave(fleet, [m.model_copy(update={"member_id": ids[m.address]}) for m in members])
+    assert set(ids) >= {m.address for m in members}
+    cloud.leave(fleet, a_leave(members))
     gone = [member.server_id for member in members]
     cloud.delete_servers(gone, "a test")
     cloud.stray_ports(fleet, gone)

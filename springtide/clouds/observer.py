@@ -136,14 +136,15 @@ class FleetObserver:
         except SpringtideError as error:
             trouble = str(error)
         known.trouble = trouble
-        if known.held is None:
+        if known.held is None and trouble is None:
             known.held = len(known.servers)
-        draining = {m.address for m in known.members if m.ours and m.weight == 0}
-        serving = {m.address for m in known.members if m.weight > 0}
+        ours = [m for m in known.members if m.ours]
+        draining = {m.server_id for m in ours if m.weight == 0}
+        serving = {m.server_id for m in ours if m.weight > 0}
         active = [s for s in known.servers if s.status == "ACTIVE" and s.address]
         answering, in_flight = await asyncio.gather(
-            self._probe([s for s in active if s.address not in serving | draining]),
-            self._count([s for s in active if s.address in draining]),
+            self._probe([s for s in active if s.id not in serving | draining]),
+            self._count([s for s in active if s.id in draining]),
         )
         return RegionSnapshot(
             region=region,
@@ -151,7 +152,7 @@ class FleetObserver:
             members=known.members,
             answering=answering,
             in_flight=in_flight,
-            headroom=_less(known.headroom, len(known.servers) - known.held),
+            headroom=_less(known.headroom, len(known.servers) - (known.held or 0)),
             image=known.image,
             unlaunchable=known.unlaunchable,
             launch_trouble=known.launch_trouble,

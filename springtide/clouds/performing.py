@@ -57,21 +57,21 @@ def _launch(
 def _join(
     cloud: RegionCloud, fleet: Fleet, action: Join, _at: datetime, _user_data: str | None
 ) -> _Done:
-    cloud.join(fleet, action.members)
+    cloud.join(fleet, action)
     return len(action.members), f"{len(action.members)} joined"
 
 
 def _drain(
     cloud: RegionCloud, fleet: Fleet, action: Drain, at: datetime, _user_data: str | None
 ) -> _Done:
-    cloud.drain(fleet, action.members, at)
+    cloud.drain(fleet, action, at)
     return len(action.members), f"{len(action.members)} at weight 0"
 
 
 def _leave(
     cloud: RegionCloud, fleet: Fleet, action: Leave, _at: datetime, _user_data: str | None
 ) -> _Done:
-    cloud.leave(fleet, action.members)
+    cloud.leave(fleet, action)
     return len(action.members), f"{len(action.members)} left"
 
 
@@ -79,6 +79,8 @@ def _delete(
     cloud: RegionCloud, _fleet: Fleet, action: Delete, _at: datetime, _user_data: str | None
 ) -> _Done:
     receipt = cloud.delete_servers(action.server_ids, action.reason)
+    if receipt.refused:
+        return receipt.accepted, f"{receipt.accepted} being deleted, then: {receipt.refused}"
     return receipt.accepted, f"{receipt.accepted} being deleted"
 
 

@@ -19,6 +19,10 @@ class Ending(StrEnum):
     """Only the plan was asked for."""
 
 
+UNTOUCHED = frozenset({Ending.FROZEN, Ending.DRY_RUN})
+"""Endings by which nothing was to be changed."""
+
+
 class Round(Model):
     """One round that acted: what was planned and what became of it."""
 
@@ -53,6 +57,12 @@ class Outcome(Model):
             if result.verdict is Verdict.FAILED
         )
         return tuple(dict.fromkeys(said))
+
+    @property
+    def put_off(self) -> tuple[str, ...]:
+        """What the last round that acted had refused for the time being."""
+        results = self.rounds[-1].results if self.rounds else ()
+        return tuple(dict.fromkeys(r.detail for r in results if r.verdict is Verdict.LATER))
 
     @property
     def alarms(self) -> tuple[str, ...]:

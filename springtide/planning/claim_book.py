@@ -5,11 +5,20 @@ An entry that cannot be read is told as trouble, and trouble forbids removal.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from pydantic import ValidationError
 
 from springtide.model.base import Moment
-from springtide.model.claim import Ceiling, Claim, ClaimBook, ExhaustedMark, Freeze, ProvenImage
+from springtide.model.claim import (
+    EVERY_FLEET,
+    Ceiling,
+    Claim,
+    ClaimBook,
+    ExhaustedMark,
+    Freeze,
+    ProvenImage,
+)
 
 Entry = Claim | Ceiling | Freeze | ExhaustedMark | ProvenImage
 PREFIX = "springtide_"
@@ -35,14 +44,15 @@ def entry_end(entry: Entry) -> Moment:
     return entry.until if isinstance(entry, ExhaustedMark | ProvenImage) else entry.ends_at
 
 
-def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, tuple[str, ...]]:
-    """The book that the stored entries make at `now`, and the names of entries that are over.
+def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, dict[str, str]]:
+    """The book that the stored entries make at `now`, and what is over: names with their fleets.
 
-    `entries` are all stored names with their values; names without our prefix are ignored.
+    `entries` are all stored names with their values; names without our prefix are ignored. A
+    freeze that cannot be read is taken to hold, for all fleets.
     """
     found: dict[str, list[Entry]] = {kind: [] for kind in _KINDS}
     troubles: list[str] = []
-    over: list[str] = []
+    over: dict[str, str] = {}
     for name, value in sorted(entries.items()):
         kind = name.removeprefix(PREFIX).split("_", 1)[0]
         if not name.startswith(PREFIX) or kind not in _KINDS:
@@ -52,9 +62,11 @@ def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, tu
         except ValidationError as error:
             if kind in _SPOKEN:
                 troubles.append(f"{name} cannot be read: {error.errors()[0]['msg']}")
+            if kind == "freeze":
+                found[kind].append(_unreadable_freeze(name, now))
             continue
         if entry_end(entry) <= now:
-            over.append(name)
+            over[name] = entry.fleet
         else:
             found[kind].append(entry)
     book = ClaimBook.model_validate(
@@ -67,4 +79,16 @@ def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, tu
             "trouble": "; ".join(troubles) or None,
         }
     )
-    return book, tuple(over)
+    return book, over
+
+
+def _unreadable_freeze(name: str, now: Moment) -> Freeze:
+    """Somebody wanted nothing to change: until it can be read or is lifted, nothing does."""
+    return Freeze(
+        key="unreadable",
+        fleet=EVERY_FLEET,
+        starts_at=now,
+        ends_at=now + timedelta(hours=1),
+        owner="unknown",
+        reason=f"{name} cannot be read",
+    )

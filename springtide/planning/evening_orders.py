@@ -8,7 +8,7 @@ from springtide.model.base import Moment
 from springtide.model.claim import Claim, ClaimKind
 from springtide.model.fleet import Fleet
 from springtide.model.window import Evening, SkippedEvening, Window
-from springtide.planning.evening_window import evening_at, next_evening, paid_evening_at
+from springtide.planning.evening_window import evening_at, next_evening
 from springtide.planning.evening_window import evenings as evenings_on
 from springtide.planning.school_calendar import SchoolCalendar
 
@@ -48,9 +48,16 @@ def evening_to_open(
 def evening_to_close(
     windows: Iterable[Window], calendar: SchoolCalendar, *, now: Moment
 ) -> Evening | None:
-    """The evening whose paid hours hold at `now`, the last to close first; None: it is late."""
-    found = (paid_evening_at(window, calendar, now=now) for window in windows)
-    return max((e for e in found if e), key=lambda e: (e.closes_at, e.window), default=None)
+    """The evening whose paid hours hold at `now` or ended today, the last to close first.
+
+    Of an evening that ended already a closing is late from its start. None: there was none today.
+    """
+    found = []
+    for window in windows:
+        today = now.astimezone(window.zone).date()
+        said = evenings_on(window, calendar, first=today, last=today)
+        found += [e for e in said if isinstance(e, Evening) and e.claim_starts_at <= now]
+    return max(found, key=lambda e: (e.closes_at, e.window), default=None)
 
 
 def opening_order(
@@ -96,7 +103,7 @@ def closing_patience_s(fleet: Fleet, evening: Evening | None, now: Moment) -> fl
     """How long a closing goes on, in seconds: past the paid hour too, for nothing may stay."""
     own = fleet.timeouts.drain_s + fleet.timeouts.delete_s + _MARGIN_S
     left = (evening.closes_at - now) if evening else timedelta()
-    return max(own, left.total_seconds() + _LATE_S)
+    return max(own, max(0.0, left.total_seconds()) + _LATE_S)
 
 
 def late_by_s(evening: Evening | None, ended_at: Moment) -> float:

@@ -1,6 +1,6 @@
 """Plans and outcomes in words, as rows and lines that any screen can show."""
 
-from springtide.model.outcome import Ending, Outcome
+from springtide.model.outcome import UNTOUCHED, Ending, Outcome
 from springtide.model.plan import Action, Delete, Launch, RoundPlan
 from springtide.model.server import Phase
 
@@ -96,11 +96,12 @@ def outcome_rows(outcome: Outcome) -> list[Row]:
 def broken_promise(outcome: Outcome) -> str | None:
     """Why the outcome is not what was desired; None when it is."""
     serving, desired = outcome.last.count(Phase.SERVING), outcome.last.desired.servers
-    if outcome.ending in (Ending.DRY_RUN, Ending.FROZEN):
+    if outcome.ending in UNTOUCHED:
         return None
     if outcome.ending is Ending.DEADLINE:
         waits = "; ".join(f"{w.region or 'all'}: {w.reason}" for w in outcome.last.waits)
-        return f"{serving} of {desired} serve at the deadline; still open: {waits or 'actions'}"
+        open_ends = "; ".join(filter(None, (waits, *outcome.put_off)))
+        return f"{serving} of {desired} serve at the deadline; still open: {open_ends}"
     if outcome.last.shortfall:
         return f"{serving} of {desired} serve; {outcome.last.shortfall.reason}"
     return None

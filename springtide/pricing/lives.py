@@ -18,6 +18,7 @@ class Lives:
 
     def __init__(self) -> None:
         """Nobody was seen yet."""
+        self._seen: set[str] = set()
         self._began: dict[str, Moment] = {}
         self._ended: dict[str, Moment] = {}
 
@@ -31,7 +32,8 @@ class Lives:
                     self._began[server.id] = server.launched_at
         if any(region.trouble for region in snapshot.regions):
             return
-        for server_id in self._began.keys() - self._ended.keys() - present:
+        self._seen |= present
+        for server_id in self._seen - self._ended.keys() - present:
             self._ended[server_id] = snapshot.at
 
     def gone(self) -> tuple[str, ...]:

@@ -188,8 +188,9 @@ def test_one_deletion_that_fails_does_not_stop_the_others(stage: Stage) -> None:
     """The failure is told after all were asked for."""
     servers = stage.launch(4)
     stage.sandbox.add_fault(FaultRule(service="compute", method="DELETE", status=500, times=1))
-    with pytest.raises(Retryable):
-        stage.gra.delete_servers([server.id for server in servers], "the window closes")
+    receipt = stage.gra.delete_servers([server.id for server in servers], "the window closes")
+    assert receipt.accepted == 3
+    assert "500" in (receipt.refused or "")
     assert (4, 1) == (stage.calls("DELETE"), len(_standing(stage)))
 
 

@@ -48,7 +48,7 @@ def test_an_entry_is_read_as_it_was_written(kind: str, entry: Entry) -> None:
     name = entry_name(entry)
     assert f"springtide_{kind}_{entry.key}" == name
     book, over = read_book({name: stored(entry)}, START)
-    assert ((), None) == (over, book.trouble)
+    assert ({}, None) == (over, book.trouble)
     assert [entry] == [
         *book.claims,
         *book.ceilings,
@@ -70,9 +70,9 @@ def test_an_entry_is_read_as_it_was_written(kind: str, entry: Entry) -> None:
     ids=["before-it-begins", "just-before-its-end", "at-its-end", "after-its-end"],
 )
 def test_an_entry_is_over_at_its_end(entry: Entry, at: datetime, *, is_over: bool) -> None:
-    """Then it is named as over and in the book no more; before its start it is in the book."""
+    """Then it is named as over, with its fleet; before its start it is in the book."""
     book, over = read_book({entry_name(entry): stored(entry)}, at)
-    assert ((entry_name(entry),) if is_over else ()) == over
+    assert ({entry_name(entry): entry.fleet} if is_over else {}) == over
     held = (book.claims, book.ceilings, book.freezes, book.exhausted, book.proven)
     assert (0 if is_over else 1) == sum(len(entries) for entries in held)
     assert START + HOUR == entry_end(entry)
@@ -97,9 +97,17 @@ def test_a_broken_entry_is_trouble_only_where_it_could_speak(
     book, over = read_book({**others, name: broken}, START)
     assert (kind in SPOKEN) == (book.trouble is not None)
     assert book.trouble is None or name in book.trouble
-    assert () == over
-    held = (book.claims, book.ceilings, book.freezes, book.exhausted, book.proven)
-    assert len(EVERY) - 1 == sum(len(entries) for entries in held)
+    assert {} == over
+    held = (book.claims, book.ceilings, book.exhausted, book.proven)
+    assert len(EVERY) - (1 if kind == "freeze" else 2) == sum(len(entries) for entries in held)
+
+
+def test_a_freeze_that_cannot_be_read_freezes_every_fleet() -> None:
+    """Somebody wanted nothing to change: nothing does, and the reason names the entry."""
+    book, _ = read_book({"springtide_freeze_works-1": {"until": "tomorrow"}}, START)
+    freeze = book.frozen_by("any", START)
+    assert freeze is not None
+    assert "springtide_freeze_works-1" in freeze.reason
 
 
 def test_every_broken_entry_is_named() -> None:
@@ -117,7 +125,7 @@ def test_every_broken_entry_is_named() -> None:
 def test_names_that_are_not_ours_are_ignored(name: str) -> None:
     """The store has other tenants; they are no trouble, and never named as over."""
     book, over = read_book({name: stored(CLAIM)}, START + 2 * HOUR)
-    assert ((), None, ()) == (book.claims, book.trouble, over)
+    assert ((), None, {}) == (book.claims, book.trouble, over)
 
 
 def test_the_order_of_the_store_does_not_matter() -> None:

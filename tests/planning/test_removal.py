@@ -10,7 +10,8 @@ from springtide.model.fleet import FleetRegion
 from springtide.model.server import Phase
 from springtide.planning.phases import Sighting
 from springtide.planning.removal import RegionCandidates, candidates_of, choose_removals
-from tests.planning.fleet_world import a_fleet, a_server
+from tests.planning.fleet_world import a_fleet
+from tests.planning.sightings import a_server
 
 LIVING = (Phase.BUILDING, Phase.ACTIVE, Phase.ANSWERING, Phase.SERVING)
 

@@ -88,7 +88,7 @@ def find_network(network: Service, name: str, *, field: str = "network") -> str:
 def newest_image(images: Service, pattern: str) -> Image | None:
     """The newest active image whose name matches the pattern; the greater id breaks a tie."""
     found = images.pages("/images", "images", limit=_PAGE, status="active")
-    matching = [_image(body) for body in found if fnmatchcase(body["name"], pattern)]
+    matching = [_image(body) for body in found if fnmatchcase(body.get("name") or "", pattern)]
     return max(matching, key=lambda image: (image.created_at, image.id), default=None)
 
 

@@ -1,7 +1,6 @@
 """Members of a balancer pool in Octavia: few calls for many, and other people's left alone."""
 
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -17,12 +16,14 @@ from springtide.clouds.openstack.tags import (
 )
 from springtide.errors import BalancerBusy, NotFound
 from springtide.model.fleet import Fleet, FleetRegion, PoolKind
-from springtide.model.plan import MemberOrder
+from springtide.model.plan import Drain, Join, Leave, MemberOrder
 from springtide.model.server import Member
 
 _PAGE = 1000
 _BUSY_POLL_S = 0.5
 _BUSY_POLLS = 60
+_LEAVE_S = 20.0
+"""Longest time for one action on a shared pool: the other regions wait for the round's end."""
 _KEPT = (
     "address",
     "protocol_port",
@@ -54,38 +55,45 @@ class Pool:
         """All members of the pool."""
         return tuple(self._member(body) for body in self._bodies())
 
-    def join(self, members: Sequence[MemberOrder]) -> None:
+    def join(self, order: Join) -> None:
         """Weight 1 for each, by one call that leaves all others as they are."""
-        self._put([self._body(m, weight=1) for m in members], why=f"join {len(members)}")
+        self._put([self._body(m, weight=1) for m in order.members], why=_why(order))
 
-    def drain(self, members: Sequence[MemberOrder], at: datetime) -> None:
+    def drain(self, order: Drain, at: datetime) -> None:
         """Weight 0 for each, and a tag that says since when."""
-        bodies = [self._body(m, weight=0, more=(drain_tag(at),)) for m in members]
-        self._put(bodies, why=f"drain {len(members)}")
+        bodies = [self._body(m, weight=0, more=(drain_tag(at),)) for m in order.members]
+        self._put(bodies, why=_why(order))
 
-    def leave(self, members: Sequence[MemberOrder]) -> None:
-        """Out of the pool.
+    def leave(self, order: Leave) -> None:
+        """Out of the pool, as it stands at a look of its own.
 
-        A full call drops whoever joined since the look before it, so it is made only for a pool
-        that is ours alone; otherwise each member is deleted by itself.
+        A full call drops whoever joined since that look, so it is made only for a pool that is
+        ours alone; otherwise each member is deleted by itself.
+
+        Raises:
+            BalancerBusy: it takes no change now, or the time for one action is over and some are
+                still to leave: the next round goes on.
         """
-        bodies, addresses = self._bodies(), {m.address for m in members}
-        going = [b for b in bodies if b["address"] in addresses and self._is_ours(b)]
-        if not going:
+        bodies = self._bodies()
+        going = [b for b in bodies if self._goes(b, order)]
+        if going and self._region.pool_kind is PoolKind.EXCLUSIVE:
+            self._put_all([b for b in bodies if b not in going], why=_why(order))
             return
-        if self._region.pool_kind is PoolKind.EXCLUSIVE:
-            self._put_all([b for b in bodies if b not in going], why=f"{len(going)} leave")
-            return
+        deadline = time.monotonic() + _LEAVE_S
         for index, body in enumerate(going):
             if index:
                 self._wait_idle()
+            if time.monotonic() > deadline:
+                raise BalancerBusy(f"{self._region.name}: {len(going) - index} are still to leave")
             with suppress(NotFound):
-                path = f"{self._path}/{body['id']}"
-                self._balancer.change("DELETE", path, why=f"{body.get('name')} leaves")
+                self._balancer.change("DELETE", f"{self._path}/{body['id']}", why=_why(order))
 
-    def _is_ours(self, body: Body) -> bool:
-        tagged = fleet_tag(self._fleet.name) in (body.get("tags") or ())
-        return tagged and bool(body["protocol_port"] == self._fleet.health.port)
+    def _goes(self, body: Body, order: Leave) -> bool:
+        """Whether the member is one of the order's, ours, and not wanted back meanwhile."""
+        tags = body.get("tags") or []
+        if fleet_tag(self._fleet.name) not in tags or (order.only_drained and body["weight"]):
+            return False
+        return server_of(tags) in {m.server_id for m in order.members}
 
     def _put_all(self, bodies: list[Body], *, why: str) -> None:
         kept = [{key: b[key] for key in _KEPT if b.get(key) is not None} for b in bodies]
@@ -133,11 +141,18 @@ class Pool:
             name=body.get("name") or "",
             ours=fleet_tag(self._fleet.name) in tags,
             server_id=server_of(tags),
+            drained_by_us=drained_since(tags) is not None,
             draining_since=(drained_since(tags) or updated) if weight == 0 else None,
             provisioning_status=body.get("provisioning_status", "ACTIVE"),
             operating_status=body.get("operating_status", "NO_MONITOR"),
             created_at=_moment(body.get("created_at")),
         )
+
+
+def _why(order: Join | Drain | Leave) -> str:
+    """For the audit log: who, and the plan's reason."""
+    who = ", ".join(f"{m.name or m.server_id} {m.address}" for m in order.members)
+    return f"{order.kind} {who}: {order.reason}"
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -9,7 +9,7 @@ from springtide.clouds.openstack.pools import Pool
 from springtide.clouds.openstack.servers import DeleteReceipt, LaunchReceipt
 from springtide.clouds.openstack.service import Service
 from springtide.model.fleet import Fleet
-from springtide.model.plan import Launch, MemberOrder
+from springtide.model.plan import Drain, Join, Launch, Leave
 from springtide.model.server import Member, Server
 from springtide.model.snapshot import Headroom, Image
 
@@ -81,29 +81,29 @@ class RegionCloud:
         """All members of the fleet's pool, other people's too."""
         return self._pool(fleet).list_members()
 
-    def join(self, fleet: Fleet, members: Sequence[MemberOrder]) -> None:
+    def join(self, fleet: Fleet, order: Join) -> None:
         """Give members weight 1 by one additive call.
 
         Raises:
             BalancerBusy: the balancer takes no change now.
         """
-        self._pool(fleet).join(members)
+        self._pool(fleet).join(order)
 
-    def drain(self, fleet: Fleet, members: Sequence[MemberOrder], at: datetime) -> None:
+    def drain(self, fleet: Fleet, order: Drain, at: datetime) -> None:
         """Give members weight 0 by one additive call, and write on them since when.
 
         Raises:
             BalancerBusy: the balancer takes no change now.
         """
-        self._pool(fleet).drain(members, at)
+        self._pool(fleet).drain(order, at)
 
-    def leave(self, fleet: Fleet, members: Sequence[MemberOrder]) -> None:
+    def leave(self, fleet: Fleet, order: Leave) -> None:
         """Take members out: by one full call where the pool is ours alone, else one by one.
 
         Raises:
             BalancerBusy: the balancer takes no change now; some may have left.
         """
-        self._pool(fleet).leave(members)
+        self._pool(fleet).leave(order)
 
     def stray_ports(self, fleet: Fleet, gone_ids: Collection[str]) -> tuple[str, ...]:
         """Ids of ports on the fleet's network that belong to servers known to be gone."""

@@ -35,9 +35,11 @@ class LaunchReceipt(Model):
 
 
 class DeleteReceipt(Model):
-    """What Nova will delete, or has."""
+    """What Nova will delete, or has, and what it refused."""
 
     accepted: int
+    refused: str | None = None
+    """The first refusal; None where there was none."""
 
 
 def list_servers(compute: Service, region: str, fleet_name: str) -> tuple[Server, ...]:
@@ -71,16 +73,11 @@ def launch(
 
 
 def delete_servers(compute: Service, ids: Sequence[str], reason: str) -> DeleteReceipt:
-    """Ask for each server's deletion, a few at a time; one that is gone is a success.
-
-    Raises:
-        SpringtideError: the first refusal, after all were asked for.
-    """
+    """Ask for each server's deletion, a few at a time; one that is gone is a success."""
     with ThreadPoolExecutor(max_workers=_DELETERS) as pool:
         refusals = [r for r in pool.map(partial(_delete, compute, reason), ids) if r]
-    if refusals:
-        raise refusals[0]
-    return DeleteReceipt(accepted=len(ids))
+    refused = str(refusals[0]) if refusals else None
+    return DeleteReceipt(accepted=len(ids) - len(refusals), refused=refused)
 
 
 def _delete(compute: Service, reason: str, server_id: str) -> SpringtideError | None:
@@ -142,6 +139,7 @@ def _server(body: Body, region: str) -> Server:
         zone=body.get("OS-EXT-AZ:availability_zone") or None,
         wave=wave_of(body.get("tags", [])),
         created_at=_moment(body["created"]),
+        updated_at=_moment(body.get("updated")),
         launched_at=_moment(body.get("OS-SRV-USG:launched_at")),
         fault=(body.get("fault") or {}).get("message"),
     )

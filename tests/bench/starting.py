@@ -1,0 +1,117 @@
+"""How long a run takes to begin: what Python imports, and what Prefect and its worker do."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
+
+from deployments.stack import Stack, down, up
+from tests.bench.figures import Figure
+from tests.bench.stage import ROOT
+
+_IMPORTS = ("prefect", "openstack", "springtide.commands.hand", "flows.evening_window")
+_IMPORT_TIMES, _RUN_TIMES = 5, 3
+_DEPLOYMENT = "open-evening-window/api"
+_ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+_PATIENCE_S = 180.0
+_STEPS = (
+    ("created to PENDING", "the worker's poll, once a second", ("created", "PENDING")),
+    ("PENDING to RUNNING", "a process, its imports, Prefect's engine", ("PENDING", "RUNNING")),
+    ("RUNNING to first POST", "token, claims, looks, the plan's artifact", ("RUNNING", "first")),
+    ("created to first POST", "", ("created", "first")),
+    ("first POST to all serving", "30 servers that boot in 1 to 3 s", ("first", "COMPLETED")),
+)
+
+
+def time_start(say: Callable[[str], None]) -> list[Figure]:
+    """Seconds of imports, and of a run from its creation to the first server that is asked for."""
+    return [*_time_imports(say), *_time_runs(say)]
+
+
+def _time_imports(say: Callable[[str], None]) -> list[Figure]:
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    figures = []
+    for name in _IMPORTS:
+        say(f"import {name}")
+        command = [sys.executable, "-c", f"import {name}"]
+        seconds = []
+        # The first writes the bytecode.
+        for _ in range(_IMPORT_TIMES + 1):
+            began = time.monotonic()
+            subprocess.run(command, check=True, cwd=ROOT, env=environment)
+            seconds.append(time.monotonic() - began)
+        figures.append(_seconds(f"import {name}", "with bytecode", median(seconds[1:])))
+    return figures
+
+
+def _time_runs(say: Callable[[str], None]) -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="springtide-bench-") as name:
+        folder = Path(name)
+        say("sandbox, Prefect's server and worker start")
+        began = time.monotonic()
+        try:
+            stack = up(folder)
+            up_s = time.monotonic() - began
+            runs = []
+            for number in range(_RUN_TIMES):
+                say(f"run {number + 1} of {_RUN_TIMES}")
+                runs.append(_time_run(stack))
+        finally:
+            down(folder)
+    figures = [_seconds("the stack", "up, everything deployed", up_s)]
+    for what, note, (start, end) in _STEPS:
+        seconds = median((run[end] - run[start]).total_seconds() for run in runs)
+        figures.append(_seconds("a run on the worker", what, seconds, note))
+    return figures
+
+
+def _time_run(stack: Stack) -> dict[str, datetime]:
+    """When the run reached each state, and when the first server was asked for."""
+    httpx.post(f"{stack.sandbox_url}/admin/reset", trust_env=False).raise_for_status()
+    audit = stack.folder / "audit.jsonl"
+    audit.unlink(missing_ok=True)
+    found = _ask(stack, "GET", f"/deployments/name/{_DEPLOYMENT}")
+    path = f"/deployments/{found['id']}/create_flow_run"
+    run = _ask(stack, "POST", path, json={"idempotency_key": str(uuid4())})
+    deadline = time.monotonic() + _PATIENCE_S
+    while (state := _ask(stack, "GET", f"/flow_runs/{run['id']}")["state_type"]) not in _ENDED:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the run is still {state} after {_PATIENCE_S} s")
+        time.sleep(1)
+    if state != "COMPLETED":
+        raise RuntimeError(f"the run ended as {state}")
+    states = _ask(stack, "GET", f"/flow_run_states/?flow_run_id={run['id']}")
+    reached = {one["type"]: datetime.fromisoformat(one["timestamp"]) for one in reversed(states)}
+    lines = (json.loads(line) for line in audit.read_text("utf-8").splitlines())
+    first = next(one["time"] for one in lines if one["method"] == "POST")
+    made = {"created": run["created"], "first": first}
+    return reached | {name: datetime.fromisoformat(at) for name, at in made.items()}
+
+
+def _ask(stack: Stack, method: str, path: str, **kwargs: Any) -> Any:  # noqa: ANN401 - httpx's own
+    """Prefect's answer; on SQLite the server says 503 while its database is busy."""
+    for attempt in Retrying(
+        retry=retry_if_exception_type(httpx.HTTPError),
+        stop=stop_after_attempt(10),
+        wait=wait_fixed(1),
+        reraise=True,
+    ):
+        with attempt:
+            answer = httpx.request(method, f"{stack.api_url}{path}", trust_env=False, **kwargs)
+            return answer.raise_for_status().json()
+    raise AssertionError
+
+
+def _seconds(case: str, what: str, value: float, note: str = "") -> Figure:
+    return Figure(bench="start", case=case, what=what, value=value, unit="s", note=note)

@@ -1,0 +1,58 @@
+"""Faults of whole regions: one that cannot be read in mid-opening, or from the start."""
+
+import pytest
+
+from springtide.model.outcome import Ending
+from springtide.model.plan import Launch
+from springtide.sandbox.faults import FaultRule
+from tests.convergence.stage import ENDS_AT, OPENS_AT, REGIONS, Stage
+
+
+def test_a_region_that_cannot_be_read_in_mid_opening_gets_nothing_twice(stage: Stage) -> None:
+    """Its listing fails after the first launch: nothing more is launched, and it is waited for."""
+
+    def fail_once_launched(line: str) -> None:
+        if "launch gra11" in line:
+            rule = {"service": "compute", "region": "GRA11", "method": "GET", "status": 500}
+            stage.sandbox.add_fault(
+                FaultRule.model_validate({**rule, "path_regex": "^/servers/detail", "times": 7})
+            )
+
+    stage.sandbox.set_clock(OPENS_AT)
+    outcome = stage.converge(say=fail_once_launched)
+    assert Ending.SETTLED is outcome.ending
+    actions = [result.action for each in outcome.rounds for result in each.results]
+    assert 1 == sum(isinstance(a, Launch) and a.region == "GRA11" for a in actions)
+    stage.assert_stands(10)
+    stage.assert_no_wave_twice(outcome)
+    stage.assert_leaves_nothing()
+
+
+@pytest.mark.parametrize("service", ["load-balancer", "image"])
+def test_a_region_that_is_down_from_the_start_does_not_keep_the_others(
+    stage: Stage, service: str
+) -> None:
+    """The others take its share over, and when it is back it is as any other."""
+    rule = FaultRule(service=service, region="GRA11", status=503)
+    key = stage.sandbox.add_fault(rule)
+    stage.sandbox.set_clock(OPENS_AT)
+    with stage.converging() as ending:
+        stage.wait_until(lambda: 10 == len(stage.servers("RBX1") + stage.servers("SBG5")))
+        stage.sandbox.remove_fault(key)
+        assert Ending.SETTLED is ending.result(30).ending
+    stage.assert_stands(10)
+    stage.assert_leaves_nothing()
+
+
+def test_a_region_down_at_the_closing_is_closed_when_it_is_back(stage: Stage) -> None:
+    """The others are drained meanwhile; nothing of it is left either in the end."""
+    stage.open()
+    rule = FaultRule(service="compute", region="GRA11", status=503)
+    key = stage.sandbox.add_fault(rule)
+    stage.sandbox.set_clock(ENDS_AT)
+    with stage.converging() as ending:
+        stage.wait_until(lambda: stage.serving() == stage.serving("GRA11") == 4)
+        stage.sandbox.remove_fault(key)
+        assert Ending.SETTLED is ending.result(30).ending
+    stage.assert_stands(0)
+    assert 3 == len(stage.members(ours=False)) == len(REGIONS)

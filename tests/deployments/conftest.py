@@ -1,0 +1,85 @@
+"""One whole stack for all tests that need it, and a webhook that keeps what it is sent."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deployments.stack import down, up
+from tests.deployments.rig import Rig
+
+# Addresses of its own: other tests run their sandboxes beside this one.
+REGIONS = [
+    {"name": name, "cidr": f"127.{41 + number}.0.0/20"}
+    for number, name in enumerate(("GRA11", "SBG5", "RBX1"))
+]
+SANDBOX: dict[str, object] = {
+    "regions": REGIONS,
+    "boot": {"least_s": 0.1, "most_s": 0.4, "answer_s": 0.1},
+    "balancer_update_s": 0.0,
+}
+SLOT_WAIT_S = "2"
+"""How long an enqueued run waits before it asks again, instead of Prefect's 30 s."""
+
+
+@pytest.fixture(scope="session")
+def notices() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The URL of a webhook, and what was sent there so far."""
+    sent: list[dict[str, Any]] = []
+
+    class Sink(BaseHTTPRequestHandler):
+        """Takes whatever is posted."""
+
+        def do_POST(self) -> None:
+            """Keep the notice."""
+            sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base's name
+            """Stay silent."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Sink) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", sent
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def running(
+    tmp_path_factory: pytest.TempPathFactory, notices: tuple[str, list[dict[str, Any]]]
+) -> Iterator[Rig]:
+    """Server, worker and sandbox in processes of their own, ended with the session."""
+    folder = tmp_path_factory.mktemp("stack")
+    variables = {
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": SLOT_WAIT_S,
+        "SPRINGTIDE_NOTICE_WEBHOOK": notices[0],
+    }
+    try:
+        stack = up(folder, sandbox=SANDBOX, variables=variables)
+        quicken(folder / "estate.yaml")
+        yield Rig(stack, variables)
+    finally:
+        down(folder)
+
+
+@pytest.fixture
+def rig(running: Rig) -> Rig:
+    """The stack at the evening's first minute, with an empty cloud and an empty store."""
+    running.begin()
+    return running
+
+
+def quicken(estate_file: Path) -> None:
+    """Shorten the rehearsal's pauses."""
+    estate = yaml.safe_load(estate_file.read_text("utf-8"))
+    estate["poll_interval_s"] = 0.3
+    estate["rate_limit"] = {"requests_per_s": 500, "burst": 100}
+    for fleet in estate["fleets"]:
+        fleet["join_interval_s"] = 0.5
+    estate_file.write_text(yaml.safe_dump(estate, sort_keys=False), "utf-8")

@@ -1,0 +1,261 @@
+"""A running stack as the tests use it: runs by Prefect's HTTP API, faults by the sandbox's."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
+
+from deployments.automations import end_zombies
+from deployments.demo_stage import Stage
+from deployments.deploy import ROOT
+from deployments.processes import Processes
+from deployments.stack import SERVER, WORKER, Stack, environment
+from springtide.planning.claim_book import PREFIX
+
+OPEN, CLOSE, KEEP = "open-evening-window/api", "close-evening-window/api", "keep-fleet/api"
+TURN = "fleet-api"
+ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+UNFINISHED = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED")
+CHANGES = ("POST", "PUT", "PATCH", "DELETE")
+COMMANDS = {"server": SERVER, "worker": WORKER}
+RUN_S = 45.0
+_POLL_S = 0.2
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class End:
+    """How a flow run ended."""
+
+    kind: str
+    """The state's type, e.g. COMPLETED."""
+    name: str
+    message: str
+
+
+class Rig:
+    """One stack; every wait is bounded."""
+
+    def __init__(self, stack: Stack, variables: dict[str, str]) -> None:
+        """Schedules are switched off: the real clock may say that it is a Monday evening.
+
+        `variables` are those of the environment with which the stack was started.
+        """
+        self.stage = Stage(stack)
+        self._prefect = httpx.Client(base_url=stack.api_url, timeout=10, trust_env=False)
+        self._admin = httpx.Client(
+            base_url=f"{stack.sandbox_url}/admin", timeout=10, trust_env=False
+        )
+        self.evening = self.stage.evening()
+        self._processes = Processes(stack.folder / "run")
+        self._env = environment(stack.folder, stack.api_url) | variables
+        self._unschedule()
+
+    def begin(self) -> None:
+        """An empty cloud without faults at the evening's first minute, and an empty store."""
+        self._end_runs()
+        self.control("DELETE", "/faults")
+        self.control("POST", "/reset")
+        self.stage.set_clock(self.evening.opens_at)
+        for name in self.stored():
+            self.ask("DELETE", f"/variables/name/{name}")
+        self.free_turn()
+        self.control("DELETE", "/calls")
+
+    def start(self, deployment: str, **parameters: object) -> str:
+        """Start a deployment; the run's id."""
+        return str(self.order(deployment, **parameters).raise_for_status().json()["id"])
+
+    def free_turn(self) -> None:
+        """Have the turn at the fleet be free at once: a killed run holds it for a minute."""
+        turn = f"/v2/concurrency_limits/{TURN}"
+        self.ask("PATCH", turn, {"active_slots": 0}).raise_for_status()
+
+    def order(self, deployment: str, **parameters: object) -> httpx.Response:
+        """Prefect's answer to the wish to start a deployment with these parameters."""
+        found = self.ask("GET", f"/deployments/name/{deployment}").raise_for_status().json()
+        # With a key of its own the call may be repeated: there will be one run.
+        wish = {"parameters": parameters, "idempotency_key": str(uuid4())}
+        return self.ask("POST", f"/deployments/{found['id']}/create_flow_run", wish)
+
+    def run(self, deployment: str, **parameters: object) -> End:
+        """How a run of the deployment ends."""
+        return self.end(self.start(deployment, **parameters))
+
+    def end(self, run_id: str, timeout_s: float = RUN_S) -> End:
+        """How the run ends, once it has."""
+
+        def ended() -> End | None:
+            end = self.state(run_id)
+            return end if end.kind in ENDS else None
+
+        return wait_until(ended, f"the run ends: {self.state(run_id)}", timeout_s)
+
+    def state(self, run_id: str) -> End:
+        """The state in which the run is."""
+        state = self.ask("GET", f"/flow_runs/{run_id}").raise_for_status().json()["state"]
+        return End(state["type"], state["name"], state["message"] or "")
+
+    def name(self, run_id: str) -> str:
+        """The run's name."""
+        return str(self.ask("GET", f"/flow_runs/{run_id}").raise_for_status().json()["name"])
+
+    def tasks(self, run_id: str) -> list[str]:
+        """The names of the run's tasks, in the order of their start."""
+        wish = {"flow_runs": {"id": {"any_": [run_id]}}, "sort": "EXPECTED_START_TIME_ASC"}
+        found = self.ask("POST", "/task_runs/filter", wish).raise_for_status().json()
+        return [str(task["name"]) for task in found]
+
+    def artifact(self, key: str, run_id: str) -> dict[str, Any]:
+        """The newest artifact of that key, which that run has made."""
+        wish = {
+            "artifacts": {"key": {"any_": [key]}, "flow_run_id": {"any_": [run_id]}},
+            "sort": "CREATED_DESC",
+        }
+        found = self.ask("POST", "/artifacts/filter", wish).raise_for_status().json()
+        return dict(found[0])
+
+    def runs_of(self, flow: str) -> list[dict[str, Any]]:
+        """The latest runs of the flow, the newest first."""
+        wish = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC", "limit": 20}
+        found = self.ask("POST", "/flow_runs/filter", wish).raise_for_status().json()
+        return [dict(run) for run in found]
+
+    def stored(self) -> list[str]:
+        """The names of all stored entries of ours."""
+        wish = {"variables": {"name": {"like_": f"{PREFIX}%"}}}
+        found = self.ask("POST", "/variables/filter", wish).raise_for_status().json()
+        return [str(entry["name"]) for entry in found]
+
+    def control(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        """The answer of the sandbox's admin API."""
+        answer = self._admin.request(method, path, json=body).raise_for_status()
+        return answer.json() if answer.content else None
+
+    def hold(self, service: str, method: str, path_regex: str, *, when: str) -> None:
+        """Keep the next such request waiting, before or after its effect."""
+        rule = {"service": service, "method": method, "path_regex": path_regex, "when": when}
+        self.control("POST", "/faults", {**rule, "effect": "hold", "times": 1})
+
+    def wait_held(self) -> None:
+        """Return when a request is being held."""
+        wait_until(lambda: self.control("GET", "/holds")["holds"], "a request is held", RUN_S)
+
+    def changes(self) -> int:
+        """Calls of the cloud that changed something, beside those for tokens."""
+        calls = self.control("GET", "/calls")["calls"]
+        counted = [c for c in calls if c["method"] in CHANGES and c["service"] != "identity"]
+        return sum(call["count"] for call in counted)
+
+    def fleet(self) -> tuple[int, int, int]:
+        """Members that serve, servers and ports of the fleet, over all regions."""
+        left = self.stage.left_behind()
+        return self.stage.serving(), left["servers"], left["ports"]
+
+    def kill_flow(self, run_id: str) -> None:
+        """SIGKILL the flow's own process, a child of the worker's."""
+        (pid,) = _processes_of(run_id)
+        os.kill(pid, signal.SIGKILL)
+
+    def crash(self, run_id: str) -> None:
+        """Have Prefect take the run for crashed."""
+        wish = {"state": {"type": "CRASHED"}, "force": True}
+        self.ask("POST", f"/flow_runs/{run_id}/set_state", wish).raise_for_status()
+
+    @contextmanager
+    def quick_zombies(self, silence_s: float) -> Iterator[None]:
+        """For that long the server takes runs for dead after so many seconds, at least ten."""
+        automation = end_zombies().model_dump(mode="json")
+        wish = {"automations": {"name": {"any_": [automation["name"]]}}}
+        (found,) = self.ask("POST", "/automations/filter", wish).raise_for_status().json()
+        path = f"/automations/{found['id']}"
+        quick = {**automation, "trigger": {**automation["trigger"], "within": silence_s}}
+        self.ask("PUT", path, quick).raise_for_status()
+        try:
+            yield
+        finally:
+            self.ask("PUT", path, automation).raise_for_status()
+
+    def kill(self, name: str) -> None:
+        """SIGKILL the stack's process of that name with all of its children."""
+        self._processes.signal(name, signal.SIGKILL)
+
+    def start_again(self, name: str) -> None:
+        """Start the stack's process of that name once more, as the stack does."""
+        self._processes.start(name, COMMANDS[name], self._env, ROOT)
+
+    def wait_for_server(self) -> None:
+        """Return when Prefect's server answers."""
+        wait_until(self._healthy, "Prefect's server answers", RUN_S)
+
+    def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
+        """Prefect's answer."""
+        return ask(self._prefect, method, path, body)
+
+    def _end_runs(self) -> None:
+        """End what another test has left behind: late notices, and all that a failed one did."""
+        wish = {"flow_runs": {"state": {"type": {"any_": UNFINISHED}}}}
+        for run in self.ask("POST", "/flow_runs/filter", wish).raise_for_status().json():
+            for pid in _processes_of(run["id"]):
+                os.kill(pid, signal.SIGKILL)
+            self.crash(run["id"])
+
+    def _unschedule(self) -> None:
+        for deployment in self.ask("POST", "/deployments/filter", {}).json():
+            for schedule in deployment["schedules"]:
+                path = f"/deployments/{deployment['id']}/schedules/{schedule['id']}"
+                self.ask("PATCH", path, {"active": False}).raise_for_status()
+
+    def _healthy(self) -> bool:
+        try:
+            return self._prefect.get("/health").is_success
+        except httpx.HTTPError:
+            return False
+
+
+def _processes_of(run_id: str) -> list[int]:
+    mark, found = f"PREFECT__FLOW_RUN_ID={run_id}".encode(), []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
+def wait_until(found: Callable[[], Found | None], what: str, timeout_s: float) -> Found:
+    """What `found` returns, once that is true.
+
+    Raises:
+        TimeoutError: when it is not within that time.
+    """
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if result := found():
+            return result
+        time.sleep(_POLL_S)
+    raise TimeoutError(f"not within {timeout_s:g} s: {what}")
+
+
+def _busy(error: BaseException) -> bool:
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    return isinstance(error, httpx.TransportError)
+
+
+@retry(
+    retry=retry_if_exception(_busy), stop=stop_after_delay(30), wait=wait_fixed(0.5), reraise=True
+)
+def ask(client: httpx.Client, method: str, path: str, body: object) -> httpx.Response:
+    """The answer; on SQLite the server says 503 while its database is busy."""
+    answer = client.request(method, path, json=body)
+    if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        answer.raise_for_status()
+    return answer

@@ -1,0 +1,100 @@
+"""deployments/prefect.yaml says what the estate's windows and the code around it say."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deployments.automations import NOTICE
+from deployments.deploy import POOL, ROOT, WATCHED_TAGS
+from deployments.stack import ESTATE
+from springtide.estate import load_estate
+from springtide.planning.evening_schedules import Edge, schedule_edges
+
+FLOWS = {
+    Edge.OPEN: "flows/evening_window.py:open_evening_window",
+    Edge.KEEP: "flows/evening_window.py:keep_fleet",
+    Edge.CLOSE: "flows/evening_window.py:close_evening_window",
+}
+FILE: dict[str, Any] = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text("utf-8"))
+DEPLOYMENTS: list[dict[str, Any]] = FILE["deployments"]
+
+
+def test_the_schedules_are_those_of_the_windows() -> None:
+    """Each edge of each window wakes its flow for its fleet, by the window's own clock."""
+    estate = load_estate(ESTATE)
+    expected = [
+        (FLOWS[edge.edge], edge.fleet, edge.slug, edge.cron, edge.timezone, True)
+        for window in estate.windows
+        for edge in schedule_edges(window)
+    ]
+    actual = [
+        (
+            deployment["entrypoint"],
+            # A schedule's own parameters override the deployment's.
+            (deployment["parameters"] | schedule.get("parameters", {}))["fleet"],
+            schedule["slug"],
+            schedule["cron"],
+            schedule["timezone"],
+            schedule["active"],
+        )
+        for deployment in DEPLOYMENTS
+        for schedule in deployment.get("schedules", ())
+    ]
+    assert sorted(expected) == sorted(actual)
+
+
+def test_a_scheduled_flow_is_given_the_fleet_alone() -> None:
+    """No schedule opens with a number of its own or as a dry run."""
+    given = [d["parameters"] for d in DEPLOYMENTS if "schedules" in d]
+    assert [{"fleet": "api"}] * 3 == given
+
+
+@pytest.mark.parametrize(
+    ("edge", "collision"),
+    [
+        pytest.param(Edge.OPEN, "ENQUEUE", id="a person's opening waits for the scheduled one"),
+        pytest.param(Edge.CLOSE, "ENQUEUE", id="so does a closing"),
+        pytest.param(Edge.KEEP, "CANCEL_NEW", id="a keeping is superfluous beside another"),
+    ],
+)
+def test_runs_that_collide(edge: Edge, collision: str) -> None:
+    """One run at a time for each deployment, and what becomes of the next."""
+    (deployment,) = (d for d in DEPLOYMENTS if d["entrypoint"] == FLOWS[edge])
+    expected = {"limit": 1, "collision_strategy": collision}
+    assert expected == deployment["concurrency_limit"]
+
+
+def test_the_worker_says_where_the_checkout_is() -> None:
+    """The pull step takes the worker's SPRINGTIDE_HOME and bakes no path in."""
+    step = "prefect.deployments.steps.set_working_directory"
+    assert [{step: {"directory": "{{ $SPRINGTIDE_HOME }}"}}] == FILE["pull"]
+    assert [] == [d["name"] for d in DEPLOYMENTS if "pull" in d]
+
+
+def test_all_deployments_are_in_the_pool_that_deploy_makes() -> None:
+    """No run waits in a pool that no worker serves."""
+    assert {POOL} == {d["work_pool"]["name"] for d in DEPLOYMENTS}
+
+
+def test_every_scheduled_flow_is_watched_and_the_notice_is_not() -> None:
+    """Nobody is there when a schedule fails; a notice that fails must not start another."""
+    scheduled = [d["tags"] for d in DEPLOYMENTS if "schedules" in d]
+    assert [] == [tags for tags in scheduled if not set(tags) & set(WATCHED_TAGS)]
+    flow, name = NOTICE.split("/")
+    (notice,) = (d for d in DEPLOYMENTS if d["name"] == name and flow_name(d["entrypoint"]) == flow)
+    assert set() == set(notice["tags"]) & set(WATCHED_TAGS)
+
+
+def test_a_deployment_is_found_by_one_name() -> None:
+    """Flow and deployment name together are unique, and each entrypoint is a file's function."""
+    names = [f"{flow_name(d['entrypoint'])}/{d['name']}" for d in DEPLOYMENTS]
+    assert sorted(set(names)) == sorted(names)
+    files = [ROOT / Path(d["entrypoint"].split(":")[0]) for d in DEPLOYMENTS]
+    assert [] == [file for file in files if not file.is_file()]
+
+
+def flow_name(entrypoint: str) -> str:
+    """The flow's name in Prefect: its function's, with dashes."""
+    return entrypoint.split(":")[1].replace("_", "-")

@@ -1,0 +1,39 @@
+"""What a person says over a fleet, by the deployments that the UI offers, and who hears of it."""
+
+from typing import Any
+
+from tests.deployments.rig import CLOSE, KEEP, OPEN, End, Rig, wait_until
+
+FREEZE, LIMIT, LIFT = "freeze-fleet/any", "limit-fleet/any", "lift-entry/any"
+WHO = {"owner": "operations", "reason": "rehearsal"}
+SETTLED = End("COMPLETED", "Completed", "settled")
+
+
+def test_freeze_lift_and_limit(rig: Rig) -> None:
+    """Frozen, an opening plans and changes nothing; lifted, it opens; limited, five are kept."""
+    assert "COMPLETED" == rig.run(FREEZE, fleet="api", hours=2, **WHO).kind
+    frozen = rig.run(OPEN)
+    assert ("COMPLETED", "frozen", 0) == (frozen.kind, frozen.message, rig.changes())
+    (entry,) = rig.stored()
+    assert "COMPLETED" == rig.run(LIFT, name=entry, **WHO).kind
+    assert [] == rig.stored()
+    assert (SETTLED, (30, 30, 30)) == (rig.run(OPEN), rig.fleet())
+    assert "COMPLETED" == rig.run(LIMIT, fleet="api", servers=5, hours=2, **WHO).kind
+    assert (SETTLED, (5, 5, 5)) == (rig.run(KEEP), rig.fleet())
+
+
+def test_two_openings_at_once_make_one_window(rig: Rig) -> None:
+    """A person's opening beside the scheduled one: thirty in the end, not sixty."""
+    runs = [rig.start(OPEN), rig.start(OPEN)]
+    assert [SETTLED, SETTLED] == [rig.end(run_id) for run_id in runs]
+    assert (30, 30, 30) == rig.fleet()
+
+
+def test_people_hear_of_a_failed_run(rig: Rig, notices: tuple[str, list[dict[str, Any]]]) -> None:
+    """The automation starts send-notice on the worker, which posts it to the webhook."""
+    _, sent = notices
+    before = len(sent)
+    assert "FAILED" == rig.run(CLOSE, fleet="nobody").kind
+    wait_until(lambda: sent[before:], "the notice arrives", 30)
+    assert "close-evening-window: Failed" == sent[before]["subject"]
+    assert "no fleet 'nobody' in the estate" in sent[before]["text"]

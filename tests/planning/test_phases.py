@@ -1,0 +1,246 @@
+"""In which phase a server is: by Nova's status, its membership, its answers and its deadlines."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from springtide.model.fleet import HealthCheck, Prober
+from springtide.model.server import Member, Phase, Server
+from springtide.model.snapshot import RegionSnapshot
+from springtide.planning.phases import Sighting, sight_region, stale_members
+from tests.planning.fleet_world import START, a_fleet
+from tests.planning.sightings import a_member, a_server
+
+BOOT = ANSWER = timedelta(seconds=60)
+"""The time-outs of the fleet."""
+MOMENT = timedelta(microseconds=1)
+BY_BALANCER = HealthCheck(port=80, prober=Prober.BALANCER)
+BUILD: dict[str, object] = {"status": "BUILD", "launched_at": None}
+
+
+def sighted(
+    server: Server,
+    *members: Member,
+    at: datetime = START,
+    answers: bool = False,
+    health: HealthCheck | None = None,
+) -> Sighting:
+    """What the region's only server is seen as."""
+    answering = frozenset({server.id} if answers else ())
+    snapshot = RegionSnapshot(
+        region="GRA11", servers=(server,), members=members, answering=answering
+    )
+    fleet = a_fleet(health=health or HealthCheck(port=80))
+    return sight_region(snapshot, fleet, at)[0]
+
+
+@pytest.mark.parametrize(
+    ("server", "members", "answers", "phase"),
+    [
+        pytest.param(a_server(**BUILD), (), False, Phase.BUILDING, id="build"),
+        pytest.param(a_server(), (), False, Phase.ACTIVE, id="active-and-silent"),
+        pytest.param(a_server(), (), True, Phase.ANSWERING, id="active-and-answers"),
+        pytest.param(a_server(), (a_member(),), False, Phase.SERVING, id="a-member"),
+        pytest.param(
+            a_server(),
+            (a_member(provisioning_status="PENDING_CREATE"),),
+            True,
+            Phase.ANSWERING,
+            id="joining",
+        ),
+        pytest.param(
+            a_server(),
+            (a_member(provisioning_status="PENDING_UPDATE"),),
+            True,
+            Phase.SERVING,
+            id="its-member-changes",
+        ),
+        pytest.param(
+            a_server(), (a_member(weight=0),), True, Phase.DRAINING, id="a-member-of-weight-0"
+        ),
+        pytest.param(
+            a_server(),
+            (a_member(weight=0, provisioning_status="PENDING_CREATE"),),
+            True,
+            Phase.DRAINING,
+            id="drained-while-joining",
+        ),
+        pytest.param(
+            a_server(),
+            (a_member(provisioning_status="PENDING_DELETE"),),
+            True,
+            Phase.ANSWERING,
+            id="a-member-that-leaves-is-none",
+        ),
+        pytest.param(
+            a_server(), (a_member("s2"),), True, Phase.ANSWERING, id="a-member-for-another-server"
+        ),
+        pytest.param(
+            a_server(),
+            (a_member(ours=False),),
+            True,
+            Phase.ANSWERING,
+            id="somebody-else-s-member-at-its-address",
+        ),
+        pytest.param(
+            a_server(),
+            (a_member(address="127.1.0.9"),),
+            False,
+            Phase.SERVING,
+            id="its-member-at-another-address",
+        ),
+        pytest.param(a_server(task_state="deleting"), (), True, Phase.LEAVING, id="being-deleted"),
+        pytest.param(
+            a_server(status="ERROR", task_state="deleting"),
+            (),
+            False,
+            Phase.LEAVING,
+            id="in-error-and-being-deleted",
+        ),
+        pytest.param(a_server(status="DELETED"), (), False, Phase.LEAVING, id="deleted"),
+        pytest.param(a_server(status="SOFT_DELETED"), (), False, Phase.LEAVING, id="soft-deleted"),
+        pytest.param(a_server(status="REBOOT"), (a_member(),), False, Phase.SERVING, id="reboots"),
+        pytest.param(a_server(status="UNKNOWN"), (), True, Phase.ANSWERING, id="unknown-status"),
+    ],
+)
+def test_a_server_s_phase(
+    server: Server, members: tuple[Member, ...], *, answers: bool, phase: Phase
+) -> None:
+    """Within all deadlines, what Nova and the pool say decides."""
+    assert phase is sighted(server, *members, answers=answers).phase
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["ERROR", "SHUTOFF", "STOPPED", "PAUSED", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED"],
+)
+@pytest.mark.parametrize("members", [(), (a_member(),)], ids=["alone", "as-a-member"])
+def test_what_does_not_run_has_failed(status: str, members: tuple[Member, ...]) -> None:
+    """Surely, and not by opinion; whether it is a member or not."""
+    found = sighted(a_server(status=status), *members, answers=True)
+    assert (Phase.FAILED, False) == (found.phase, found.opinion)
+    assert members == ((found.member,) if found.member else ())
+    assert f"Nova says {status}" == found.why
+
+
+def test_nova_s_own_words_are_kept() -> None:
+    """Where Nova says why, that is the reason."""
+    assert "host died" == sighted(a_server(status="ERROR", fault="host died")).why
+
+
+@pytest.mark.parametrize(
+    ("changes", "at", "phase", "opinion"),
+    [
+        pytest.param(BUILD, START + BOOT, Phase.BUILDING, False, id="builds-to-its-deadline"),
+        pytest.param(BUILD, START + BOOT + MOMENT, Phase.FAILED, False, id="builds-too-long"),
+        pytest.param({}, START + ANSWER, Phase.ACTIVE, False, id="silent-to-its-deadline"),
+        pytest.param({}, START + ANSWER + MOMENT, Phase.FAILED, True, id="silent-too-long"),
+        pytest.param(
+            {"launched_at": START + BOOT},
+            START + BOOT + ANSWER,
+            Phase.ACTIVE,
+            False,
+            id="silence-counts-from-active",
+        ),
+        pytest.param(
+            {"launched_at": None},
+            START + ANSWER + MOMENT,
+            Phase.FAILED,
+            True,
+            id="or-from-the-create-where-that-is-not-told",
+        ),
+    ],
+)
+def test_deadlines(
+    changes: dict[str, object], at: datetime, phase: Phase, *, opinion: bool
+) -> None:
+    """A deadline is kept up to its last moment; what is silent while ACTIVE is an opinion."""
+    found = sighted(a_server(**changes), at=at)
+    assert (phase, opinion) == (found.phase, found.opinion)
+
+
+@pytest.mark.parametrize(
+    ("at", "settled_in"), [(START + 2 * ANSWER, False), (START + 2 * ANSWER + MOMENT, True)]
+)
+def test_who_stands_for_long_has_served_before(at: datetime, *, settled_in: bool) -> None:
+    """Twice its deadline after it became ACTIVE a silent server is no failed launch."""
+    assert settled_in is sighted(a_server(), at=at).settled_in
+
+
+def test_who_answers_late_answers() -> None:
+    """An answer after the deadline is an answer."""
+    late = START + timedelta(hours=1)
+    assert Phase.ANSWERING is sighted(a_server(), at=late, answers=True).phase
+
+
+@pytest.mark.parametrize(
+    ("operating", "health", "at", "phase"),
+    [
+        pytest.param("ONLINE", BY_BALANCER, START, Phase.SERVING, id="online"),
+        pytest.param("NO_MONITOR", BY_BALANCER, START, Phase.SERVING, id="no-monitor"),
+        pytest.param("OFFLINE", BY_BALANCER, START, Phase.ANSWERING, id="not-checked-yet"),
+        pytest.param("DRAINING", BY_BALANCER, START, Phase.ANSWERING, id="weight-given-back"),
+        pytest.param("ERROR", BY_BALANCER, START, Phase.ACTIVE, id="error-while-it-starts"),
+        pytest.param(
+            "ERROR", BY_BALANCER, START + ANSWER + MOMENT, Phase.FAILED, id="error-for-too-long"
+        ),
+        pytest.param("OFFLINE", None, START, Phase.SERVING, id="not-checked-and-probed-by-us"),
+        pytest.param("ERROR", None, START, Phase.ACTIVE, id="error-though-probed-by-us"),
+        pytest.param(
+            "ERROR", None, START + ANSWER + MOMENT, Phase.FAILED, id="error-for-long-probed-by-us"
+        ),
+    ],
+)
+def test_what_the_balancer_says_of_a_member(
+    operating: str, health: HealthCheck | None, at: datetime, phase: Phase
+) -> None:
+    """ONLINE serves; ERROR is given the time to start; other words wait for the monitor."""
+    member = a_member(operating_status=operating)
+    found = sighted(a_server(), member, at=at, health=health)
+    assert (phase, member) == (found.phase, found.member)
+    assert (phase is Phase.FAILED) is found.opinion
+
+
+@pytest.mark.parametrize(
+    ("phase", "alive", "on_the_way"),
+    [
+        (Phase.BUILDING, True, True),
+        (Phase.ACTIVE, True, True),
+        (Phase.ANSWERING, True, True),
+        (Phase.SERVING, True, False),
+        (Phase.DRAINING, False, False),
+        (Phase.LEAVING, False, False),
+        (Phase.FAILED, False, False),
+    ],
+)
+def test_who_counts(phase: Phase, *, alive: bool, on_the_way: bool) -> None:
+    """Who serves or will, counts; who will by itself is on the way."""
+    found = Sighting(a_server(), None, phase, "as the test says")
+    assert (alive, on_the_way) == (found.alive, found.on_the_way)
+
+
+def test_servers_are_seen_in_the_order_of_their_ids() -> None:
+    """Whatever the order of the listing."""
+    servers = tuple(a_server(server_id) for server_id in ("s3", "s1", "s2"))
+    snapshot = RegionSnapshot(region="GRA11", servers=servers)
+    found = sight_region(snapshot, a_fleet(), START)
+    assert ["s1", "s2", "s3"] == [sighting.server.id for sighting in found]
+
+
+@pytest.mark.parametrize(
+    ("member", "is_stale"),
+    [
+        pytest.param(a_member("gone"), True, id="of-a-server-that-is-gone"),
+        pytest.param(a_member("gone", weight=0), True, id="drained-of-a-server-that-is-gone"),
+        pytest.param(a_member("s1"), False, id="of-a-server-that-stands"),
+        pytest.param(a_member("gone", ours=False), False, id="somebody-else-s"),
+        pytest.param(a_member(None), False, id="of-nobody-known"),
+        pytest.param(
+            a_member("gone", provisioning_status="PENDING_DELETE"), False, id="leaving-already"
+        ),
+    ],
+)
+def test_members_without_their_server_are_stale(member: Member, *, is_stale: bool) -> None:
+    """Only ours, only of a server that is known and not there, and only once."""
+    snapshot = RegionSnapshot(region="GRA11", servers=(a_server("s1"),), members=(member,))
+    assert ((member,) if is_stale else ()) == stale_members(snapshot)
