@@ -86,7 +86,10 @@ class FleetHand:
         for action in plan.actions:
             lanes.setdefault(action.region, []).append(action)
         done = await asyncio.gather(*(asyncio.to_thread(self._lane, a) for a in lanes.values()))
-        return tuple(result for lane in done for result in lane)
+        results = tuple(result for lane in done for result in lane)
+        for region in {r.action.region for r in results if r.exhausted == "quota"}:
+            await self.observer.refresh_headroom(region)
+        return results
 
     def _lane(self, actions: list[Action]) -> list[ActionResult]:
         results = []

@@ -51,7 +51,7 @@ def converge_to(estate_file: Path, order: Order) -> Converged:
         began_at=began_at,
         seconds=time.monotonic() - began,
         cpu_s=_cpu_s() - before,
-        greatest_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        greatest_mib=_greatest_mib(),
         serving=outcome.last.count(Phase.SERVING),
         ending=outcome.ending.value,
         rounds=len(outcome.rounds),
@@ -88,6 +88,12 @@ def _book(order: Order, now: datetime) -> ClaimBook:
 def _cpu_s() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+def _greatest_mib() -> float:
+    # Not ru_maxrss: after fork and exec it still holds the parent's.
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(next(line.split()[1] for line in status.splitlines() if "VmHWM" in line)) / 1024
 
 
 if __name__ == "__main__":

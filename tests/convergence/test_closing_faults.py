@@ -72,7 +72,7 @@ def test_a_launch_that_fails_for_good_does_not_keep_a_region_from_closing(stage:
     stage.write(window=a_window(servers=6))
     stage.open()
     stage.write(window=a_window(servers=20))
-    refuse_launches(stage)
+    stage.sandbox.add_fault(FaultRule(method="POST", path_regex="^/servers$", status=409))
     late = False
 
     def end_the_window(line: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deployments.processes import Processes
 from deployments.stack import down, up
 from tests.deployments.rig import Rig
 
@@ -65,6 +66,8 @@ def running(
         quicken(folder / "estate.yaml")
         yield Rig(stack, variables)
     finally:
+        # Connected to a server that a test has started later, the worker would keep this waiting.
+        Processes(folder / "run").end("worker")
         down(folder)
 
 

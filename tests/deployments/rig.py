@@ -15,12 +15,13 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from deployments.automations import end_zombies
 from deployments.demo_stage import Stage
-from deployments.deploy import ROOT
+from deployments.deploy import ROOT, WATCHED_TAGS
 from deployments.processes import Processes
 from deployments.stack import SERVER, WORKER, Stack, environment
 from springtide.planning.claim_book import PREFIX
 
 OPEN, CLOSE, KEEP = "open-evening-window/api", "close-evening-window/api", "keep-fleet/api"
+TELLING = "springtide: tell failures"
 TURN = "fleet-api"
 ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 UNFINISHED = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED")
@@ -47,6 +48,8 @@ class Rig:
     def __init__(self, stack: Stack, variables: dict[str, str]) -> None:
         """Schedules are switched off: the real clock may say that it is a Monday evening.
 
+        Notices are switched off too, until a test wants them.
+
         `variables` are those of the environment with which the stack was started.
         """
         self.stage = Stage(stack)
@@ -58,6 +61,7 @@ class Rig:
         self._processes = Processes(stack.folder / "run")
         self._env = environment(stack.folder, stack.api_url) | variables
         self._unschedule()
+        self.ask("PATCH", self._automation(TELLING), {"enabled": False}).raise_for_status()
 
     def begin(self) -> None:
         """An empty cloud without faults at the evening's first minute, and an empty store."""
@@ -123,12 +127,6 @@ class Rig:
         found = self.ask("POST", "/artifacts/filter", wish).raise_for_status().json()
         return dict(found[0])
 
-    def runs_of(self, flow: str) -> list[dict[str, Any]]:
-        """The latest runs of the flow, the newest first."""
-        wish = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC", "limit": 20}
-        found = self.ask("POST", "/flow_runs/filter", wish).raise_for_status().json()
-        return [dict(run) for run in found]
-
     def stored(self) -> list[str]:
         """The names of all stored entries of ours."""
         wish = {"variables": {"name": {"like_": f"{PREFIX}%"}}}
@@ -173,16 +171,24 @@ class Rig:
     @contextmanager
     def quick_zombies(self, silence_s: float) -> Iterator[None]:
         """For that long the server takes runs for dead after so many seconds, at least ten."""
-        automation = end_zombies().model_dump(mode="json")
-        wish = {"automations": {"name": {"any_": [automation["name"]]}}}
-        (found,) = self.ask("POST", "/automations/filter", wish).raise_for_status().json()
-        path = f"/automations/{found['id']}"
+        automation = end_zombies(WATCHED_TAGS).model_dump(mode="json", exclude={"owner_resource"})
+        path = self._automation(automation["name"])
         quick = {**automation, "trigger": {**automation["trigger"], "within": silence_s}}
         self.ask("PUT", path, quick).raise_for_status()
         try:
             yield
         finally:
             self.ask("PUT", path, automation).raise_for_status()
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """For that long people are told of failures; each notice is a process of two seconds."""
+        path = self._automation(TELLING)
+        self.ask("PATCH", path, {"enabled": True}).raise_for_status()
+        try:
+            yield
+        finally:
+            self.ask("PATCH", path, {"enabled": False}).raise_for_status()
 
     def kill(self, name: str) -> None:
         """SIGKILL the stack's process of that name with all of its children."""
@@ -199,6 +205,11 @@ class Rig:
     def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
         """Prefect's answer."""
         return ask(self._prefect, method, path, body)
+
+    def _automation(self, name: str) -> str:
+        wish = {"automations": {"name": {"any_": [name]}}}
+        (found,) = self.ask("POST", "/automations/filter", wish).raise_for_status().json()
+        return f"/automations/{found['id']}"
 
     def _end_runs(self) -> None:
         """End what another test has left behind: late notices, and all that a failed one did."""

@@ -18,18 +18,19 @@ NOTICE_ID = UUID(int=7)
 RUN = f"prefect.flow-run.{uuid4()}"
 MAKERS = {name for name, made in vars(states).items() if isfunction(made) and name[0].isupper()}
 """The functions that make states of each name."""
+TAG = "evening_window"
 OWN_ENDS = {"Completed", "Failed"}
 """States that the flows make themselves; the engine, the worker and people add the others."""
 
 
 def zombies() -> EventTrigger:
     """The trigger of the zombie automation as the server reads it."""
-    return EventTrigger.model_validate(end_zombies().trigger.model_dump(mode="json"))
+    return EventTrigger.model_validate(end_zombies((TAG,)).trigger.model_dump(mode="json"))
 
 
 def failures() -> EventTrigger:
     """The trigger of the notices as the server reads it."""
-    trigger = tell_failures(NOTICE_ID, ("evening_window",)).trigger
+    trigger = tell_failures(NOTICE_ID, (TAG,)).trigger
     return EventTrigger.model_validate(trigger.model_dump(mode="json"))
 
 
@@ -104,20 +105,25 @@ def test_silence_is_counted_for_each_run_from_its_heartbeat_on() -> None:
     """Another run's heartbeat does not keep a zombie alive, and only runs that began can die."""
     trigger = zombies()
     heartbeat = "prefect.flow-run.heartbeat"
-    assert trigger.covers(an_event(heartbeat))
+    assert trigger.covers(an_event(heartbeat, TAG))
     assert (True, True) == (trigger.starts_after(heartbeat), trigger.expects(heartbeat))
     assert {"prefect.resource.id"} == trigger.for_each
     assert not trigger.starts_after("prefect.flow-run.Scheduled")
-    assert not trigger.covers(an_event(heartbeat, resource=f"prefect.task-run.{uuid4()}"))
+    assert not trigger.covers(an_event(heartbeat, TAG, resource=f"prefect.task-run.{uuid4()}"))
+
+
+def test_a_run_of_somebody_else_is_left_alone() -> None:
+    """A server that is shared: only runs of our own deployments are taken for dead."""
+    assert not zombies().covers(an_event("prefect.flow-run.heartbeat", "nightly-report"))
 
 
 @pytest.mark.parametrize(
     ("end", "tags", "told"),
     [
-        pytest.param("Failed", ("evening_window",), True, id="a failed evening"),
-        pytest.param("Crashed", ("evening_window",), True, id="a crashed evening"),
-        pytest.param("Completed", ("evening_window",), False, id="a good evening"),
-        pytest.param("Cancelled", ("evening_window",), False, id="somebody's own wish"),
+        pytest.param("Failed", (TAG,), True, id="a failed evening"),
+        pytest.param("Crashed", (TAG,), True, id="a crashed evening"),
+        pytest.param("Completed", (TAG,), False, id="a good evening"),
+        pytest.param("Cancelled", (TAG,), False, id="somebody's own wish"),
         pytest.param("Failed", ("notices",), False, id="a failed notice"),
         pytest.param("Failed", (), False, id="a run of somebody else"),
     ],
@@ -131,7 +137,7 @@ def test_who_is_told_of(end: str, tags: tuple[str, ...], *, told: bool) -> None:
 
 def test_what_people_are_told() -> None:
     """Flow, state and message go to the notice deployment as plain text."""
-    (action,) = tell_failures(NOTICE_ID, ("evening_window",)).actions
+    (action,) = tell_failures(NOTICE_ID, (TAG,)).actions
     parameters = action.model_dump()["parameters"]
     assert NOTICE_ID == action.model_dump()["deployment_id"]
     assert {"subject", "body"} == set(parameters)

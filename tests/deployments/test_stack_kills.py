@@ -14,7 +14,7 @@ OUTAGE_S = 5.0
 OUTAGE_END_S = 60.0
 
 
-def kill_when_held(rig: Rig, deployment: str, *held: str, when: str) -> str:
+def kill_when_held(rig: Rig, deployment: str, *held: str, when: str) -> End:
     """Start the deployment, SIGKILL its flow while that request is held, and let this go on."""
     service, method, path_regex = held
     rig.hold(service, method, path_regex, when=when)
@@ -24,27 +24,23 @@ def kill_when_held(rig: Rig, deployment: str, *held: str, when: str) -> str:
     end = rig.end(run_id)
     rig.control("DELETE", "/faults")
     rig.free_turn()
-    return end.kind
+    return end
 
 
-def test_an_opening_killed_twice(rig: Rig) -> None:
-    """Killed after a launch that nobody heard the answer of, then between look and join."""
-    first = kill_when_held(rig, OPEN, "compute", "POST", "^/servers$", when="after")
-    assert "CRASHED" == first
-    second = kill_when_held(rig, KEEP, "load-balancer", "PUT", "/members$", when="before")
-    assert "CRASHED" == second
+def test_an_evening_killed_four_times(rig: Rig) -> None:
+    """Each killed run is taken over by the next: all serve in the end, and nothing is left.
+
+    Killed after a launch whose answer nobody heard; between looking and joining; while it drains;
+    between leaving the pools and deleting.
+    """
+    launch = kill_when_held(rig, OPEN, "compute", "POST", "^/servers$", when="after")
+    join = kill_when_held(rig, KEEP, "load-balancer", "PUT", "/members$", when="before")
     assert (SETTLED, (30, 30, 30)) == (rig.run(KEEP), rig.fleet())
-
-
-def test_a_closing_killed_twice(rig: Rig) -> None:
-    """Killed while it drains, then between leaving the pools and deleting: nothing is left."""
-    assert (SETTLED, (30, 30, 30)) == (rig.run(OPEN), rig.fleet())
     rig.stage.set_clock(rig.evening.claim_ends_at)
-    first = kill_when_held(rig, CLOSE, "load-balancer", "PUT", "/members$", when="after")
-    assert "CRASHED" == first
-    second = kill_when_held(rig, KEEP, "compute", "DELETE", "^/servers/", when="before")
-    assert "CRASHED" == second
-    assert SETTLED == rig.run(KEEP)
+    drain = kill_when_held(rig, CLOSE, "load-balancer", "PUT", "/members$", when="after")
+    delete = kill_when_held(rig, KEEP, "compute", "DELETE", "^/servers/", when="before")
+    assert (SETTLED, (0, 0, 0)) == (rig.run(KEEP), rig.fleet())
+    assert ["CRASHED"] * 4 == [end.kind for end in (launch, join, drain, delete)]
     assert NOTHING_LEFT == rig.stage.left_behind()
 
 

@@ -30,10 +30,12 @@ def test_two_openings_at_once_make_one_window(rig: Rig) -> None:
 
 
 def test_people_hear_of_a_failed_run(rig: Rig, notices: tuple[str, list[dict[str, Any]]]) -> None:
-    """The automation starts send-notice on the worker, which posts it to the webhook."""
+    """A fleet that is unknown: the run fails, and what it said arrives at the webhook."""
     _, sent = notices
     before = len(sent)
-    assert "FAILED" == rig.run(CLOSE, fleet="nobody").kind
-    wait_until(lambda: sent[before:], "the notice arrives", 30)
+    with rig.telling():
+        assert "FAILED" == rig.run(CLOSE, fleet="nobody").kind
+        wait_until(lambda: sent[before:], "the notice arrives", 30)
+    assert 0 == rig.changes()
     assert "close-evening-window: Failed" == sent[before]["subject"]
     assert "no fleet 'nobody' in the estate" in sent[before]["text"]

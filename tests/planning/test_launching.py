@@ -1,0 +1,119 @@
+"""Why nothing is launched in a region, and whether that is an alarm, waited for, or a shortfall."""
+
+from datetime import timedelta
+
+import pytest
+
+from springtide.model.claim import ClaimBook, ExhaustedMark
+from springtide.model.plan import Launch, RoundPlan
+from springtide.planning.fleet_round import plan_round
+from springtide.planning.round_input import RoundInput
+from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired
+
+DOWN = "GRA11 image GET /images: 503"
+LACKING = "fleets.api.flavour: there is no 'b2-60'"
+MINUTE = timedelta(minutes=1)
+
+
+def a_mark(**changes: object) -> ExhaustedMark:
+    """A mark for GRA11 that holds for a minute, changed as asked."""
+    base: dict[str, object] = {
+        "key": "refused-api-gra11",
+        "fleet": "api",
+        "region": "GRA11",
+        "until": START + MINUTE,
+        "reason": "launches are refused",
+    }
+    return ExhaustedMark.model_validate(base | changes)
+
+
+def planned(
+    *marks: ExhaustedMark, alone: bool = False, gra11: dict[str, object] | None = None
+) -> RoundPlan:
+    """The plan for six servers; GRA11 looks as asked, and is the only region where `alone`."""
+    regions = a_fleet().regions[: 1 if alone else None]
+    world = FleetWorld(fleet=a_fleet(regions=regions, canary={"policy": "never"}))
+    looked = world.snapshot()
+    changed = looked.regions[0].model_copy(update=gra11 or {})
+    snapshot = looked.model_copy(update={"regions": (changed, *looked.regions[1:])})
+    book = ClaimBook(exhausted=marks)
+    return plan_round(snapshot, RoundInput(world.fleet, desired(6), book, START, "ab12"))
+
+
+def launched(plan: RoundPlan) -> dict[str, int]:
+    """How many servers the plan launches in each region."""
+    launches = [action for action in plan.actions if isinstance(action, Launch)]
+    return {launch.region: launch.servers for launch in launches}
+
+
+@pytest.mark.parametrize(
+    ("gra11", "alarms"),
+    [
+        pytest.param({"launch_trouble": DOWN, "image": None}, (), id="not-known-yet"),
+        pytest.param({"unlaunchable": LACKING}, (f"GRA11: {LACKING}",), id="something-is-lacking"),
+        pytest.param(
+            {"image": None}, ("GRA11: no active image matches api-*",), id="no-image-there"
+        ),
+        pytest.param({"trouble": DOWN}, (), id="cannot-be-read"),
+    ],
+)
+def test_the_others_take_over(gra11: dict[str, object], alarms: tuple[str, ...]) -> None:
+    """Only what will not pass by itself is an alarm; nothing is waited for on its account."""
+    plan = planned(gra11=gra11)
+    assert {"RBX1": 3, "SBG5": 3} == launched(plan)
+    assert (alarms, None) == (plan.alarms, plan.shortfall)
+    assert plan.waits == () or gra11 == {"trouble": DOWN}
+
+
+@pytest.mark.parametrize(
+    ("gra11", "settled", "reason"),
+    [
+        pytest.param({"launch_trouble": DOWN, "image": None}, False, DOWN, id="not-known-yet"),
+        pytest.param({"unlaunchable": LACKING}, True, LACKING, id="something-is-lacking"),
+        pytest.param({"image": None}, True, "no active image matches api-*", id="no-image-there"),
+        pytest.param({"trouble": DOWN}, False, f"cannot be read: {DOWN}", id="cannot-be-read"),
+    ],
+)
+def test_alone_it_is_short_and_what_may_pass_is_waited_for(
+    gra11: dict[str, object], *, settled: bool, reason: str
+) -> None:
+    """The shortfall says why; a run ends where waiting would not help."""
+    plan = planned(alone=True, gra11=gra11)
+    assert (settled, {}) == (plan.settled, launched(plan))
+    assert plan.shortfall is not None
+    assert (6, f"GRA11: {reason}") == (plan.shortfall.servers, plan.shortfall.reason)
+
+
+@pytest.mark.parametrize(
+    ("mark", "closes"),
+    [
+        pytest.param(a_mark(), True, id="holds"),
+        pytest.param(a_mark(until=START), False, id="is-over-at-its-end"),
+        pytest.param(a_mark(until=START + MINUTE / 60_000), True, id="holds-to-its-end"),
+        pytest.param(a_mark(fleet="web"), False, id="of-another-fleet"),
+        pytest.param(a_mark(region="gra11"), False, id="of-another-region"),
+        pytest.param(a_mark(flavour="b2-60"), True, id="of-the-fleet-s-flavour"),
+        pytest.param(a_mark(flavour="b2-7"), False, id="of-another-flavour"),
+        pytest.param(a_mark(image_id="image-1"), True, id="of-the-image"),
+        pytest.param(a_mark(image_id="image-0"), False, id="of-another-image"),
+    ],
+)
+def test_a_mark_closes_its_region(mark: ExhaustedMark, *, closes: bool) -> None:
+    """While it holds, for its fleet, region, flavour and image; the others take over."""
+    expected = {"RBX1": 3, "SBG5": 3} if closes else dict.fromkeys(REGIONS, 2)
+    assert expected == launched(planned(mark))
+
+
+@pytest.mark.parametrize(
+    ("mark", "alone", "waits"),
+    [
+        pytest.param(a_mark(passing=True), True, ["launches are refused"], id="alone-and-passing"),
+        pytest.param(a_mark(), True, [], id="alone-and-for-long"),
+        pytest.param(a_mark(passing=True), False, [], id="passing-while-others-have-room"),
+    ],
+)
+def test_a_passing_mark_is_waited_for_where_nobody_else_has_room(
+    mark: ExhaustedMark, waits: list[str], *, alone: bool
+) -> None:
+    """So that one refusal does not end the run of a fleet of one region."""
+    assert waits == [wait.reason for wait in planned(mark, alone=alone).waits]
