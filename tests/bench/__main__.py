@@ -3,11 +3,11 @@
 `python -m tests.bench [calls] [overhead] [waves] [memory] [start]`; without names all of them.
 """
 
+import os
 import platform
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
-from os import cpu_count, getloadavg
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +59,8 @@ def main(
 ) -> None:
     """Measure; ends with 1 where a bound is missed."""
     console, began = _console(), time.monotonic()
+    # Else each start of Python would compile anew what is not compiled yet.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     runs = Runs(console)
     benches: dict[Bench, Callable[[], list[Figure]]] = {
         Bench.CALLS: lambda: count_calls(runs, full=full),
@@ -73,8 +75,9 @@ def main(
         show(console, _TITLES[bench], figures)
         measured += figures
     console.print(
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {cpu_count()} cores, load {getloadavg()[0]:.1f},"
-        f" Python {platform.python_version()}; measured in {time.monotonic() - began:.0f} s."
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {os.cpu_count()} cores, load"
+        f" {os.getloadavg()[0]:.1f}; Python {platform.python_version()};"
+        f" measured in {time.monotonic() - began:.0f} s."
     )
     if json is not None:
         write_lines(json, measured)

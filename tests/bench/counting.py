@@ -1,7 +1,7 @@
 """How many calls an opening and a closing take, counted by the sandbox."""
 
 from tests.bench.figures import Figure
-from tests.bench.runs import Evening, Pass, Runs
+from tests.bench.runs import Pass, Runs
 from tests.bench.stage import AT_ONCE, MINUTES, Terms
 
 _BALANCER_POLL_S = 0.5
@@ -19,14 +19,16 @@ def count_calls(runs: Runs, *, full: bool) -> list[Figure]:
         minutes += [_terms(n, r, boot=MINUTES, proven=False) for n, r in SHAPES]
     shared = [_terms(n, r, pool_kind="shared") for n, r in SHAPES]
     # They wait most of the time, and are counted: one does not disturb the other.
-    runs.side_by_side([*minutes, *shared])
+    runs.side_by_side(minutes, shared)
     at_once = [_terms(n, r) for n, r in SHAPES]
+    for terms in at_once:
+        runs.closed(terms)
     unproven = [_terms(n, r, proven=False) for n, r in SHAPES]
     figures: list[Figure] = []
     for terms in (*at_once, *minutes, *unproven):
-        figures += _opening(terms, runs.of(terms)[0])
+        figures += _opening(terms, runs.opened(terms)[0].made)
     for terms in (*at_once, *shared):
-        figures += _closing(terms, runs.of(terms)[0])
+        figures += _closing(terms, runs.closed(terms))
     return figures
 
 
@@ -35,20 +37,19 @@ def _terms(servers: int, regions: int, **changes: object) -> Terms:
     return Terms.model_validate(base | changes)
 
 
-def _opening(terms: Terms, evening: Evening) -> list[Figure]:
+def _opening(terms: Terms, opening: Pass) -> list[Figure]:
     case = f"open {terms}{'' if terms.proven else ', unproven'}"
     bound = terms.servers / 8 + 12 * terms.regions
     note = "" if terms.proven else "2 a region of them for the canary: its launch and its join"
     return [
-        _figure(case, "calls", evening.opening.others, bound, note),
-        _looks(case, terms, evening.opening),
+        _figure(case, "calls", opening.others, bound, note),
+        _looks(case, terms, opening),
     ]
 
 
-def _closing(terms: Terms, evening: Evening) -> list[Figure]:
+def _closing(terms: Terms, closing: Pass) -> list[Figure]:
     case = f"close {terms.servers} in {terms.regions}, {terms.pool_kind} pools"
     each = 2 if terms.pool_kind == "shared" else 1
-    closing = evening.closing
     figures = [
         _figure(case, "calls", closing.others, each * terms.servers + 12 * terms.regions),
         _looks(case, terms, closing),

@@ -1,10 +1,10 @@
-"""The runs that all measurements share: each evening is made once and looked at often."""
+"""The runs that all measurements share: each is made once and looked at often."""
 
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
@@ -17,6 +17,7 @@ from tests.bench.floor import bare_seconds, longest_boot_s, newest_images
 from tests.bench.stage import ROOT, Stage, Terms, stage
 
 _PATIENCE_S = 1800.0
+_AT_ONCE = 12
 _LISTINGS = ("/servers/detail", "/v2.0/lbaas/pools/{pool_id}/members")
 _BALANCER = "/v2.0/lbaas/loadbalancers/{id}"
 
@@ -47,11 +48,10 @@ class Pass:
 
 
 @dataclass(frozen=True)
-class Evening:
-    """One opening of an empty cloud, and the closing after it."""
+class Opening:
+    """One opening of an empty cloud."""
 
-    opening: Pass
-    closing: Pass
+    made: Pass
     longest_boot_s: float
     """The cloud's own: from the accepted create of a server to ACTIVE, to the second."""
 
@@ -61,24 +61,29 @@ class Runs:
     """Runs by their terms, made when they are first asked for."""
 
     console: Console
-    evenings: dict[Terms, list[Evening]] = field(default_factory=dict)
+    openings: dict[Terms, list[Opening]] = field(default_factory=dict)
+    closings: dict[Terms, Pass] = field(default_factory=dict)
     bare: dict[Terms, float] = field(default_factory=dict)
 
-    def of(self, terms: Terms, *, times: int = 1) -> list[Evening]:
-        """At least that many evenings of these terms, one after another."""
-        made = self.evenings.setdefault(terms, [])
-        while len(made) < times:
-            made.append(self._evening(terms))
-        return made
+    def opened(self, terms: Terms, *, times: int = 1) -> list[Opening]:
+        """At least that many openings of these terms, one after another."""
+        while len(self.openings.get(terms, [])) < times:
+            self._run(terms, close=False)
+        return self.openings[terms]
 
-    def side_by_side(self, wanted: Iterable[Terms]) -> None:
-        """Make an evening of each, all at the same time: for terms that mostly wait."""
-        missing = [terms for terms in wanted if terms not in self.evenings]
-        if not missing:
-            return
-        with ThreadPoolExecutor(max_workers=len(missing)) as pool:
-            for terms, evening in zip(missing, pool.map(self._evening, missing), strict=True):
-                self.evenings[terms] = [evening]
+    def closed(self, terms: Terms) -> Pass:
+        """A closing of what was opened under these terms."""
+        if terms not in self.closings:
+            self._run(terms, close=True)
+        return self.closings[terms]
+
+    def side_by_side(self, opened: Iterable[Terms], closed: Iterable[Terms] = ()) -> None:
+        """Make an opening or a closing of each at the same time: for terms that mostly wait."""
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            ending: list[Future[object]] = [pool.submit(self.opened, terms) for terms in opened]
+            ending += [pool.submit(self.closed, terms) for terms in closed]
+            for each in ending:
+                each.result()
 
     def bare_s(self, terms: Terms, *, wave_servers: int, times: int = 3) -> float:
         """The median of the bare client's seconds, with that many servers a POST."""
@@ -89,16 +94,17 @@ class Runs:
                 self.bare[known] = median(_bare_s(ground, known) for _ in range(times))
         return self.bare[known]
 
-    def _evening(self, terms: Terms) -> Evening:
+    def _run(self, terms: Terms, *, close: bool) -> None:
         self.say(f"{terms}{'' if terms.proven else ', unproven'}, {terms.pool_kind} pools")
         with stage(terms) as ground:
             proven = newest_images(ground) if terms.proven else {}
-            opening = _converge(ground, Order(servers=terms.servers, proven=proven))
-            if opening.converged.serving != terms.servers:
-                raise RuntimeError(f"{terms}: {opening.converged}")
-            longest_s = longest_boot_s(ground)
-            closing = _converge(ground, Order(servers=0))
-        return Evening(opening, closing, longest_s)
+            made = _converge(ground, Order(servers=terms.servers, proven=proven))
+            if made.converged.serving != terms.servers:
+                raise RuntimeError(f"{terms}: {made.converged}")
+            opening = Opening(made, longest_boot_s(ground))
+            self.openings.setdefault(terms, []).append(opening)
+            if close:
+                self.closings[terms] = _converge(ground, Order(servers=0))
 
     def say(self, text: str) -> None:
         """Tell what is being measured."""

@@ -4,7 +4,7 @@ from statistics import median
 
 from tests.bench.counting import SHAPES
 from tests.bench.figures import Figure
-from tests.bench.runs import Evening, Runs
+from tests.bench.runs import Opening, Runs
 from tests.bench.stage import AT_ONCE, MINUTES, Terms
 
 _SHARE, _SPARE_S = 0.2, 5.0
@@ -23,15 +23,16 @@ def time_overhead(runs: Runs) -> list[Figure]:
         for size in (1, terms.wave_servers):
             seconds = runs.bare_s(terms, wave_servers=size)
             figures.append(_seconds(str(terms), f"bare client, {size} a POST", seconds))
-        figures += _ours(terms, runs.of(terms, times=_TIMES), floor_s)
-        unproven = terms.model_copy(update={"proven": False})
-        evenings = runs.of(unproven)
-        figures.append(_seconds(f"{terms}, unproven", "ours", _opened_s(evenings)))
+        closing_s = runs.closed(terms).converged.seconds
+        figures += _ours(terms, runs.opened(terms, times=_TIMES), floor_s)
+        unproven = runs.opened(terms.model_copy(update={"proven": False}))
+        figures.append(_seconds(f"{terms}, unproven", "ours", _opened_s(unproven)))
+        figures.append(_seconds(str(terms), "closing, ours", closing_s))
     for terms in minutes:
-        evenings = runs.of(terms)
+        openings = runs.opened(terms)
         at_once = terms.model_copy(update={"boot": AT_ONCE})
         floor_s = min(runs.bare_s(at_once, wave_servers=size) for size in (1, terms.wave_servers))
-        figures += _ours(terms, evenings, floor_s + evenings[0].longest_boot_s)
+        figures += _ours(terms, openings, floor_s + openings[0].longest_boot_s)
     return figures
 
 
@@ -41,7 +42,7 @@ def compare_waves(runs: Runs) -> list[Figure]:
     for size in (8, 16, 32):
         terms = Terms(servers=300, wave_servers=size)
         bare_s = runs.bare_s(terms, wave_servers=size)
-        ours_s = _opened_s(runs.of(terms))
+        ours_s = _opened_s(runs.opened(terms))
         for who, seconds in (("bare client", bare_s), ("ours", ours_s)):
             what = f"{who}, waves of {size}"
             figures.append(
@@ -55,20 +56,19 @@ def measure_memory(runs: Runs) -> list[Figure]:
     figures = []
     for servers, boot in ((30, AT_ONCE), (300, AT_ONCE), (300, MINUTES)):
         terms = Terms(servers=servers, boot=boot)
-        evening = runs.of(terms)[0]
-        for name, done in (("open", evening.opening), ("close", evening.closing)):
-            case, made = f"{name} {terms}", done.converged
-            for what, value, unit in (
-                ("most resident", made.greatest_mib, "MiB"),
-                ("processor time", made.cpu_s, "s"),
-            ):
-                figures.append(Figure(bench="memory", case=case, what=what, value=value, unit=unit))
+        made = runs.opened(terms)[0].made.converged
+        for what, value, unit in (
+            ("most resident", made.greatest_mib, "MiB"),
+            ("processor time", made.cpu_s, "s"),
+        ):
+            case = f"open {terms}"
+            figures.append(Figure(bench="memory", case=case, what=what, value=value, unit=unit))
     return figures
 
 
-def _ours(terms: Terms, evenings: list[Evening], floor_s: float) -> list[Figure]:
-    case, opened_s = str(terms), _opened_s(evenings)
-    opening = evenings[0].opening
+def _ours(terms: Terms, openings: list[Opening], floor_s: float) -> list[Figure]:
+    case, opened_s = str(terms), _opened_s(openings)
+    opening = openings[0].made
     posts, puts = opening.asked_at_s["POST compute"], opening.asked_at_s["PUT load-balancer"]
     made_of = f"first POST {posts[0]:.2f}, last {posts[-1]:.2f}, last join {puts[-1]:.2f} s"
     return [
@@ -82,12 +82,11 @@ def _ours(terms: Terms, evenings: list[Evening], floor_s: float) -> list[Figure]
             unit="s",
             bound=_SHARE * floor_s + _SPARE_S,
         ),
-        _seconds(case, "closing, ours", median(e.closing.converged.seconds for e in evenings)),
     ]
 
 
-def _opened_s(evenings: list[Evening]) -> float:
-    return median(evening.opening.converged.seconds for evening in evenings)
+def _opened_s(openings: list[Opening]) -> float:
+    return median(opening.made.converged.seconds for opening in openings)
 
 
 def _seconds(case: str, what: str, value: float, *, note: str = "") -> Figure:

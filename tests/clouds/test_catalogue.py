@@ -92,22 +92,14 @@ def test_headroom_is_quota_less_usage_in_servers(stage: Stage) -> None:
     assert (4, "cores") == (room.servers, room.binding)
 
 
-def test_free_addresses_are_counted(stage: Stage) -> None:
-    """Each server takes one address."""
-    before = stage.gra.headroom(stage.fleet).addresses
-    stage.launch(3)
-    assert before is not None
-    assert before - 3 == stage.gra.headroom(stage.fleet).addresses
-
-
-@pytest.mark.parametrize("path", ["^/v2.0/quotas", "^/v2.0/network-ip-availab", "^/v2.0/"])
+@pytest.mark.parametrize("path", ["^/v2.0/quotas", "^/v2.0/"])
 def test_a_limit_that_may_not_be_read_is_unknown(stage: Stage, path: str) -> None:
     """A 403 on what only administrators see is no error."""
     stage.gra.resolve_launch(stage.fleet)
     stage.sandbox.add_fault(FaultRule(service="network", path_regex=path, status=403))
     room = stage.gra.headroom(stage.fleet)
     assert room.instances is not None
-    assert None in (room.ports, room.addresses)
+    assert room.ports is None
 
 
 def test_a_pool_that_went_away_is_not_found(stage: Stage) -> None:

@@ -100,7 +100,6 @@ def read_headroom(compute: Service, network: Service, setup: LaunchSetup) -> Hea
         cores=_left(limits, "maxTotalCores", "totalCoresUsed", setup.vcpus),
         ram=_left(limits, "maxTotalRAMSize", "totalRAMUsed", setup.ram_mib),
         ports=_ports_left(network),
-        addresses=_addresses_left(network, setup.network_id),
     )
 
 
@@ -118,15 +117,6 @@ def _ports_left(network: Service) -> int | None:
     if quota["limit"] < 0:
         return None
     return int(max(0, quota["limit"] - quota["used"] - quota.get("reserved", 0)))
-
-
-def _addresses_left(network: Service, network_id: str) -> int | None:
-    """Free addresses; most clouds show them to administrators alone."""
-    try:
-        body = network.get(f"/network-ip-availabilities/{network_id}")["network_ip_availability"]
-    except (SpringtideError, KeyError):
-        return None
-    return int(max(0, body["total_ips"] - body["used_ips"]))
 
 
 def _image(body: Body) -> Image:
