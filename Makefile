@@ -59,7 +59,7 @@ help: ## List the targets
 .PHONY: lock
 lock: ## Write requirements.lock anew from pyproject.toml (needs uv on PATH)
 	@command -v uv >/dev/null || { echo "uv is not on PATH; it resolves for every platform at once." >&2; exit 1; }
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header \
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
 	  --python-version 3.11 pyproject.toml --group dev -o requirements.lock $(ARGS)
 
 .PHONY: demo
@@ -87,25 +87,31 @@ check: .venv/.project ## Format, lint, types and import contracts
 
 .PHONY: test
 test: .venv/.project ## Run the tests that need Python only (HAProxy's too, where it is installed)
-	@$(IN_VENV)/python -m pytest $(ARGS)
+	@$(IN_VENV)/python -m pytest -m "not real" $(ARGS)
 
 .PHONY: test-real
-test-real: .venv/.project haproxy ## Run the tests on real services; installs them (Debian, as root)
-	@CI=true $(IN_VENV)/python -m pytest -m haproxy $(ARGS)
+test-real: .venv/.project haproxy real-packages ## Run the tests on real services; installs them (Debian, as root)
+	@CI=true $(IN_VENV)/python -m pytest -m "haproxy or chromium or real" $(ARGS)
+
+.PHONY: testbed-up
+testbed-up: .venv/.project real-packages ## Start a real OpenStack of two regions on loopback (Debian, as root)
+	@$(IN_VENV)/python -m tests.real.openstack up $(ARGS)
+
+.PHONY: testbed-down
+testbed-down: .venv/.project ## End it; its folder may then be deleted
+	@$(IN_VENV)/python -m tests.real.openstack down
 
 .PHONY: haproxy
 haproxy: ## Install HAProxy where it is missing (Debian, as root)
-	@if command -v haproxy >/dev/null; then exit 0; fi
-	if [[ ! -f /etc/debian_version ]]; then
-	  echo "HAProxy is not on PATH and this is not Debian: install HAProxy 2.6 or newer by its own means." >&2
-	  exit 1
-	elif (( $$(id -u) != 0 )); then
-	  echo "HAProxy is not on PATH and installing it needs root: apt-get install haproxy" >&2
-	  exit 1
-	fi
-	export DEBIAN_FRONTEND=noninteractive
-	apt-get update -qq
-	apt-get install -qq --yes --no-install-recommends -o DPkg::Lock::Timeout=120 haproxy
+	@command -v haproxy >/dev/null || tests/real/install.sh haproxy
+
+.PHONY: chromium
+chromium: ## Install Chromium where it is missing (Debian, as root)
+	@command -v chromium >/dev/null || tests/real/install.sh chromium fonts-dejavu-core
+
+.PHONY: real-packages
+real-packages: haproxy chromium
+	@tests/real/install.sh $$(grep -v '^#' tests/real/packages.txt)
 
 .PHONY: bench
 bench: .venv/.project ## Measure how long an opening and a closing take
