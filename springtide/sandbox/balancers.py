@@ -100,7 +100,12 @@ class RegionBalancers:
 
     def settle(self, balancer: LoadBalancer) -> None:
         """End a load balancer's change: what was to go is gone, everything else is ACTIVE."""
+        now = self.world.clock.now()
         for pool in self.pools_of(balancer):
+            for member in pool.members.values():
+                # Becoming ACTIVE is an update of its own.
+                if member.provisioning is not Provisioning.ACTIVE:
+                    member.updated_at = now
             _finish(pool.members, pool.members.values())
             for member in pool.members.values():
                 member.applied_at = member.applied_at or time.monotonic()

@@ -51,6 +51,8 @@ class SandboxRegion(Model):
     zones: tuple[str, ...] = ("nova",)
     cidr: IPv4Network = IPv4Network("127.11.0.0/20")
     """Addresses of the servers on the private network; inside 127.0.0.0/8."""
+    subnet: str = "vrack"
+    """Name of the private network's subnet."""
     pools: tuple[str, ...] = ("api",)
     """Balancer pools that exist at start, each behind a listener of its own load balancer."""
     images: tuple[str, ...] = ("api-iis-2026-11-01", "api-iis-2026-11-16")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -109,7 +110,9 @@ class Gateway:
             if rule is not None and rule.when == "after":
                 await self._suffer(rule, call)
         except Refused as refused:
-            return await _collect(refusal(self._service, refused), target.scope, receive)
+            accept = Headers(scope=target.scope).get("Accept", "*/*")
+            answer = refusal(self._service, refused, accept=accept)
+            return await _collect(answer, target.scope, receive)
         return reply
 
     def _limit_rate(self) -> None:

@@ -15,7 +15,7 @@ from springtide.sandbox.balancers import RegionBalancers
 from springtide.sandbox.dataplane import DataPlane
 from springtide.sandbox.octavia_queries import listing
 from springtide.sandbox.octavia_routes import Changed
-from springtide.sandbox.protocol import Refused, is_true, read_object
+from springtide.sandbox.protocol import ROUTING, Handler, Refused, is_true, read_object
 
 
 class MemberApi:
@@ -40,13 +40,24 @@ class MemberApi:
     def _member_routes(self, path: str) -> list[BaseRoute]:
         one = path + "/{member_id}"
         return [
-            Route(path, self._list, methods=["GET"]),
-            Route(path, self._add_member, methods=["POST"]),
-            Route(path, self._replace, methods=["PUT"]),
-            Route(one, self._show, methods=["GET"]),
-            Route(one, self._update_member, methods=["PUT"]),
-            Route(one, self._remove_member, methods=["DELETE"]),
+            Route(path, self._in_pool(self._list), methods=["GET"]),
+            Route(path, self._in_pool(self._add_member), methods=["POST"]),
+            Route(path, self._in_pool(self._replace), methods=["PUT"]),
+            Route(one, self._in_pool(self._show), methods=["GET"]),
+            Route(one, self._in_pool(self._update_member), methods=["PUT"]),
+            Route(one, self._in_pool(self._remove_member), methods=["DELETE"]),
         ]
+
+    def _in_pool(self, handler: Handler) -> Handler:
+        """The same handler, for pools that exist: Octavia looks for them while it routes."""
+
+        async def answer(request: Request) -> Response:
+            pool_id = request.path_params["pool_id"]
+            if pool_id not in self._state.pools:
+                raise Refused(HTTPStatus.NOT_FOUND, f"Pool {pool_id} not found.", kind=ROUTING)
+            return await handler(request)
+
+        return answer
 
     async def _list(self, request: Request) -> Response:
         pool = self._state.pool(request.path_params["pool_id"])

@@ -1,5 +1,6 @@
 """The network API, version 2.0: networks, subnets, ports, security groups, quotas, addresses."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from starlette.requests import Request
@@ -117,7 +118,7 @@ class Neutron:
     async def _list(self, kind: str, request: Request) -> Response:
         found = matching_documents(list(self._collection(kind).values()), request)
         most = self._world.config.page_size
-        page, marker = page_of(found, request, most=most, identity=lambda one: one["id"])
+        page, marker = _page(kind, found, request, most)
         fields = request.query_params.getlist("fields")
         body: Document = {kind: [with_fields(document, fields) for document in page]}
         if marker is not None and "limit" in request.query_params:
@@ -234,6 +235,16 @@ class Neutron:
         if alias not in EXTENSIONS:
             raise Refused(404, f"Extension with alias {alias} does not exist")
         return JSONResponse({"extension": _extension(alias)})
+
+
+def _page(
+    kind: str, found: list[Document], request: Request, most: int
+) -> tuple[Sequence[Document], str | None]:
+    marker = request.query_params.get("marker")
+    if marker is not None and all(document["id"] != marker for document in found):
+        message = f"{KINDS[kind]} {marker} could not be found."
+        raise Refused(404, message, kind=f"{KINDS[kind]}NotFound")
+    return page_of(found, request, most=most, identity=lambda one: str(one["id"]))
 
 
 def _extension(alias: str) -> Document:

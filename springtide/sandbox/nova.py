@@ -29,7 +29,7 @@ from springtide.sandbox.regions import RegionState
 from springtide.sandbox.server_attributes import ServerAttributes
 from springtide.sandbox.server_queries import matching_servers
 from springtide.sandbox.server_requests import parse_create, resolve_launch
-from springtide.sandbox.server_views import server_document, server_links
+from springtide.sandbox.server_views import listed_server_document, server_document, server_links
 from springtide.sandbox.servers import Servers
 from springtide.sandbox.world import World
 
@@ -102,7 +102,7 @@ class Nova:
     async def _list_details(self, request: Request) -> Response:
         page, links = self._page(request)
         base, version, region = self._base(request), microversion_of(request), self._region
-        shown = [server_document(server, region, base, version=version) for server in page]
+        shown = [listed_server_document(one, region, base, version=version) for one in page]
         return JSONResponse({"servers": shown} | links)
 
     def _page(self, request: Request) -> tuple[list[Server], Document]:

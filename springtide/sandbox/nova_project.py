@@ -8,7 +8,15 @@ from starlette.responses import JSONResponse, Response
 from springtide.sandbox.compute_quota import SERVER_GROUPS, limits, usage
 from springtide.sandbox.flavors import FLAVORS
 from springtide.sandbox.microversions import microversion_of
-from springtide.sandbox.protocol import Endpoint, Refused, base_url, page_of, read_object, stamp
+from springtide.sandbox.protocol import (
+    Endpoint,
+    Refused,
+    base_url,
+    next_page,
+    page_of,
+    read_object,
+    stamp,
+)
 from springtide.sandbox.records import Document, Server
 from springtide.sandbox.regions import RegionState, key_pair
 from springtide.sandbox.server_views import flavor_document
@@ -57,12 +65,15 @@ class NovaProject:
     async def _list_flavors(self, request: Request) -> Response:
         most = self._world.config.page_size
         flavors = list(FLAVORS.values())
-        page, _ = page_of(flavors, request, most=most, identity=lambda flavor: flavor.id)
+        page, marker = page_of(flavors, request, most=most, identity=lambda flavor: flavor.id)
         version, base = microversion_of(request), self._base(request)
         shown = [flavor_document(base, flavor, version) for flavor in page]
         if not request.url.path.endswith("/detail"):
             shown = [{key: flavor[key] for key in ("id", "name", "links")} for flavor in shown]
-        return JSONResponse({"flavors": shown})
+        body: Document = {"flavors": shown}
+        if marker is not None:
+            body["flavors_links"] = [{"rel": "next", "href": next_page(request, marker)}]
+        return JSONResponse(body)
 
     async def _show_flavor(self, request: Request) -> Response:
         flavor = FLAVORS.get(request.path_params["flavor_id"])

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
-from springtide.sandbox.protocol import next_page, page_of
+from springtide.sandbox.protocol import Refused, next_page, page_of
 from springtide.sandbox.records import Document
 
 _NOT_FILTERS = frozenset({"fields", "limit", "marker", "page_reverse", "sort"})
@@ -27,11 +27,14 @@ def listing(request: Request, documents: Iterable[Document], *, plural: str, mos
     """
     query = request.query_params
     matching = [document for document in documents if _matches(document, query)]
-    page, marker = page_of(matching, request, most=most, identity=_identity)
-    answer: Document = {plural: _only_fields(page, query.getlist("fields"))}
-    if marker is not None:
-        answer[f"{plural}_links"] = [{"rel": "next", "href": next_page(request, marker)}]
-    return answer
+    marker = query.get("marker")
+    if marker is not None and all(_identity(document) != marker for document in matching):
+        raise Refused(400, f"Supplied pagination marker '{marker}' is not valid.")
+    page, following = page_of(matching, request, most=most, identity=_identity)
+    links = []
+    if following is not None:
+        links.append({"rel": "next", "href": next_page(request, following)})
+    return {plural: _only_fields(page, query.getlist("fields")), f"{plural}_links": links}
 
 
 def _identity(document: Document) -> str:

@@ -9,6 +9,15 @@ from springtide.sandbox.balancers import RegionBalancers
 from springtide.sandbox.lbaas import MemberSettings, changed, parsed
 from springtide.sandbox.protocol import Refused
 
+_BATCH_DEFAULTS: dict[str, object] = {
+    "admin_state_up": True,
+    "backup": False,
+    "monitor_address": None,
+    "monitor_port": None,
+    "weight": 1,
+}
+"""What a batch sets on a known member that it leaves out: Octavia reads a batch as creates."""
+
 
 def add_member(state: RegionBalancers, pool_id: str, body: object) -> Member:
     """A new member of a pool.
@@ -48,8 +57,9 @@ def replace_members(
     """Add and change members in one change; those left out go, unless `additive_only`.
 
     Source: openstack/octavia, api/v2/controllers/member.py, MembersController.put: members
-    are merged on address and port; of a known member only what the body names is changed;
-    the same known member twice is a 400, the same new one twice a 409.
+    are merged on address and port; of a known member what the body leaves out becomes the
+    default, name and tags excepted, which stay; the same known member twice is a 400 (since
+    2023), the same new one twice a 409.
     """
     pool = state.pool(pool_id)
     if not isinstance(bodies, list):
@@ -90,7 +100,7 @@ def _new_member(state: RegionBalancers, pool: Pool, settings: MemberSettings) ->
 
 
 def _merge(state: RegionBalancers, member: Member, body: dict[str, object]) -> None:
-    merge = {k: v for k, v in body.items() if k not in MemberSettings.fixed}
+    merge = _BATCH_DEFAULTS | {k: v for k, v in body.items() if k not in MemberSettings.fixed}
     member.settings = changed(member.settings, merge)
     member.touch(state.world.clock.now())
 

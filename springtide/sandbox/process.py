@@ -154,7 +154,7 @@ class Sandbox(ControlHandle):
             self._server = _Server(
                 uvicorn.Config(
                     self._cloud,
-                    http=_ClosableProtocol,
+                    http=ClosableProtocol,
                     lifespan="off",
                     log_config=None,
                     log_level="warning",
@@ -202,11 +202,12 @@ class _Server(uvicorn.Server):
         self._ready.set()
 
 
-class _ClosableProtocol(H11Protocol):
+class ClosableProtocol(H11Protocol):
     """Lets the application close a client's connection without a reply."""
 
     # uvicorn narrows the transport's type in the same way.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin a client's connection, whose replies are sent without a delay."""
         super().connection_made(transport)
         # asyncio does this itself for sockets that name their protocol, which ours may not. Without
         # it a reply's body waits for the client's delayed acknowledgement of its head: 40 ms.

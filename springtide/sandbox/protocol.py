@@ -12,6 +12,9 @@ from starlette.routing import Route
 
 from springtide.sandbox.records import Document
 
+JSON = "application/json"
+ROUTING = "routing"
+"""Kind of a refusal by Octavia's routing: what the path goes through does not exist."""
 Item = TypeVar("Item")
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 Endpoint: TypeAlias = tuple[str, str, Handler]
@@ -52,6 +55,9 @@ def _neutron(refused: Refused) -> Document:
 
 
 def _octavia(refused: Refused) -> Document:
+    if refused.kind == ROUTING:
+        said = {"title": "Bad Request", "description": refused.message}
+        return {"code": refused.status} | said
     faultcode = "Client" if refused.status < HTTPStatus.INTERNAL_SERVER_ERROR else "Server"
     return {"faultcode": faultcode, "faultstring": refused.message, "debuginfo": None}
 
@@ -61,19 +67,39 @@ def _keystone(refused: Refused) -> Document:
     return {"error": {"code": refused.status, "message": refused.message, "title": title}}
 
 
+def _glance(refused: Refused) -> Document:
+    title = HTTPStatus(refused.status).phrase
+    message = f"{refused.message}<br /><br />\n\n\n"
+    return {"message": message, "code": f"{refused.status} {title}", "title": title}
+
+
 _BODIES: dict[str, Callable[[Refused], Document]] = {
     "compute": _nova,
+    "image": _glance,
     "network": _neutron,
     "load-balancer": _octavia,
 }
+_PAGE = """<html>
+ <head>
+  <title>{title}</title>
+ </head>
+ <body>
+  <h1>{title}</h1>
+  {message}<br /><br />
+ </body>
+</html>"""
 
 
-def refusal(service: str, refused: Refused) -> Response:
-    """The answer with which `service` refuses: its own error body (Glance: a HTML page)."""
-    if service == "image":
-        title = f"{refused.status} {HTTPStatus(refused.status).phrase}"
-        page = f"<html>\n <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n"
-        page += f"  {refused.message}<br /><br />\n </body>\n</html>"
+def refusal(service: str, refused: Refused, *, accept: str = JSON) -> Response:
+    """The answer with which `service` refuses: its own error body.
+
+    Glance answers with a page of HTML whoever does not ask for JSON, and so does Octavia where it
+    refuses a path rather than a request.
+    """
+    title = HTTPStatus(refused.status).phrase
+    paged = service == "image" or (service == "load-balancer" and refused.kind == ROUTING)
+    if paged and JSON not in accept:
+        page = _PAGE.format(title=f"{refused.status} {title}", message=refused.message)
         return Response(page, refused.status, refused.headers, "text/html")
     body = _BODIES.get(service, _keystone)(refused)
     return JSONResponse(body, refused.status, refused.headers)
@@ -149,7 +175,8 @@ def page_of(
     """
     limit, marker = request.query_params.get("limit"), request.query_params.get("marker")
     if limit is not None and not limit.isdecimal():
-        raise Refused(400, "limit must be an integer that is not negative")
+        wrong = f"Value: {limit}. '{limit}' does not match '^[0-9]*$'"
+        raise Refused(400, f"Invalid input for query parameters limit. {wrong}")
     start = 0
     if marker is not None:
         places = (at for at, item in enumerate(items) if identity(item) == marker)

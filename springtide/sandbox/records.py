@@ -6,6 +6,9 @@ from typing import Any, TypeAlias
 
 from springtide.sandbox.faults import ServerBehaviour
 
+NO_VALID_HOST = "No valid host was found. "
+"""The fault of servers that the scheduler found no host for, in Nova's own words."""
+
 Document: TypeAlias = dict[str, Any]
 """A JSON object as an API shows it."""
 

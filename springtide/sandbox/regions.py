@@ -148,7 +148,7 @@ def _subnet(config: SandboxRegion) -> Document:
     first, last = config.cidr[2], config.cidr[-2]
     return {
         "id": _id(config.name, "subnet", PRIVATE_NETWORK),
-        "name": PRIVATE_NETWORK,
+        "name": config.subnet,
         "network_id": _id(config.name, "network", PRIVATE_NETWORK),
         "cidr": str(config.cidr),
         "ip_version": 4,

@@ -78,8 +78,7 @@ def _moment(text: str) -> datetime:
 
 def _test(name: str, value: str) -> Test:
     if name not in _FILTERS:
-        message = f"Additional properties are not allowed ('{name}' was unexpected)"
-        raise Refused(400, f"Invalid input for query parameters {name}. {message}")
+        raise Refused(400, f"'{name}' does not match any of the regexes: '^_'")
     return _FILTERS[name](value)
 
 

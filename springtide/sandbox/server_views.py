@@ -4,7 +4,7 @@ import hashlib
 
 from springtide.sandbox.microversions import Microversion
 from springtide.sandbox.protocol import stamp
-from springtide.sandbox.records import Document, Flavor, Server
+from springtide.sandbox.records import NO_VALID_HOST, Document, Flavor, Server
 from springtide.sandbox.regions import RegionState
 
 
@@ -43,10 +43,25 @@ def server_document(
         "os-extended-volumes:volumes_attached": [],
     }
     if server.status in {"ACTIVE", "BUILD", "REBOOT"}:
-        shown["progress"] = 100 if server.status == "ACTIVE" else 0
+        shown["progress"] = 0
     if server.fault is not None and server.status == "ERROR":
         shown["fault"] = server.fault
     return shown | _newer_fields(server, version)
+
+
+def listed_server_document(
+    server: Server, region: RegionState, base: str, *, version: Microversion
+) -> Document:
+    """A server as a detailed listing shows it.
+
+    Source: Nova 26, api/openstack/compute/servers.py: `fill_faults` asks one cell, and servers
+    that no host was found for are buried in another; groups are shown of a single server alone.
+    """
+    shown = server_document(server, region, base, version=version)
+    if server.fault is not None and server.fault["message"] == NO_VALID_HOST:
+        shown.pop("fault", None)
+    shown.pop("server_groups", None)
+    return shown
 
 
 def flavor_document(base: str, flavor: Flavor, version: Microversion) -> Document:
@@ -75,7 +90,7 @@ def _newer_fields(server: Server, version: Microversion) -> Document:
     fields: list[tuple[Microversion, str, object]] = [
         ((2, 9), "locked", server.locked),
         ((2, 19), "description", server.description),
-        ((2, 26), "tags", server.tags),
+        ((2, 26), "tags", sorted(server.tags)),
         ((2, 63), "trusted_image_certificates", None),
         ((2, 71), "server_groups", [server.group_id] if server.group_id else []),
         ((2, 73), "locked_reason", None),
@@ -118,9 +133,9 @@ def _addresses(server: Server, region: RegionState) -> Document:
 
 
 def _usage_time(server: Server, name: str) -> str | None:
-    """Nova writes these two alone with microseconds and without a zone."""
+    """Nova writes these two alone with microseconds, which MySQL does not keep, and no zone."""
     at = getattr(server, name)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%f") if at else None
+    return at.strftime("%Y-%m-%dT%H:%M:%S.000000") if at else None
 
 
 def _host_id(server: Server) -> str:

@@ -4,17 +4,16 @@ from dataclasses import replace
 from functools import partial
 
 from springtide.sandbox.faults import ServerBehaviour
+from springtide.sandbox.flavors import HOST_RAM_MIB
 from springtide.sandbox.ports import SERVER_OWNER, create_port
 from springtide.sandbox.protocol import Refused, stamp
-from springtide.sandbox.records import Launch, Server, ServerAction, ServerUp
+from springtide.sandbox.records import NO_VALID_HOST, Launch, Server, ServerAction, ServerUp
 from springtide.sandbox.regions import RegionState
 from springtide.sandbox.world import World
 
 SCHEDULING_S = 0.3
 POWER_S = 0.2
 LEAVING_S = (0.1, 0.5)
-
-NO_VALID_HOST = "No valid host was found. There are not enough hosts available."
 
 
 class Servers:
@@ -68,6 +67,7 @@ class Servers:
             return
         self.note(server, "delete")
         server.task_state = "deleting"
+        server.updated = self._world.clock.now()
         delay_s = self._world.rng.uniform(*LEAVING_S) / self._world.config.speed
         self._world.agenda.after(delay_s, partial(self._gone, server))
 
@@ -162,9 +162,7 @@ class Servers:
         hosts = self.region.capacity_servers
         limit = self.region.quota.instances if hosts is None else hosts
         taken = sum(1 for server in self.region.servers.values() if server.host is not None)
-        if taken + len(coming) > limit or any(
-            server.behaviour.error == "NoValidHost" for server in coming
-        ):
+        if taken + len(coming) > limit or any(_fits_nowhere(server) for server in coming):
             for server in coming:
                 self.fail(server, NO_VALID_HOST)
             return
@@ -258,3 +256,7 @@ class Servers:
         server.task_state = None
         self.region.servers.pop(server.id, None)
         self.region.deleted_servers[server.id] = server
+
+
+def _fits_nowhere(server: Server) -> bool:
+    return server.flavor.ram_mib > HOST_RAM_MIB or server.behaviour.error == "NoValidHost"

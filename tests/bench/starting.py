@@ -78,7 +78,7 @@ def _time_runs(say: Callable[[str], None]) -> list[Figure]:
 
 def _time_run(stack: Stack) -> dict[str, datetime]:
     """When the run reached each state, and when the first server was asked for."""
-    httpx.post(f"{stack.sandbox_url}/admin/reset", trust_env=False).raise_for_status()
+    httpx.post(f"{stack.control_url}/admin/reset", trust_env=False).raise_for_status()
     audit = stack.folder / "audit.jsonl"
     audit.unlink(missing_ok=True)
     found = _ask(stack, "GET", f"/deployments/name/{_DEPLOYMENT}")

@@ -77,7 +77,7 @@ def test_what_is_there_can_be_listed(openstack: CommandLine) -> None:
     """Images, flavors, networks, ports, quota and balancer members, each by its own command."""
     commands = {
         "image list": {"api-iis-2026-11-01", "api-iis-2026-11-16"},
-        "flavor list": {"b2-7", "b2-15", "b2-30", "b2-60", "win-b2-60"},
+        "flavor list": {"b2-7", "b2-15", "b2-30", "b2-60", "win-b2-60", "too-large"},
         "network list": {"vrack"},
         "port list": set(),
         "loadbalancer member list api": set(),

@@ -4,13 +4,14 @@ import base64
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
 from springtide.clouds.openstack.catalogue import LaunchSetup
 from springtide.clouds.openstack.service import Body, Service
 from springtide.clouds.openstack.tags import OURS, fleet_tag, wave_of, wave_tag
-from springtide.errors import NotFound, ReplyLost, SpringtideError
+from springtide.errors import NotFound, ReplyLost, Retryable, SpringtideError
 from springtide.model.base import Model
 from springtide.model.fleet import Fleet
 from springtide.model.plan import Launch
@@ -21,6 +22,8 @@ _IPV4 = 4
 _LOOKS = 4
 _LOOK_PAUSE_S = 1.0
 _DELETERS = 8
+_FAULTS_READ = 20
+"""Most servers in ERROR that one listing asks for their fault; the next one asks for more."""
 _NAME_LENGTH = 58
 """A host name has 63 characters at most, and Nova appends `-1` to `-100`. Windows takes the first
 15 alone; what in the image sets the computer's name must see to that."""
@@ -47,6 +50,7 @@ def list_servers(compute: Service, region: str, fleet_name: str) -> tuple[Server
     found = compute.pages("/servers/detail", "servers", limit=_PAGE, tags=fleet_tag(fleet_name))
     # While servers come and go, a listing of several pages may show one of them twice.
     unique = {body["id"]: body for body in found}
+    _read_faults(compute, list(unique.values()))
     return tuple(_server(body, region) for body in unique.values())
 
 
@@ -100,6 +104,27 @@ def _look_up(compute: Service, order: Launch) -> int:
         if len(found) >= order.servers:
             break
     return len(found)
+
+
+def _read_faults(compute: Service, bodies: list[Body]) -> None:
+    """Complete servers in ERROR with what is the matter, where the listing leaves it out.
+
+    Nova's listing knows the faults of one cell alone, and those without a host stand in a cell of
+    their own: a server shows its own fault wherever it stands. A wave is placed as a whole, so one
+    of its servers speaks for all that stand at the same place.
+
+    Source: Nova 26, api/openstack/compute/servers.py, `fill_faults` without a target cell.
+    """
+    untold: dict[tuple[str, str], list[Body]] = {}
+    for body in bodies:
+        if body["status"] == "ERROR" and "fault" not in body:
+            place = (wave_of(body.get("tags", [])) or body["id"], body.get("hostId", ""))
+            untold.setdefault(place, []).append(body)
+    for alike in list(untold.values())[:_FAULTS_READ]:
+        with suppress(NotFound, Retryable):
+            shown = compute.get(f"/servers/{alike[0]['id']}")["server"]
+            for body in alike:
+                body["fault"] = shown.get("fault")
 
 
 def _wave_body(fleet: Fleet, setup: LaunchSetup, order: Launch, user_data: str | None) -> Body:

@@ -21,6 +21,7 @@ from springtide.clouds.openstack.translation import translate_exception, transla
 from springtide.errors import (
     BalancerBusy,
     Misconfigured,
+    NotFound,
     RateLimited,
     ReplyLost,
     Retryable,
@@ -34,6 +35,8 @@ _PATIENCE_S = 60.0
 _LONGEST_PAUSE_S = 30.0
 _MOST_PAGES = 100
 _BACK_OFF = wait_exponential_jitter(initial=0.2, max=8, jitter=0.3)
+_JSON = {"Accept": "application/json"}
+"""Without it Octavia and Glance word their refusals as pages of HTML."""
 _VERSIONS = {"image": "/v2", "network": "/v2.0", "load-balancer": "/v2.0"}
 
 
@@ -77,10 +80,11 @@ class Service:
         for _ in range(_MOST_PAGES):
             try:
                 page = self.get(path, **params, **marker, limit=limit)
-            except Misconfigured as error:
+            except (Misconfigured, NotFound) as error:
                 if not marker:
                     raise
-                # The item that the page was to come after has been deleted meanwhile: 400.
+                # The item that the page was to come after has been deleted meanwhile: Neutron
+                # answers 404, the others 400.
                 changed = f"{self._region} {self._kind}: {path} changed while it was read"
                 raise Retryable(changed) from error
             items = page.get(key, [])
@@ -137,7 +141,9 @@ class Service:
         self._limiters.wait(self._region, self._kind)
         what, changing = f"{self._region} {self._kind} {method} {path}", method != "GET"
         try:
-            response = self._adapter.request(self._url(path), method, raise_exc=False, **kwargs)
+            response = self._adapter.request(
+                self._url(path), method, headers=_JSON, raise_exc=False, **kwargs
+            )
         except ClientException as error:
             raise translate_exception(error, what=what, changing=changing) from error
         if act is not None:

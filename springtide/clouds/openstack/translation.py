@@ -31,6 +31,7 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], type[SpringtideError]], ...] = (
     (ka.ClientException, Retryable),
 )
 
+_SAID = ("message", "faultstring", "description")
 _NO_ROOM = (HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 _BY_STATUS: dict[int, type[SpringtideError]] = {
     HTTPStatus.NOT_FOUND: NotFound,
@@ -84,11 +85,16 @@ def _was_connected(error: Exception) -> bool:
 
 
 def _message(response: "Response") -> str:
+    """What the service says, in one line: each has its own key for it, some of them one in another.
+
+    Octavia alone has two: `faultstring`, and `description` where the path leads nowhere.
+    """
     try:
         body = response.json()
     except ValueError:
         return response.text[:200]
-    inner = next(iter(body.values()), body) if isinstance(body, dict) else body
-    if isinstance(inner, dict):
-        return str(inner.get("message") or inner.get("faultstring") or inner)[:300]
-    return str(body.get("faultstring", inner) if isinstance(body, dict) else inner)[:300]
+    if not isinstance(body, dict):
+        return str(body)[:300]
+    inner = next((value for value in body.values() if isinstance(value, dict)), body)
+    said = next((inner[key] for key in _SAID if inner.get(key)), inner)
+    return " ".join(str(said).replace("<br />", " ").split())[:300]
