@@ -32,7 +32,7 @@ class Stage:
         """Nothing is called yet."""
         self.stack = stack
         self._prefect = httpx.Client(base_url=stack.api_url, timeout=10, trust_env=False)
-        self._sandbox = httpx.Client(base_url=stack.sandbox_url, timeout=10, trust_env=False)
+        self._sandbox = httpx.Client(base_url=stack.control_url, timeout=10, trust_env=False)
         clouds = OpenStackConfig(config_files=[str(stack.folder / "clouds.yaml")])
         estate = load_estate(stack.folder / "estate.yaml")
         self._regions = {

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from deployments.processes import Processes
-from deployments.stack import down, up
+from deployments.stack import ESTATE, down, up
+from deployments.stack_clouds import SandboxCloud
 from tests.deployments.rig import Rig
 
 # Addresses of its own: other tests run their sandboxes beside this one.
@@ -62,7 +63,7 @@ def running(
         "SPRINGTIDE_NOTICE_WEBHOOK": notices[0],
     }
     try:
-        stack = up(folder, sandbox=SANDBOX, variables=variables)
+        stack = up(folder, cloud=SandboxCloud(ESTATE, SANDBOX), variables=variables)
         quicken(folder / "estate.yaml")
         yield Rig(stack, variables)
     finally:

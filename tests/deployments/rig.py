@@ -1,4 +1,4 @@
-"""A running stack as the tests use it: runs by Prefect's HTTP API, faults by the sandbox's."""
+"""A running stack as the tests use it: runs by Prefect's API, faults by the cloud's controls."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -42,8 +43,8 @@ class End:
     message: str
 
 
-class Rig:
-    """One stack; every wait is bounded."""
+class PrefectRig:
+    """One stack, whatever cloud it stands on; every wait is bounded."""
 
     def __init__(self, stack: Stack, variables: dict[str, str]) -> None:
         """Schedules are switched off: the real clock may say that it is a Monday evening.
@@ -52,23 +53,26 @@ class Rig:
 
         `variables` are those of the environment with which the stack was started.
         """
-        self.stage = Stage(stack)
         self._prefect = httpx.Client(base_url=stack.api_url, timeout=10, trust_env=False)
         self._admin = httpx.Client(
-            base_url=f"{stack.sandbox_url}/admin", timeout=10, trust_env=False
+            base_url=f"{stack.control_url}/admin", timeout=10, trust_env=False
         )
-        self.evening = self.stage.evening()
         self._processes = Processes(stack.folder / "run")
-        self._env = environment(stack.folder, stack.api_url) | variables
-        self._unschedule()
+        self._env = environment(stack) | variables
+        self.switch_schedules(active=False)
         self.ask("PATCH", self._automation(TELLING), {"enabled": False}).raise_for_status()
 
     def begin(self) -> None:
-        """An empty cloud without faults at the evening's first minute, and an empty store."""
+        """Prefect as after its start: nothing runs, nothing is stored; and a cloud without faults.
+
+        What a failed test has killed and not started again runs once more.
+        """
+        for name in COMMANDS:
+            if not self._processes.alive(name):
+                self.start_again(name)
+        self.wait_for_server()
         self._end_runs()
         self.control("DELETE", "/faults")
-        self.control("POST", "/reset")
-        self.stage.set_clock(self.evening.opens_at)
         for name in self.stored():
             self.ask("DELETE", f"/variables/name/{name}")
         self.free_turn()
@@ -77,6 +81,25 @@ class Rig:
     def start(self, deployment: str, **parameters: object) -> str:
         """Start a deployment; the run's id."""
         return str(self.order(deployment, **parameters).raise_for_status().json()["id"])
+
+    def switch_schedules(self, *, active: bool) -> None:
+        """Have Prefect create runs at the schedules' times, or no more."""
+        for deployment in self.ask("POST", "/deployments/filter", {}).json():
+            for schedule in deployment["schedules"]:
+                path = f"/deployments/{deployment['id']}/schedules/{schedule['id']}"
+                self.ask("PATCH", path, {"active": active}).raise_for_status()
+
+    def expected(self, deployment: str) -> list[datetime]:
+        """When the deployment's runs that have not begun are to begin."""
+        found = self.ask("GET", f"/deployments/name/{deployment}").raise_for_status().json()
+        wish = {
+            "flow_runs": {
+                "deployment_id": {"any_": [found["id"]]},
+                "state": {"type": {"any_": ["SCHEDULED"]}},
+            }
+        }
+        runs = self.ask("POST", "/flow_runs/filter", wish).raise_for_status().json()
+        return [datetime.fromisoformat(run["expected_start_time"]) for run in runs]
 
     def free_turn(self) -> None:
         """Have the turn at the fleet be free at once: a killed run holds it for a minute."""
@@ -134,7 +157,7 @@ class Rig:
         return [str(entry["name"]) for entry in found]
 
     def control(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """The answer of the sandbox's admin API."""
+        """The answer of the cloud's controls."""
         answer = self._admin.request(method, path, json=body).raise_for_status()
         return answer.json() if answer.content else None
 
@@ -152,11 +175,6 @@ class Rig:
         calls = self.control("GET", "/calls")["calls"]
         counted = [c for c in calls if c["method"] in CHANGES and c["service"] != "identity"]
         return sum(call["count"] for call in counted)
-
-    def fleet(self) -> tuple[int, int, int]:
-        """Members that serve, servers and ports of the fleet, over all regions."""
-        left = self.stage.left_behind()
-        return self.stage.serving(), left["servers"], left["ports"]
 
     def kill_flow(self, run_id: str) -> None:
         """SIGKILL the flow's own process, a child of the worker's."""
@@ -219,17 +237,33 @@ class Rig:
                 os.kill(pid, signal.SIGKILL)
             self.crash(run["id"])
 
-    def _unschedule(self) -> None:
-        for deployment in self.ask("POST", "/deployments/filter", {}).json():
-            for schedule in deployment["schedules"]:
-                path = f"/deployments/{deployment['id']}/schedules/{schedule['id']}"
-                self.ask("PATCH", path, {"active": False}).raise_for_status()
-
     def _healthy(self) -> bool:
         try:
             return self._prefect.get("/health").is_success
         except httpx.HTTPError:
             return False
+
+
+class Rig(PrefectRig):
+    """A stack on its sandbox."""
+
+    def __init__(self, stack: Stack, variables: dict[str, str]) -> None:
+        """As every stack, with the sandbox's own evening."""
+        super().__init__(stack, variables)
+        self.stage = Stage(stack)
+        self.evening = self.stage.evening()
+
+    def begin(self) -> None:
+        """An empty cloud without faults at the evening's first minute, and an empty store."""
+        super().begin()
+        self.control("POST", "/reset")
+        self.stage.set_clock(self.evening.opens_at)
+        self.control("DELETE", "/calls")
+
+    def fleet(self) -> tuple[int, int, int]:
+        """Members that serve, servers and ports of the fleet, over all regions."""
+        left = self.stage.left_behind()
+        return self.stage.serving(), left["servers"], left["ports"]
 
 
 def _processes_of(run_id: str) -> list[int]:
@@ -241,8 +275,10 @@ def _processes_of(run_id: str) -> list[int]:
     return found
 
 
-def wait_until(found: Callable[[], Found | None], what: str, timeout_s: float) -> Found:
-    """What `found` returns, once that is true.
+def wait_until(
+    found: Callable[[], Found | None], what: str, timeout_s: float, *, poll_s: float = _POLL_S
+) -> Found:
+    """What `found` returns, once that is true; it is asked every `poll_s` seconds.
 
     Raises:
         TimeoutError: when it is not within that time.
@@ -251,7 +287,7 @@ def wait_until(found: Callable[[], Found | None], what: str, timeout_s: float) -
     while time.monotonic() < deadline:
         if result := found():
             return result
-        time.sleep(_POLL_S)
+        time.sleep(poll_s)
     raise TimeoutError(f"not within {timeout_s:g} s: {what}")
 
 

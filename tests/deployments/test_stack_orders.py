@@ -1,11 +1,15 @@
 """What a person says over a fleet, by the deployments that the UI offers, and who hears of it."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.deployments.rig import CLOSE, KEEP, OPEN, End, Rig, wait_until
 
 FREEZE, LIMIT, LIFT = "freeze-fleet/any", "limit-fleet/any", "lift-entry/any"
 WHO = {"owner": "operations", "reason": "rehearsal"}
+PARIS = ZoneInfo("Europe/Paris")
+SCHEDULED_S = 90.0
+"""Prefect looks once a minute for what to schedule."""
 SETTLED = End("COMPLETED", "Completed", "settled")
 
 
@@ -39,3 +43,14 @@ def test_people_hear_of_a_failed_run(rig: Rig, notices: tuple[str, list[dict[str
     assert 0 == rig.changes()
     assert "close-evening-window: Failed" == sent[before]["subject"]
     assert "no fleet 'nobody' in the estate" in sent[before]["text"]
+
+
+def test_the_schedules_tick(rig: Rig) -> None:
+    """Prefect creates the runs of the next evenings, at four on the week's first three days."""
+    rig.switch_schedules(active=True)
+    try:
+        planned = wait_until(lambda: rig.expected(OPEN), "runs are scheduled", SCHEDULED_S)
+    finally:
+        rig.switch_schedules(active=False)
+    told = {(t.isoweekday(), t.hour) for t in (time.astimezone(PARIS) for time in planned)}
+    assert {(day, 16) for day in (1, 2, 3)} >= told

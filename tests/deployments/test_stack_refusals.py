@@ -7,6 +7,9 @@ import pytest
 
 from tests.deployments.rig import OPEN, Rig
 
+THURSDAY = 3
+"""As `weekday` counts."""
+
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
@@ -27,16 +30,16 @@ def test_a_wrong_form_is_refused_at_once(
 
 
 @pytest.mark.parametrize(
-    ("days", "parameters", "said"),
+    ("thursday", "parameters", "said"),
     [
         pytest.param(
-            0,
+            False,
             {"servers": 10_001},
             ["servers 10001 is outside 1 to 300, the most of fleet api"],
             id="more than the fleet's maximum",
         ),
         pytest.param(
-            3,
+            True,
             {},
             ["fleet api has no window at", "the next one opens at"],
             id="on a Thursday",
@@ -44,11 +47,12 @@ def test_a_wrong_form_is_refused_at_once(
     ],
 )
 def test_a_wrong_opening_fails_and_changes_nothing(
-    rig: Rig, days: int, parameters: dict[str, Any], said: list[str]
+    rig: Rig, *, thursday: bool, parameters: dict[str, Any], said: list[str]
 ) -> None:
     """The run fails with what is wrong and what would be right; the cloud saw reads alone."""
-    monday = rig.evening.opens_at - timedelta(days=rig.evening.opens_at.weekday())
-    rig.stage.set_clock(monday + timedelta(days=days))
+    opens_at = rig.evening.opens_at
+    days = THURSDAY - opens_at.weekday() if thursday else 0
+    rig.stage.set_clock(opens_at + timedelta(days=days))
     end = rig.run(OPEN, **parameters)
     assert ("FAILED", []) == (end.kind, [part for part in said if part not in end.message])
     assert ((0, 0, 0), 0, []) == (rig.fleet(), rig.changes(), rig.stored())

@@ -1,0 +1,32 @@
+"""What a stack may stand on where it starts no cloud of its own."""
+
+from pathlib import Path
+
+import pytest
+
+from deployments.processes import Processes
+from deployments.stack_clouds import GivenCloud, Ground
+from springtide.errors import Misconfigured
+from tests.estates import an_estate, written
+
+
+def ground_of(folder: Path, content: dict[str, object]) -> Ground:
+    """What a cloud with that estate is for a stack."""
+    given = GivenCloud(written(folder, content), folder / "clouds.yaml")
+    return given.ready(folder, Processes(folder / "run"))
+
+
+def test_a_given_cloud_is_controlled_where_its_clock_is(tmp_path: Path) -> None:
+    """The estate names the clock; faults and calls are beside it."""
+    rehearsal = {"clock_url": "http://127.0.0.1:15000/admin/clock"}
+    ground = ground_of(tmp_path, an_estate() | {"rehearsal": rehearsal})
+    expected = Ground(
+        tmp_path / "estate.yaml", tmp_path / "clouds.yaml", control_url="http://127.0.0.1:15000"
+    )
+    assert expected == ground
+
+
+def test_a_real_fleet_is_refused(tmp_path: Path) -> None:
+    """An estate without a rehearsal is somebody's real one: no stack of loopback runs it."""
+    with pytest.raises(Misconfigured, match="rehearsals alone"):
+        ground_of(tmp_path, an_estate())
