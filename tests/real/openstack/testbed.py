@@ -12,6 +12,7 @@ from openstack.exceptions import SDKException
 from tests.real.openstack.catalogue import connect, fill_catalogue, write_clouds
 from tests.real.openstack.configuration import write_configuration
 from tests.real.openstack.estate import write_estate
+from tests.real.openstack.heat import start_heat
 from tests.real.openstack.layout import BLOCK, Layout
 from tests.real.openstack.schemas import make_schemas, prepare_folders
 from tests.real.openstack.seed import seed
@@ -76,6 +77,9 @@ def bring_up(layout: Layout, say: Callable[[str], None]) -> Testbed:
         wait_until(lambda r=region.name: _computes(layout, r), f"{region.name}: Nova's services")
     seed(layout)
     say("image, flavours, networks and balancers are there")
+    if layout.heat:
+        start_heat(layout, services)
+        say("Heat answers")
     write_estate(layout.folder, layout.control_url)
     found = Testbed(layout.folder, layout.control_url, tuple(r.name for r in layout.regions))
     known = {"regions": found.regions, "control_url": found.control_url}
