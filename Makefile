@@ -87,7 +87,7 @@ check: .venv/.project ## Format, lint, types and import contracts
 
 .PHONY: test
 test: .venv/.project ## Run the tests that need Python only (HAProxy's too, where it is installed)
-	@$(IN_VENV)/python -m pytest -m "not real" $(ARGS)
+	@$(IN_VENV)/python -m pytest -m "not real and not chromium" $(ARGS)
 
 .PHONY: test-real
 test-real: .venv/.project haproxy real-packages ## Run the tests on real services; installs them (Debian, as root)
