@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from springtide.model.base import Model, Moment, Name, Reason
+from springtide.model.surge import SurgeProposal, SurgeSpending
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,100}$")]
 Owner = Annotated[str, Field(min_length=1, max_length=200)]
@@ -57,6 +58,8 @@ class Claim(_Interval):
     fleet: Name
     kind: ClaimKind
     servers: Annotated[int, Field(ge=1, le=10_000)]
+    regions: tuple[str, ...] = ()
+    """The order in which regions are filled while this claim decides; empty: by their weights."""
 
 
 class Ceiling(_Interval):
@@ -121,6 +124,8 @@ class ClaimBook(Model):
     freezes: tuple[Freeze, ...] = ()
     exhausted: tuple[ExhaustedMark, ...] = ()
     proven: tuple[ProvenImage, ...] = ()
+    spendings: tuple[SurgeSpending, ...] = ()
+    proposals: tuple[SurgeProposal, ...] = ()
     trouble: str | None = None
 
     def frozen_by(self, fleet: str, now: Moment) -> Freeze | None:
@@ -141,5 +146,7 @@ class Desired(Model):
     """Each claim, ceiling and bound that spoke, the deciding ones first."""
     may_remove: bool = True
     """False while the store is unreadable: then nothing is scaled in."""
+    regions: tuple[str, ...] = ()
+    """The order in which the deciding claim wants regions filled; empty: by their weights."""
     until: Moment | None = None
     """When the present answer changes next; None: not by what is known."""

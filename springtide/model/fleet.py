@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from springtide.model.base import Model, Name
+from springtide.model.surge import SurgePolicy
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -141,6 +142,8 @@ class Fleet(Model):
     exhausted_for_s: Annotated[float, Field(ge=1, le=86_400)] = 300
     """How long a region without hosts, or with an image that does not answer, is left alone."""
     regions: Annotated[tuple[FleetRegion, ...], Field(min_length=1)]
+    surge: SurgePolicy | None = None
+    """What surges are authorised beforehand; None: the fleet has none."""
     price_per_hour: Annotated[Decimal, Field(ge=0, le=1000)] | None = None
     """Price of one server for one hour, excluding VAT, in `currency`."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
@@ -154,7 +157,20 @@ class Fleet(Model):
         names = [region.name for region in self.regions]
         if len(set(names)) < len(names):
             raise ValueError(f"regions: each region stands once; given {', '.join(names)}")
+        self._check_surge(names)
         return self
+
+    def _check_surge(self, names: list[str]) -> None:
+        if self.surge is None:
+            return
+        if self.surge.max_servers > self.max_servers:
+            raise ValueError(
+                f"surge.max_servers {self.surge.max_servers} must not be above max_servers"
+                f" {self.max_servers}"
+            )
+        unknown = [name for name in self.surge.regions if name not in names]
+        if unknown:
+            raise ValueError(f"surge.regions: no region {unknown[0]} (allowed: {', '.join(names)})")
 
     def region(self, name: str) -> FleetRegion:
         """The region of that name.

@@ -19,8 +19,9 @@ from springtide.model.claim import (
     Freeze,
     ProvenImage,
 )
+from springtide.model.surge import SurgeProposal, SurgeSpending
 
-Entry = Claim | Ceiling | Freeze | ExhaustedMark | ProvenImage
+Entry = Claim | Ceiling | Freeze | ExhaustedMark | ProvenImage | SurgeSpending | SurgeProposal
 PREFIX = "springtide_"
 _KINDS: dict[str, type[Entry]] = {
     "claim": Claim,
@@ -28,9 +29,11 @@ _KINDS: dict[str, type[Entry]] = {
     "freeze": Freeze,
     "exhausted": ExhaustedMark,
     "proven": ProvenImage,
+    "spending": SurgeSpending,
+    "proposal": SurgeProposal,
 }
-_SPOKEN = frozenset({"claim", "ceiling", "freeze"})
-"""Kinds whose loss could change what is desired; a lost note costs time only."""
+_SPOKEN = frozenset({"claim", "ceiling", "freeze", "spending"})
+"""Kinds whose loss could change what is desired or allowed; a lost note costs time only."""
 
 
 def entry_name(entry: Entry) -> str:
@@ -41,7 +44,7 @@ def entry_name(entry: Entry) -> str:
 
 def entry_end(entry: Entry) -> Moment:
     """When the entry has lost all meaning."""
-    return entry.until if isinstance(entry, ExhaustedMark | ProvenImage) else entry.ends_at
+    return entry.ends_at if isinstance(entry, Claim | Ceiling | Freeze) else entry.until
 
 
 def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, dict[str, str]]:
@@ -76,6 +79,8 @@ def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, di
             "freezes": found["freeze"],
             "exhausted": found["exhausted"],
             "proven": found["proven"],
+            "spendings": found["spending"],
+            "proposals": found["proposal"],
             "trouble": "; ".join(troubles) or None,
         }
     )

@@ -38,6 +38,7 @@ def desired_size(
         asked=asked,
         reasons=_reasons(fleet, book, speaking, capping, capped=capped),
         may_remove=book.trouble is None,
+        regions=speaking[0].regions if speaking else (),
         until=_next_change(claims, ceilings, now),
     )
 

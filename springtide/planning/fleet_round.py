@@ -9,7 +9,8 @@ As an operator reads it:
 3. Too few: draining ones are taken back, then waves are launched where there is room. An image
    that has not served in a region sends a canary ahead.
 4. Too many: those that do not serve are deleted, those that serve are drained; drained ones leave
-   their pool, and what has left its pool is deleted.
+   their pool, and what has left its pool is deleted. A fleet with surges steps down gradually: so
+   many on their way out at once, and the rest wait.
 5. A frozen fleet is planned and told like any other, and not changed.
 
 Nothing is remembered between rounds: a plan after a plan that was carried out is empty, and a plan
@@ -21,6 +22,7 @@ Example: desired 30, 10 serving and 2 in ERROR in one of three empty regions: de
 
 from datetime import timedelta
 
+from springtide.model.fleet import Fleet
 from springtide.model.plan import (
     Action,
     Allotment,
@@ -101,6 +103,7 @@ def _removals(
 ) -> tuple[Action, ...]:
     if surplus <= 0 or not given.desired.may_remove:
         return ()
+    surplus = _at_once(views, given.fleet, surplus)
     candidates = tuple(
         candidates_of(v.region, v.sightings, given.fleet, image_id=v.image_id)
         for v in views
@@ -119,6 +122,14 @@ def _removals(
         if idle:
             actions.append(Delete(region=view.region, server_ids=idle, reason=reason))
     return tuple(actions)
+
+
+def _at_once(views: tuple[RegionView, ...], fleet: Fleet, surplus: int) -> int:
+    """How many of the surplus may go now: a fleet that surges steps down gradually."""
+    if fleet.surge is None:
+        return surplus
+    leaving = sum(len(view.of(Phase.DRAINING, Phase.LEAVING)) for view in views)
+    return min(surplus, max(0, fleet.surge.step_down_servers - leaving))
 
 
 def _allotments(views: tuple[RegionView, ...], launch: LaunchPlan) -> tuple[Allotment, ...]:

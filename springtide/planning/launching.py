@@ -168,7 +168,9 @@ def _berth(view: RegionView, given: RoundInput, new: tuple[ExhaustedMark, ...]) 
     failed = min((size for _, size in _failed_waves(view)), default=None)
     most, limit = _most(view, given, zones, new, failed=failed)
     holds = view.living
-    room = Room(view.region, fleet.region(view.region).weight, holds, most, limit)
+    order = given.desired.regions
+    rank = order.index(view.region) if view.region in order else len(order)
+    room = Room(view.region, fleet.region(view.region).weight, holds, most, limit, rank)
     wave_most = fleet.wave_servers if failed is None else max(1, failed // 2)
     scouts = None
     if fleet.canary.policy is CanaryPolicy.UNPROVEN and not _proven(view, given):

@@ -1,8 +1,9 @@
 """Where servers go: weighted filling of the regions, under caps, quota and exhaustion.
 
 Each new server goes to the region that is emptiest for its weight and still has room; what a full
-region cannot take goes round again to the others. What is left over in the end is the shortfall,
-known before anything is created.
+region cannot take goes round again to the others. Where an order of regions was asked for, each is
+filled before the next, and those that it does not name come last. What is left over in the end is
+the shortfall, known before anything is created.
 
 Example: 30 servers, weights 1:1:1, the second region has room for 4: 13, 4 and 13.
 """
@@ -21,6 +22,8 @@ class Room:
     """Most servers it may hold in all; None: no known limit."""
     limit: str
     """What `most` comes from, for people: `cap`, `quota of cores`, `no host had room` …"""
+    rank: int = 0
+    """Regions of a lower rank are filled first."""
 
     def has_room(self, added: int) -> bool:
         """Whether one more fits when `added` are already promised."""
@@ -37,7 +40,9 @@ def spread(missing: int, rooms: tuple[Room, ...]) -> tuple[dict[str, int], int]:
         open_rooms = [room for room in rooms if room.has_room(added[room.region])]
         if not open_rooms:
             return added, missing - placed
-        emptiest = min(open_rooms, key=lambda r: (r.holds + added[r.region] + 1) / r.weight)
+        emptiest = min(
+            open_rooms, key=lambda r: (r.rank, (r.holds + added[r.region] + 1) / r.weight)
+        )
         added[emptiest.region] += 1
     return added, 0
 
