@@ -117,6 +117,13 @@ real-packages: haproxy chromium
 bench: .venv/.project ## Measure how long an opening and a closing take
 	@$(IN_VENV)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: export SPRINGTIDE_TESTBED_HEAT := 1
+bench-peers: .venv/.project real-packages ## Measure beside other tools on the real services (Debian, as root; hours)
+	@tests/real/install.sh heat-api heat-engine
+	$(IN_VENV)/python -m tests.real.openstack up
+	$(IN_VENV)/python -m tests.bench.peers $(ARGS)
+
 .PHONY: clean
 clean: ## Remove the environment and every cache (what `up` stored in .springtide stays)
 	@rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist

@@ -16,7 +16,8 @@ NOTICE = "send-notice/webhook"
 """The deployment that tells people; its own failures start no notice."""
 
 _ENDS = frozenset(
-    f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Cancelled", "Crashed", "Paused")
+    f"prefect.flow-run.{end}"
+    for end in ("Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended")
 )
 _HEARTBEAT = "prefect.flow-run.heartbeat"
 

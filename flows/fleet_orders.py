@@ -9,8 +9,11 @@ from springtide.errors import GuardRefused
 from springtide.estate import estate_path
 from springtide.model.claim import EVERY_FLEET, Ceiling, Freeze
 from springtide.planning.claim_book import PREFIX
-from tasks.claims import clear_entry, store_entry
+from springtide.planning.claim_changes import Longer, claim_named, entry_rows, extension
+from springtide.pricing.surge_cost import surge_cost
+from tasks.claims import clear_entry, read_claims, store_entry
 from tasks.cloud import read_estate
+from tasks.screens import show_entries
 from tasks.watch import present_of
 
 _LONGEST_HOURS = 24 * 31
@@ -71,7 +74,7 @@ async def limit_fleet(fleet: str, *, servers: int, hours: float, owner: str, rea
 
 @flow(name="lift-entry", flow_run_name="lift {name}: {reason}")
 async def lift_entry(name: str, owner: str, reason: str) -> None:
-    """Lift a freeze, a ceiling or an order before its end.
+    """Lift a freeze, a ceiling, an order or a surge before its end.
 
     Args:
         name: Its stored name, as `freeze_fleet` and `limit_fleet` return it.
@@ -87,6 +90,43 @@ async def lift_entry(name: str, owner: str, reason: str) -> None:
         raise GuardRefused("owner and reason say who lifts it, and why")
     if not await clear_entry(name):
         raise GuardRefused(f"nothing of the name {name!r} is stored")
+
+
+@flow(name="extend-claim", flow_run_name="extend {name} by {hours} h: {reason}")
+async def extend_claim(name: str, *, hours: float, owner: str, reason: str) -> str:
+    """Have an order or a surge last longer, by a claim that takes over; the old one stays as it is.
+
+    A surge is longer only within what the estate authorises for it; ask for a surge beyond.
+
+    Args:
+        name: The stored name of the claim.
+        hours: By how much longer, above 0 and at most 744.
+        owner: Who says so.
+        reason: Why.
+
+    Raises:
+        GuardRefused: there is no such claim, or it would go beyond what is authorised.
+    """
+    estate = read_estate(estate_path())
+    now = present_of(estate)
+    book, _ = await read_claims(now)
+    old = claim_named(name, book)
+    fleet = estate.fleet(old.fleet)
+    cost = surge_cost(fleet, servers=old.servers, hours=_bounded(hours))
+    wish = Longer(ident=flow_run.id[:8], hours=hours, owner=owner, reason=reason, at=now)
+    claim, spending = extension(old, wish, fleet, cost=cost, book=book)
+    if spending is not None:
+        await store_entry(spending)
+    return await store_entry(claim)
+
+
+@flow(name="list-entries", flow_run_name="list what is stored")
+async def list_entries() -> list[str]:
+    """Show every claim, ceiling and freeze that is stored, and return their names."""
+    book, _ = await read_claims(present_of(read_estate(estate_path())))
+    rows = entry_rows(book)
+    await show_entries(rows, book.trouble or f"{len(rows)} entries are stored")
+    return [str(row["name"]) for row in rows]
 
 
 def _bounded(hours: float) -> float:

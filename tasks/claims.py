@@ -11,11 +11,12 @@ from prefect.variables import Variable
 from springtide.errors import GuardRefused
 from springtide.model.base import Moment
 from springtide.model.claim import Ceiling, Claim, ClaimBook, ExhaustedMark, Freeze, ProvenImage
+from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.planning.claim_book import PREFIX, entry_name, read_book
 
 _PAGE = 200
 _MOST_PAGES = 50
-_MEANING = ("fleet", "kind", "servers", "ends_at")
+_MEANING = ("fleet", "kind", "servers", "ends_at", "month", "amount", "plan")
 """What makes two entries of one key the same."""
 
 
@@ -49,7 +50,7 @@ async def _read_entries() -> dict[str, object]:
 
 
 @task(task_run_name="store {entry.key}", retries=2, retry_delay_seconds=1)
-async def store_entry(entry: Claim | Ceiling | Freeze) -> str:
+async def store_entry(entry: Claim | Ceiling | Freeze | SurgeSpending | SurgeProposal) -> str:
     """Create the entry and return its name; one that says the same already is a success.
 
     Who says it and why may differ: a run that was killed is run again under another name.

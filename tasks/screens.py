@@ -26,6 +26,12 @@ async def show_outcome(fleet: str, rows: list[Row], summary: str) -> None:
     await acreate_table_artifact(rows, key=f"outcome-{fleet}", description=summary)
 
 
+@task(task_run_name="show what is stored")
+async def show_entries(rows: list[Row], summary: str) -> None:
+    """Show claims, ceilings and freezes with their names."""
+    await acreate_table_artifact(rows or [{"name": "nothing"}], key="entries", description=summary)
+
+
 class Progress:
     """A progress bar in the UI, drawn anew only when it moves."""
 

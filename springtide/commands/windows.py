@@ -16,7 +16,7 @@ from springtide.estate import estate_path, load_estate, school_holidays
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet
 from springtide.model.window import Evening, SkippedEvening, Window
-from springtide.planning.evening_schedules import schedule_edges
+from springtide.planning.evening_schedules import estate_schedules
 from springtide.planning.evening_window import evenings
 from springtide.planning.ical import to_ical
 from springtide.planning.school_calendar import SchoolCalendar
@@ -64,11 +64,10 @@ def ical(
 
 @app.command()
 def schedules(estate: EstateFile = None) -> None:
-    """Show the schedules that the windows need, as deployments/prefect.yaml must have them."""
+    """Show the schedules that windows and surges need, as deployments/prefect.yaml has them."""
     table = Table("slug", "fleet", "cron", "timezone", box=SIMPLE_HEAD)
-    for window in load_estate(estate or estate_path()).windows:
-        for each in schedule_edges(window):
-            table.add_row(each.slug, each.fleet, each.cron, each.timezone)
+    for each in estate_schedules(load_estate(estate or estate_path())):
+        table.add_row(each.slug, each.fleet, each.cron, each.timezone)
     Console().print(table)
 
 

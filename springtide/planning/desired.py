@@ -24,7 +24,9 @@ def desired_size(
     stored. While the store is in trouble the answer forbids removal: a claim that cannot be read
     may be one that still holds.
     """
-    claims = [c for c in (*windows, *book.claims) if c.fleet == fleet.name]
+    # A run knows the order that it has just stored before the store shows it, and then both do.
+    known = {c.key: c for c in (*windows, *book.claims) if c.fleet == fleet.name}
+    claims = list(known.values())
     ceilings = [c for c in book.ceilings if c.fleet == fleet.name]
     speaking = sorted((c for c in claims if c.active_at(now)), key=lambda c: (-c.servers, c.key))
     capping = sorted((c for c in ceilings if c.active_at(now)), key=lambda c: (c.servers, c.key))

@@ -4,7 +4,8 @@ As an operator reads it: one tick opens (`from` less the lead), one closes (`unt
 and between the opening and an hour after `until` every fifth minute keeps the fleet as it should
 be. No decision rests on a tick: each flow asks `evening_window` whether the evening holds, so a
 tick on a holiday does nothing, one that comes twice when the clocks go back does nothing new, and
-one that is missed is made up for by the next.
+one that is missed is made up for by the next. A fleet with surges is kept at every hour: a surge
+begins and ends when it likes.
 
 Example: Monday to Wednesday 16:00 to 22:00, lead 15, tail 10 gives `45 15 * * mon,tue,wed` to open,
 `45-55/5 15 …`, `*/5 16-22 …` and `0 23 …` to keep, `50 21 …` to close.
@@ -16,6 +17,7 @@ from enum import StrEnum
 from itertools import groupby
 
 from springtide.model.base import Model, Name
+from springtide.model.estate import Estate
 from springtide.model.window import Weekday, Window
 
 KEEP_INTERVAL_MINUTES = 5
@@ -40,12 +42,31 @@ class EveningSchedule(Model):
     slug: str
     """Unique among all windows, e.g. `keep-evening-2`."""
     edge: Edge
-    window: Name
+    window: Name | None
+    """None: it holds for the fleet at every hour."""
     fleet: Name
     cron: str
     """Five fields, in local time of `timezone`. A date that was added outside the weekdays comes
     back every year: cron knows no year, and the flow finds no evening then."""
     timezone: str
+
+
+def estate_schedules(estate: Estate) -> tuple[EveningSchedule, ...]:
+    """All schedules that the estate's windows and surges need."""
+    surging = [fleet.name for fleet in estate.fleets if fleet.surge is not None]
+    edges = (edge for window in estate.windows for edge in schedule_edges(window))
+    always = (
+        EveningSchedule(
+            slug=f"keep-{name}",
+            edge=Edge.KEEP,
+            window=None,
+            fleet=name,
+            cron=f"*/{KEEP_INTERVAL_MINUTES} * * * *",
+            timezone="UTC",
+        )
+        for name in surging
+    )
+    return (*(e for e in edges if e.edge is not Edge.KEEP or e.fleet not in surging), *always)
 
 
 def schedule_edges(window: Window) -> tuple[EveningSchedule, ...]:

@@ -1,5 +1,6 @@
 """A running stack as the tests use it: runs by Prefect's API, faults by the cloud's controls."""
 
+import json
 import os
 import signal
 import time
@@ -149,6 +150,21 @@ class PrefectRig:
         }
         found = self.ask("POST", "/artifacts/filter", wish).raise_for_status().json()
         return dict(found[0])
+
+    def table(self, key: str, run_id: str) -> dict[str, str]:
+        """The values of a table artifact of the run, by their measures."""
+        rows = json.loads(self.artifact(key, run_id)["data"])
+        return {row["measure"]: row["value"] for row in rows}
+
+    def resume(self, run_id: str, answer: dict[str, object]) -> str:
+        """Give a suspended run a person's answer: what the server makes of it, e.g. ACCEPT."""
+        done = self.ask("POST", f"/flow_runs/{run_id}/resume", {"run_input": answer})
+        return str(done.raise_for_status().json()["status"])
+
+    def entry(self, name: str) -> dict[str, Any]:
+        """What is stored under that name."""
+        found = self.ask("GET", f"/variables/name/{name}").raise_for_status().json()
+        return dict(found["value"])
 
     def stored(self) -> list[str]:
         """The names of all stored entries of ours."""

@@ -10,7 +10,7 @@ from deployments.automations import NOTICE
 from deployments.deploy import POOL, ROOT, WATCHED_TAGS
 from deployments.stack import ESTATE
 from springtide.estate import load_estate
-from springtide.planning.evening_schedules import Edge, schedule_edges
+from springtide.planning.evening_schedules import Edge, estate_schedules
 
 FLOWS = {
     Edge.OPEN: "flows/evening_window.py:open_evening_window",
@@ -26,8 +26,7 @@ def test_the_schedules_are_those_of_the_windows() -> None:
     estate = load_estate(ESTATE)
     expected = [
         (FLOWS[edge.edge], edge.fleet, edge.slug, edge.cron, edge.timezone, True)
-        for window in estate.windows
-        for edge in schedule_edges(window)
+        for edge in estate_schedules(estate)
     ]
     actual = [
         (

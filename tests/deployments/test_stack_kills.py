@@ -5,6 +5,7 @@ known moment; what is held goes on once its sender is dead, as it would in a rea
 """
 
 import time
+from typing import Any
 
 from tests.deployments.rig import CLOSE, KEEP, OPEN, End, Rig
 
@@ -14,11 +15,14 @@ OUTAGE_S = 5.0
 OUTAGE_END_S = 60.0
 
 
-def kill_when_held(rig: Rig, deployment: str, *held: str, when: str) -> End:
+def kill_when_held(
+    rig: Rig, started: str | tuple[str, dict[str, Any]], *held: str, when: str
+) -> End:
     """Start the deployment, SIGKILL its flow while that request is held, and let this go on."""
     service, method, path_regex = held
     rig.hold(service, method, path_regex, when=when)
-    run_id = rig.start(deployment)
+    deployment, parameters = (started, {}) if isinstance(started, str) else started
+    run_id = rig.start(deployment, **parameters)
     rig.wait_held()
     rig.kill_flow(run_id)
     end = rig.end(run_id)

@@ -32,6 +32,7 @@ def fast_estate(path: Path) -> None:
     estate["windows"][0]["servers"] = 6
     fleet = estate["fleets"][0]
     fleet |= {"max_servers": 12, "join_interval_s": 0.5}
+    fleet["surge"] |= {"max_servers": 12}
     fleet["timeouts"] = {"boot_s": 10, "answer_s": 10, "drain_s": 3, "delete_s": 10}
     path.write_text(yaml.safe_dump(estate, sort_keys=False), "utf-8")
 
@@ -52,6 +53,15 @@ class Evening:
         """Members of the fleet with a weight, over all regions."""
         return sum(1 for m in self._members() if m.weight > 0 and FLEET_TAG in m.tags)
 
+    def serving_by_region(self) -> dict[str, int]:
+        """The same, by region; regions without any are left out."""
+        names = [region.name for region in self.sandbox.config.regions]
+        members = zip(names, map(_members_of, self._clouds()), strict=True)
+        counts = {
+            n: sum(m.weight > 0 and FLEET_TAG in m.tags for m in found) for n, found in members
+        }
+        return {name: count for name, count in counts.items() if count}
+
     def left(self) -> tuple[int, int, int]:
         """Servers, ports and members of the fleet that exist, over all regions."""
         clouds = self._clouds()
@@ -69,12 +79,16 @@ class Evening:
         return asyncio.run(_artifact(key))
 
     def _members(self) -> list[Any]:
-        balancers = [cloud.load_balancer for cloud in self._clouds()]
-        return [m for b in balancers for pool in b.pools() for m in b.members(pool)]
+        return [member for cloud in self._clouds() for member in _members_of(cloud)]
 
     def _clouds(self) -> list[Any]:
         names = [region.name for region in self.sandbox.config.regions]
         return [openstack.connect(cloud="sandbox", region_name=name) for name in names]
+
+
+def _members_of(cloud: Any) -> list[Any]:  # noqa: ANN401 - the SDK has no types
+    balancers = cloud.load_balancer
+    return [member for pool in balancers.pools() for member in balancers.members(pool)]
 
 
 async def stored() -> dict[str, Any]:

@@ -1,15 +1,23 @@
 """Cron lines wake the flows at a window's edges, and every five minutes in between."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from springtide.estate import load_estate
 from springtide.model.window import Weekday
-from springtide.planning.evening_schedules import Edge, EveningSchedule, schedule_edges
+from springtide.planning.evening_schedules import (
+    Edge,
+    EveningSchedule,
+    estate_schedules,
+    schedule_edges,
+)
 from tests.planning.windows import a_window
 
+SHIPPED = Path(__file__).parents[2] / "deployments" / "estate.yaml"
 MONDAY = date(2026, 11, 23)
 NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -105,6 +113,16 @@ def test_an_added_date_outside_the_weekdays_has_lines_of_its_own() -> None:
         "keep-evening-20261231-2": "0-30/5 0 1 1 *",
         "close-evening-20261231": "20 23 31 12 *",
     } == dated
+
+
+def test_a_fleet_with_surges_is_kept_at_every_hour() -> None:
+    """Its windows' own lines for the keeping would only come twice."""
+    edges = {e.slug: (e.cron, e.timezone) for e in estate_schedules(load_estate(SHIPPED))}
+    assert {
+        "open-evening": ("0 16 * * mon,tue,wed", "Europe/Paris"),
+        "close-evening": ("50 21 * * mon,tue,wed", "Europe/Paris"),
+        "keep-api": ("*/5 * * * *", "UTC"),
+    } == edges
 
 
 def field(text: str, low: int, high: int) -> set[int]:

@@ -13,6 +13,7 @@ from springtide.model.server import Phase
 from springtide.planning.fleet_round import plan_round
 from springtide.planning.round_input import RoundInput
 from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired
+from tests.planning.surges import a_policy
 
 NO_CANARY = Canary(policy=CanaryPolicy.NEVER)
 SIZES = st.integers(min_value=0, max_value=60)
@@ -210,3 +211,16 @@ def test_stale_member_of_ours_leaves_and_a_foreign_one_stays() -> None:
     assert not [a for a in plan.actions if isinstance(a, Delete)]
     world.settle(desired(3))
     assert 3 == world.serving
+
+
+def test_a_fleet_with_surges_steps_down_gradually() -> None:
+    """So many are on their way out at once; the rest waits, and in the end all are gone."""
+    world = FleetWorld(fleet=a_fleet(surge=a_policy(step_down_servers=5)))
+    world.settle(desired(20))
+    first = world.plan(desired(4))
+    assert 5 == sum(len(a.members) for a in first.actions if isinstance(a, Drain))
+    world.carry_out(first)
+    again = world.plan(desired(4))
+    assert [] == [a for a in again.actions if isinstance(a, Drain)]
+    world.settle(desired(4))
+    assert 4 == len(world.servers)

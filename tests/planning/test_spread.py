@@ -74,6 +74,23 @@ def test_fills_what_is_emptiest_for_its_weight(
     assert (expected, short) == ([added[room.region] for room in given_rooms], left)
 
 
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        pytest.param(4, [0, 4, 0], id="the first of the order alone"),
+        pytest.param(6, [1, 5, 0], id="full: the next"),
+        pytest.param(20, [10, 5, 5], id="those without a place come last"),
+    ],
+)
+def test_an_order_of_regions_is_kept(missing: int, expected: list[int]) -> None:
+    """Each region is filled before the next one gets any."""
+    ordered = tuple(
+        Room(name, 1, 0, most, "cap", rank)
+        for name, most, rank in (("A", 10, 1), ("B", 5, 0), ("C", 20, 2))
+    )
+    assert expected == list(spread(missing, ordered)[0].values())
+
+
 @given(missing=st.integers(min_value=0, max_value=120), drawn=ROOMS)
 def test_spread_conserves_and_keeps_to_limits(missing: int, drawn: list[Room]) -> None:
     """What is placed and what is short sum up; no limit is passed; short only where all is full."""

@@ -9,8 +9,8 @@ from tests.deployments.rig import CLOSE, End, PrefectRig, wait_until
 from tests.real.lifecycle.command_line import Census, take_census
 from tests.real.openstack.estate import end_evening, write_estate
 
-FLOW_S = 240.0
-"""How long an opening or a closing of thirty may take on two busy cores."""
+FLOW_S = 600.0
+"""How long an opening or a closing of a hundred may take on two busy cores."""
 _QUICK_POLL_S = 0.02
 
 
@@ -47,13 +47,15 @@ class EveningRig(PrefectRig):
         """How a run of the deployment ends: servers of a real cloud take their time."""
         return self.end(self.start(deployment, **parameters), FLOW_S)
 
-    def kill_after(self, deployment: str, calls: int, method: str, path: str) -> End:
+    def kill_after(
+        self, deployment: str, calls: int, method: str, path: str, **parameters: object
+    ) -> End:
         """Start the deployment, and SIGKILL its flow at so many such calls of Nova; how it ends.
 
         `path` is a regular expression for the whole path below Nova's root.
         """
         before = self._called(method, path)
-        run_id = self.start(deployment)
+        run_id = self.start(deployment, **parameters)
         wait_until(
             lambda: self._called(method, path) >= before + calls,
             f"{calls} calls {method} {path}",

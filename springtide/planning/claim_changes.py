@@ -1,0 +1,114 @@
+"""Stored claims as a person sees and changes them: listed, and made to last longer."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from springtide.errors import GuardRefused
+from springtide.model.base import Model, Moment
+from springtide.model.claim import Ceiling, Claim, ClaimBook, ClaimKind, Freeze
+from springtide.model.fleet import Fleet
+from springtide.model.surge import SurgeCost, SurgeSpending
+from springtide.planning.claim_book import entry_name
+from springtide.planning.emergency_surge import month_end, month_of
+from springtide.planning.telling import Row
+
+
+def entry_rows(book: ClaimBook) -> list[Row]:
+    """Claims, ceilings and freezes as a table, the one that ends first on top."""
+    entries: list[Claim | Ceiling | Freeze] = [*book.claims, *book.ceilings, *book.freezes]
+    return [_row(entry) for entry in sorted(entries, key=lambda e: (e.ends_at, e.key))]
+
+
+def claim_named(name: str, book: ClaimBook) -> Claim:
+    """The stored claim of that name.
+
+    Raises:
+        GuardRefused: there is none; the message names those that are.
+    """
+    found = {entry_name(claim): claim for claim in book.claims}
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none is stored"
+        raise GuardRefused(f"name: no claim {name!r} (stored: {known})")
+    return found[name]
+
+
+class Longer(Model):
+    """A person's wish that a claim lasts so much longer."""
+
+    ident: str
+    """Short and unique: it becomes part of the new claim's key."""
+    hours: float
+    owner: str
+    reason: str
+    at: Moment
+
+
+def extension(
+    old: Claim, wish: Longer, fleet: Fleet, *, cost: SurgeCost | None, book: ClaimBook
+) -> tuple[Claim, SurgeSpending | None]:
+    """The claim that takes over from `old`, and what it takes of the month's budget.
+
+    `cost` is that of the added hours.
+
+    Raises:
+        GuardRefused: it goes beyond what the fleet authorises for surges.
+    """
+    longer = old.model_copy(
+        update={
+            "key": f"{old.key[:80]}-x{wish.ident}",
+            "ends_at": old.ends_at + timedelta(hours=wish.hours),
+            "owner": wish.owner,
+            "reason": f"{wish.reason} (longer than {old.key})"[:500],
+        }
+    )
+    claim = Claim.model_validate(longer.model_dump())
+    if old.kind is not ClaimKind.SURGE:
+        return claim, None
+    _check_surge(claim, fleet, cost, book, wish.at)
+    if cost is None:
+        return claim, None
+    spending = SurgeSpending(
+        key=claim.key,
+        fleet=fleet.name,
+        month=month_of(wish.at),
+        amount=cost.total,
+        currency=cost.currency,
+        until=month_end(wish.at),
+    )
+    return claim, spending
+
+
+def _check_surge(
+    claim: Claim, fleet: Fleet, cost: SurgeCost | None, book: ClaimBook, now: Moment
+) -> None:
+    policy = fleet.surge
+    ask = "ask for a surge instead, which a person can approve"
+    if policy is None or book.trouble or cost is None:
+        why = book.trouble or "the fleet has no surge policy or no price"
+        raise GuardRefused(f"{why}: {ask}")
+    lasts_h = (claim.ends_at - claim.starts_at).total_seconds() / 3600
+    if lasts_h > policy.max_hours:
+        raise GuardRefused(f"hours: {lasts_h:g} in all, {policy.max_hours:g} authorised: {ask}")
+    month, fleet_name = month_of(now), fleet.name
+    spent = sum(
+        (s.amount for s in book.spendings if (s.fleet, s.month) == (fleet_name, month)), Decimal(0)
+    )
+    if spent + cost.total > policy.monthly_budget:
+        raise GuardRefused(
+            f"hours: {cost.total:.2f} {cost.currency} more beside {spent:.2f} are above the"
+            f" month's {policy.monthly_budget:.2f}: {ask}"
+        )
+
+
+def _row(entry: Claim | Ceiling | Freeze) -> Row:
+    what = entry.kind.value if isinstance(entry, Claim) else type(entry).__name__.lower()
+    return {
+        "name": entry_name(entry),
+        "what": what,
+        "fleet": entry.fleet,
+        "servers": "" if isinstance(entry, Freeze) else entry.servers,
+        "from": f"{entry.starts_at:%Y-%m-%d %H:%M %Z}",
+        "until": f"{entry.ends_at:%Y-%m-%d %H:%M %Z}",
+        "owner": entry.owner,
+        "reason": entry.reason,
+    }

@@ -1,0 +1,116 @@
+"""Surges: shown before they begin, approved by a person where they go beyond, accepted once."""
+
+from dataclasses import replace
+
+from prefect import get_run_logger, task
+from prefect.artifacts import acreate_table_artifact
+from prefect.flow_runs import asuspend_flow_run
+from prefect.input import RunInput
+
+from springtide.errors import GuardRefused
+from springtide.model.base import Moment
+from springtide.model.claim import Claim
+from springtide.model.surge import SurgePlan, SurgePolicy, SurgeRequest
+from springtide.planning.deciding import Decider
+from springtide.planning.emergency_surge import (
+    approval_limitation,
+    claim_of,
+    proposal_of,
+    proposed,
+    spending_of,
+    surge_claim,
+    surge_plan,
+    surge_rows,
+)
+from springtide.pricing.surge_cost import surge_cost
+from tasks.claims import store_entry
+from tasks.outage import best_effort
+from tasks.watch import FleetWatch
+
+
+class Approval(RunInput):
+    """A person's answer to a plan that goes beyond what was authorised."""
+
+    approve: bool
+    """Whether it may run."""
+    plan: str
+    """The plan's fingerprint, as the artifact shows it: this very plan is approved."""
+    name: str
+    """Who answers, as typed: it is recorded as claimed."""
+
+
+async def accepted_claim(
+    watch: FleetWatch, decider: Decider, request: SurgeRequest, *, dry_run: bool
+) -> Claim:
+    """The claim that the request is: the one that stands already, else a new one.
+
+    Raises:
+        GuardRefused: it was not approved, or its key stands for another surge.
+    """
+    policy = watch.fleet.surge
+    if policy is None:
+        raise GuardRefused(f"fleet {watch.fleet.name} has no surges")
+    seen = await watch.look()
+    if (standing := claim_of(request, seen.book)) is not None:
+        return standing
+    plan = proposed(request, seen.book)
+    if plan is None:
+        wished = replace(decider, orders=(surge_claim(request, seen.now),))
+        cost = surge_cost(watch.fleet, servers=request.servers, hours=request.hours)
+        plan = surge_plan(request, policy, cost, first=wished.plan(seen), book=seen.book)
+    with best_effort("surge's plan"):
+        await show_surge(plan)
+    if dry_run:
+        return surge_claim(request, seen.now)
+    approver = await approve_surge(plan, policy, seen.now) if plan.beyond else None
+    claim = surge_claim(request, watch.now(), approved_by=approver)
+    await accept_surge(plan, claim, seen.now)
+    return claim
+
+
+@task(task_run_name="show surge of {plan.request.fleet}")
+async def show_surge(plan: SurgePlan) -> None:
+    """Show what the surge comes to, before anything is created."""
+    limits = "; ".join(plan.beyond)
+    said = f"needs an approval: {limits}" if limits else "within what is authorised"
+    await acreate_table_artifact(
+        surge_rows(plan), key=f"surge-{plan.request.fleet}", description=f"{said}."
+    )
+
+
+async def approve_surge(plan: SurgePlan, policy: SurgePolicy, now: Moment) -> str:
+    """The name of who approved the plan; until then the run is suspended and takes no process.
+
+    Raises:
+        GuardRefused: it was refused, or another plan was approved than the one that was shown.
+    """
+    await store_entry(proposal_of(plan, policy, now))
+    get_run_logger().warning("surge=waits plan=%s why=%s", plan.digest, "; ".join(plan.beyond))
+    answer = await asuspend_flow_run(
+        wait_for_input=Approval.with_initial_data(description=_question(plan)),
+        timeout=round(policy.approval_minutes * 60),
+        key=plan.digest,
+    )
+    why_not = approval_limitation(
+        plan, approve=answer.approve, fingerprint=answer.plan, name=answer.name
+    )
+    if why_not is not None:
+        raise GuardRefused(why_not)
+    get_run_logger().info("surge=approved plan=%s by=%s", plan.digest, answer.name.strip())
+    return f"{answer.name.strip()} (the name as typed)"
+
+
+async def accept_surge(plan: SurgePlan, claim: Claim, now: Moment) -> None:
+    """Take the surge from the month's budget, then store its claim: from here on it is kept.
+
+    Killed between the two, it was paid for and did not begin; asked for again, it is paid for once.
+    """
+    spending = spending_of(plan, now)
+    if spending is not None:
+        await store_entry(spending)
+    await store_entry(claim)
+
+
+def _question(plan: SurgePlan) -> str:
+    rows = "\n".join(f"- {row['measure']}: {row['value']}" for row in surge_rows(plan))
+    return f"This surge goes beyond what is authorised.\n\n{rows}"

@@ -1,0 +1,116 @@
+"""A surge on a whole stack: by the API as anybody asks for it, approved, refused, and killed."""
+
+from typing import Any
+
+import pytest
+
+from tests.deployments.rig import CLOSE, KEEP, End, Rig, wait_until
+from tests.deployments.test_stack_kills import kill_when_held
+
+SURGE = "emergency-surge/api"
+SETTLED = End("COMPLETED", "Completed", "settled")
+ASKED: dict[str, Any] = {
+    "servers": 60,
+    "hours": 3,
+    "owner": "operations",
+    "reason": "schools are closed",
+    "key": "lockdown",
+}
+BEYOND = ASKED | {"hours": 24}
+"""The estate authorises twelve."""
+
+
+def waits_for_approval(rig: Rig) -> str:
+    """A surge that goes beyond what is authorised: the run's id, once it is suspended."""
+    run_id = rig.start(SURGE, **BEYOND)
+    wait_until(lambda: rig.state(run_id).name == "Suspended", "the surge waits", 45)
+    return run_id
+
+
+def shown(rig: Rig, run_id: str) -> dict[str, str]:
+    """The plan that the run has shown, by its measures."""
+    return rig.table("surge-api", run_id)
+
+
+def test_a_surge_of_sixty(rig: Rig) -> None:
+    """All serve; a closing of the window takes nothing away; asked for again nothing is doubled."""
+    assert SETTLED == rig.run(SURGE, **ASKED)
+    assert (60, 60, 60) == rig.fleet()
+    rig.stage.set_clock(rig.evening.claim_ends_at)
+    assert SETTLED == rig.run(CLOSE)
+    assert SETTLED == rig.run(SURGE, **ASKED)
+    assert (60, 60, 60) == rig.fleet()
+
+
+def test_a_surge_beyond_is_approved_by_its_fingerprint(rig: Rig) -> None:
+    """It takes no process while it waits, and creates nothing; approved, it is as it was shown."""
+    run_id = waits_for_approval(rig)
+    plan = shown(rig, run_id)
+    before = rig.fleet()
+    answer = {"approve": True, "plan": plan["plan"], "name": "the one on call"}
+    assert "ACCEPT" == rig.resume(run_id, answer)
+    assert SETTLED == rig.end(run_id)
+    assert ((0, 0, 0), (60, 60, 60)) == (before, rig.fleet())
+    assert "hours 24 are more than the 12 authorised" == plan["beyond what is authorised"]
+    claim = rig.entry("springtide_claim_surge-lockdown")
+    assert "operations, approved by the one on call (the name as typed)" == claim["owner"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        pytest.param({"approve": False, "name": "the one on call"}, "refused by", id="refused"),
+        pytest.param(
+            {"approve": True, "plan": "0123", "name": "x"}, "the plan that was", id="other"
+        ),
+        pytest.param({"approve": True, "name": " "}, "name: who approves", id="nobody"),
+    ],
+)
+def test_a_surge_that_is_not_approved_creates_nothing(
+    rig: Rig, answer: dict[str, object], why: str
+) -> None:
+    """The run fails and says why; nothing is stored as a claim, nothing was changed."""
+    run_id = waits_for_approval(rig)
+    rig.resume(run_id, {"plan": shown(rig, run_id)["plan"], **answer})
+    end = rig.end(run_id)
+    assert "FAILED" == end.kind
+    assert why in end.message
+    assert (0, 0, 0) == rig.fleet()
+    assert [] == [name for name in rig.stored() if "_claim_" in name]
+
+
+def test_a_surge_killed_while_it_launches(rig: Rig) -> None:
+    """The keeping completes it without a person, and nothing is doubled."""
+    killed = kill_when_held(rig, (SURGE, ASKED), "compute", "POST", "^/servers$", when="after")
+    assert SETTLED == rig.run(KEEP)
+    assert "CRASHED" == killed.kind
+    assert (60, 60, 60) == rig.fleet()
+
+
+def test_the_server_restarts_in_mid_surge(rig: Rig) -> None:
+    """The same run goes on when Prefect answers again."""
+    rig.hold("compute", "POST", "^/servers$", when="after")
+    run_id = rig.start(SURGE, **ASKED)
+    rig.wait_held()
+    rig.kill("server")
+    rig.control("DELETE", "/faults")
+    rig.start_again("server")
+    rig.wait_for_server()
+    assert SETTLED == rig.end(run_id, 90)
+    assert (60, 60, 60) == rig.fleet()
+
+
+def test_worker_and_flow_are_killed_in_mid_surge(rig: Rig) -> None:
+    """The server ends the zombie by its silence; a new worker's keeping completes the surge."""
+    with rig.quick_zombies(10):
+        rig.hold("compute", "POST", "^/servers$", when="after")
+        run_id = rig.start(SURGE, **ASKED)
+        rig.wait_held()
+        rig.kill("worker")
+        rig.control("DELETE", "/faults")
+        zombie = rig.end(run_id)
+    rig.start_again("worker")
+    assert "CRASHED" == zombie.kind
+    rig.free_turn()
+    assert SETTLED == rig.run(KEEP)
+    assert (60, 60, 60) == rig.fleet()

@@ -1,0 +1,102 @@
+"""Stored claims listed and lengthened: within what is authorised, at the price of more hours."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from springtide.errors import GuardRefused
+from springtide.model.claim import Ceiling, Claim, ClaimBook, ClaimKind, Freeze
+from springtide.model.surge import SurgeCost
+from springtide.planning.claim_changes import Longer, claim_named, entry_rows, extension
+from springtide.planning.emergency_surge import surge_claim
+from tests.planning.fleet_world import START
+from tests.planning.surges import EUR_4, a_request, a_spending, a_surging_fleet
+
+SURGE = surge_claim(a_request(), START)
+LATER = START + timedelta(hours=2)
+
+
+def longer(hours: float) -> Longer:
+    """A person's wish."""
+    return Longer(ident="ab12", hours=hours, owner="me", reason="not over yet", at=LATER)
+
+
+def extended(
+    hours: float, *, cost: SurgeCost | None = EUR_4, book: ClaimBook | None = None
+) -> tuple[Claim, Decimal]:
+    """The new claim, and what it takes of the budget."""
+    book = book or ClaimBook()
+    claim, spending = extension(SURGE, longer(hours), a_surging_fleet(), cost=cost, book=book)
+    assert spending is not None
+    return claim, spending.amount
+
+
+def test_a_longer_claim_takes_over() -> None:
+    """It holds from the old one's start until its new end; the old one stays as it is."""
+    claim, amount = extended(2)
+    assert (SURGE.servers, SURGE.starts_at) == (claim.servers, claim.starts_at)
+    assert SURGE.ends_at + timedelta(hours=2) == claim.ends_at
+    assert ("surge-lockdown-xab12", "me") == (claim.key, claim.owner)
+    assert EUR_4.total == amount
+
+
+@pytest.mark.parametrize(
+    ("hours", "why"),
+    [
+        pytest.param(3, None, id="just what is authorised in all"),
+        pytest.param(3.5, "6.5 in all, 6 authorised", id="longer than a surge may be"),
+    ],
+)
+def test_the_whole_surge_is_bounded(hours: float, why: str | None) -> None:
+    """The hours of the old claim count."""
+    if why is None:
+        assert extended(hours)[0].ends_at == SURGE.starts_at + timedelta(hours=6)
+        return
+    with pytest.raises(GuardRefused, match=why):
+        extended(hours)
+
+
+@pytest.mark.parametrize(
+    ("cost", "book", "why"),
+    [
+        pytest.param(None, ClaimBook(), "no price", id="no price"),
+        pytest.param(EUR_4, ClaimBook(trouble="away"), "away: ask for a surge", id="no store"),
+        pytest.param(
+            EUR_4, ClaimBook(spendings=(a_spending(111),)), "above the month's 150", id="budget"
+        ),
+    ],
+)
+def test_beyond_what_is_authorised_is_refused(
+    cost: SurgeCost | None, book: ClaimBook, why: str
+) -> None:
+    """A surge can be approved by a person; a prolongation cannot."""
+    with pytest.raises(GuardRefused, match=why):
+        extended(1, cost=cost, book=book)
+
+
+def test_an_order_is_lengthened_without_a_budget() -> None:
+    """Budgets are those of surges."""
+    order = SURGE.model_copy(update={"kind": ClaimKind.ORDER, "key": "order-1"})
+    claim, spending = extension(order, longer(48), a_surging_fleet(), cost=None, book=ClaimBook())
+    assert spending is None
+    assert order.ends_at + timedelta(hours=48) == claim.ends_at
+
+
+def test_a_claim_is_found_by_its_stored_name() -> None:
+    """Another name is refused, with those that are stored."""
+    book = ClaimBook(claims=(SURGE,))
+    assert SURGE == claim_named("springtide_claim_surge-lockdown", book)
+    with pytest.raises(GuardRefused, match="stored: springtide_claim_surge-lockdown"):
+        claim_named("springtide_claim_other", book)
+
+
+def test_everything_stored_is_listed_by_its_end() -> None:
+    """What ends first is on top."""
+    said = {"starts_at": START, "owner": "me", "reason": "a test", "fleet": "api"}
+    ceiling = Ceiling(key="low", servers=10, ends_at=START + timedelta(hours=1), **said)
+    freeze = Freeze(key="still", ends_at=START + timedelta(hours=9), **said)
+    rows = entry_rows(ClaimBook(claims=(SURGE,), ceilings=(ceiling,), freezes=(freeze,)))
+    assert [("ceiling", 10), ("surge", 20), ("freeze", "")] == [
+        (row["what"], row["servers"]) for row in rows
+    ]
