@@ -20,7 +20,8 @@ import httpx
 from deployments.automations import HEARTBEAT_S
 from deployments.deploy import POOL, ROOT
 from deployments.processes import Processes
-from deployments.stack_clouds import Cloud, GivenCloud, SandboxCloud, free_port
+from deployments.stack_clouds import Cloud, GivenCloud, SandboxCloud
+from springtide.sandbox.sockets import free_port
 
 ESTATE = ROOT / "deployments" / "estate.yaml"
 SERVER = (sys.executable, "-m", "prefect", "server", "start")

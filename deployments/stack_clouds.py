@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from deployments.processes import Processes
 from deployments.rehearsal import next_evening_of, write_rehearsal
 from springtide.errors import Misconfigured
 from springtide.estate import load_estate
+from springtide.sandbox.sockets import free_port
 
 CLOCK_PATH = "/admin/clock"
 _START_S = 60.0
@@ -106,11 +106,3 @@ class GivenCloud:
             )
         control_url = str(rehearsal.clock_url).removesuffix(CLOCK_PATH)
         return Ground(self.estate.resolve(), self.clouds_yaml.resolve(), control_url)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

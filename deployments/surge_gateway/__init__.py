@@ -1,0 +1,1 @@
+"""The surge gateway: a small HTTP service by which machines ask for surges, and nothing else."""

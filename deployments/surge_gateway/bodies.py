@@ -1,0 +1,87 @@
+"""What callers send and what they get: the schemas of the gateway's OpenAPI."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from springtide.model.base import Model, Moment, Name, Reason
+from springtide.model.surge import LONGEST_HOURS, CloudName
+
+Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
+_ALERT_KEY = 80
+
+
+class SurgeOrder(Model):
+    """A surge that a machine asks for."""
+
+    fleet: Name
+    servers: Annotated[int, Field(ge=1, le=10_000, strict=True)]
+    """The size of the whole fleet while it lasts."""
+    hours: Annotated[float, Field(gt=0, le=LONGEST_HOURS)]
+    reason: Reason
+    regions: Annotated[tuple[CloudName, ...], Field(max_length=50)] = ()
+    """Filled first, in this order; empty: as the estate says."""
+
+
+class Surge(Model):
+    """A surge as the caller sees it."""
+
+    key: str
+    state: Literal["accepted", "waits for approval", "running", "completed", "failed"]
+    message: str = ""
+    """What Prefect says of the run, e.g. `settled`, or why it failed."""
+    run: str
+    """Id of the flow run."""
+
+
+class Mistake(Model):
+    """What is wrong with one field."""
+
+    field: str
+    detail: str
+
+
+class Problem(Model):
+    """Why a request was refused; nothing was changed."""
+
+    status: int
+    title: str
+    mistakes: tuple[Mistake, ...] = ()
+
+
+class _Foreign(BaseModel):
+    """A part of Alertmanager's message: fields of later versions are let through."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Alert(_Foreign):
+    """One alert of Alertmanager's message."""
+
+    status: Literal["firing", "resolved"]
+    labels: Annotated[dict[str, str], Field(max_length=200)]
+    fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
+    startsAt: Moment  # noqa: N815 - Alertmanager's name
+    """When it began to fire: the same alert another day is another surge."""
+
+    @property
+    def key(self) -> str:
+        """The key of its surge: the same however often it is sent while it fires."""
+        began: datetime = self.startsAt.astimezone(UTC)
+        return f"alert-{self.fingerprint}-{began:%Y%m%dt%H%M%S}"[:_ALERT_KEY]
+
+
+class AlertMessage(_Foreign):
+    """Alertmanager's webhook message, version 4."""
+
+    version: Literal["4"]
+    alerts: Annotated[tuple[Alert, ...], Field(max_length=1000)]
+
+
+class AlertAnswer(Model):
+    """What became of the message's alerts."""
+
+    surges: tuple[Surge, ...]
+    ignored: int
+    """Resolved ones, and those of names that are not configured."""

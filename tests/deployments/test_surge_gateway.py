@@ -1,0 +1,341 @@
+"""The surge gateway: what starts a surge, what starts none, and what nobody is told."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from deployments.deploy import ROOT
+from deployments.surge_gateway.access import Scope, hashed, new_token
+from deployments.surge_gateway.configuration import load_configuration
+from springtide.errors import Misconfigured
+from springtide.estate import load_estate
+from tests.deployments.gateway import ESTATE, Stage, gateway_stage
+
+ORDER: dict[str, Any] = {
+    "fleet": "api",
+    "servers": 120,
+    "hours": 3,
+    "reason": "schools are closed",
+}
+KEY = {"Idempotency-Key": "lockdown"}
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """A gateway that nobody has called."""
+    with gateway_stage() as found:
+        yield found
+
+
+def ask(stage: Stage, order: object = None, *, key: str = "lockdown", **more: Any) -> Any:  # noqa: ANN401 - an answer
+    """The answer to an order for a surge."""
+    headers = {
+        **stage.bearer(),
+        "Idempotency-Key": key,
+        "Content-Type": "application/json",
+    }
+    return stage.client.post("/surges", headers=headers, **({"json": order or ORDER} | more))
+
+
+def an_alert(**changes: object) -> dict[str, Any]:
+    """An alert as Alertmanager sends it."""
+    return {
+        "status": "firing",
+        "labels": {"alertname": "ApiServersSaturated", "severity": "page"},
+        "annotations": {"summary": "too many sessions"},
+        "startsAt": "2026-11-23T15:04:05.123Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "http://127.0.0.1:9090/graph",
+        "fingerprint": "fd6fc1b2e3a4d5c6",
+        **changes,
+    }
+
+
+def alarm(stage: Stage, *alerts: dict[str, Any]) -> Any:  # noqa: ANN401 - an answer
+    """The answer to Alertmanager's message."""
+    message = {"version": "4", "status": "firing", "receiver": "springtide", "alerts": alerts}
+    return stage.client.post(
+        "/alerts/alertmanager", headers=stage.bearer(Scope.ALERT), json=message
+    )
+
+
+def test_an_order_starts_one_surge(stage: Stage) -> None:
+    """Asked for again it is the same; the caller's name is its owner."""
+    first, second = ask(stage), ask(stage)
+    assert [202, 202] == [first.status_code, second.status_code]
+    assert first.json() == second.json()
+    (run,) = stage.prefect.runs.values()
+    assert {**ORDER, "regions": [], "owner": "gateway: shop", "key": "lockdown"} == run[
+        "parameters"
+    ]
+
+
+def test_another_order_under_the_same_key_is_refused(stage: Stage) -> None:
+    """What runs under a key is not changed."""
+    ask(stage)
+    refused = ask(stage, ORDER | {"servers": 121})
+    assert 409 == refused.status_code
+    assert 1 == len(stage.prefect.runs)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("SCHEDULED", "accepted"),
+        ("PENDING", "accepted"),
+        ("RUNNING", "running"),
+        ("PAUSED", "waits for approval"),
+        ("COMPLETED", "completed"),
+        ("FAILED", "failed"),
+        ("CRASHED", "failed"),
+        ("CANCELLED", "failed"),
+    ],
+)
+def test_the_state_of_a_surge_is_read(stage: Stage, state: str, told: str) -> None:
+    """In the words of whoever waits for it."""
+    ask(stage)
+    (run,) = stage.prefect.runs.values()
+    run["state"] = {"type": state, "message": "100 of 120 serve"}
+    found = stage.client.get("/surges/lockdown", headers=stage.bearer(Scope.READ)).json()
+    assert (told, "100 of 120 serve") == (found["state"], found["message"])
+
+
+def test_a_surge_that_nobody_asked_for_is_not_found(stage: Stage) -> None:
+    """Other runs of Prefect are not to be read here."""
+    answer = stage.client.get("/surges/other", headers=stage.bearer(Scope.READ))
+    assert 404 == answer.status_code
+
+
+BAD_ORDERS = [
+    pytest.param({"servers": 10_001}, "servers", id="absurd"),
+    pytest.param({"servers": 301}, "servers: given 301, must be 1 to 300", id="above the fleet"),
+    pytest.param({"servers": 0}, "servers", id="none"),
+    pytest.param({"servers": -5}, "servers", id="fewer than none"),
+    pytest.param({"servers": "120"}, "servers", id="text"),
+    pytest.param({"servers": 1.5}, "servers", id="half a server"),
+    pytest.param({"servers": None}, "servers", id="null"),
+    pytest.param({"hours": -1}, "hours", id="negative hours"),
+    pytest.param({"hours": 0}, "hours", id="no hours"),
+    pytest.param({"hours": 745}, "hours", id="too long"),
+    pytest.param({"hours": float("nan")}, "hours", id="not a number"),
+    pytest.param({"hours": float("inf")}, "hours", id="for ever"),
+    pytest.param({"reason": ""}, "reason", id="no reason"),
+    pytest.param({"reason": "x" * 501}, "reason", id="a novel"),
+    pytest.param({"fleet": "nobody"}, "no fleet 'nobody'", id="unknown fleet"),
+    pytest.param({"regions": ["LON1"]}, "regions: given LON1, each once of", id="elsewhere"),
+    pytest.param({"owner": "the boss"}, "owner", id="an owner of its own"),
+    pytest.param({"dry_run": True}, "dry_run", id="unknown field"),
+]
+
+
+@pytest.mark.parametrize(("changes", "why"), BAD_ORDERS)
+def test_a_bad_order_starts_nothing(
+    stage: Stage, changes: dict[str, object], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told which field is wrong, it is logged, and Prefect hears nothing of it."""
+    with caplog.at_level(logging.WARNING, "deployments.surge_gateway"):
+        answer = ask(stage, content=json.dumps(ORDER | changes), json=None)
+    assert 422 == answer.status_code
+    assert why in answer.text
+    assert "refused=422" in caplog.text
+    assert [] == stage.prefect.calls
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        pytest.param("", 422, id="empty"),
+        pytest.param("{", 422, id="broken"),
+        pytest.param("[]", 422, id="a list"),
+        pytest.param("null", 422, id="nothing"),
+        pytest.param(json.dumps(ORDER | {"reason": "x" * 70_000}), 413, id="oversize"),
+    ],
+)
+def test_a_body_that_is_no_order(stage: Stage, content: str, status: int) -> None:
+    """Broken, empty or too large: a clear refusal."""
+    assert status == ask(stage, content=content, json=None).status_code
+    assert {} == stage.prefect.runs
+
+
+def test_a_body_without_a_length_is_bounded_too(stage: Stage) -> None:
+    """What comes in pieces is counted while it comes."""
+    answer = ask(stage, content=iter([b"x" * 40_000, b"x" * 40_000]), json=None)
+    assert 413 == answer.status_code
+
+
+@pytest.mark.parametrize("key", ["", "Has Blanks", "x" * 81, "-begins", "über"])
+def test_a_key_has_a_form(stage: Stage, key: str) -> None:
+    """Without one, an order that is sent again would be another surge."""
+    assert 422 == ask(stage, key=key.encode() if not key.isascii() else key).status_code  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        pytest.param(None, 401, id="missing"),
+        pytest.param("Bearer ", 401, id="empty"),
+        pytest.param("Bearer wrong", 401, id="wrong"),
+        pytest.param("Basic c2hvcDpzaG9w", 401, id="another kind"),
+    ],
+)
+def test_who_is_not_known_is_refused(stage: Stage, header: str | None, status: int) -> None:
+    """Wrong and missing tokens alike."""
+    headers = {**KEY, **({"Authorization": header} if header else {})}
+    answer = stage.client.post("/surges", headers=headers, json=ORDER)
+    assert (status, "Bearer") == (answer.status_code, answer.headers["WWW-Authenticate"])
+    assert {} == stage.prefect.runs
+
+
+@pytest.mark.parametrize("scope", [Scope.READ, Scope.ALERT])
+def test_another_scope_is_refused(stage: Stage, scope: Scope) -> None:
+    """Who may read or alert may not start."""
+    answer = stage.client.post("/surges", headers={**stage.bearer(scope), **KEY}, json=ORDER)
+    assert 403 == answer.status_code
+    assert {} == stage.prefect.runs
+
+
+def test_a_token_may_be_for_some_fleets_only() -> None:
+    """Those that its entry names."""
+    token, digest = new_token()
+    entry = {"name": "shop", "sha256": digest, "scopes": ["surges:start"], "fleets": ["web"]}
+    with gateway_stage(tokens=[entry]) as stage:
+        headers = {"Authorization": f"Bearer {token}", **KEY}
+        assert 403 == stage.client.post("/surges", headers=headers, json=ORDER).status_code
+
+
+def test_each_caller_has_a_rate(caplog: pytest.LogCaptureFixture) -> None:
+    """Beyond it 429 with the time to wait; the token is in no log."""
+    with gateway_stage(requests_per_minute=3) as stage:
+        codes = [ask(stage).status_code for _ in range(5)]
+        answer = ask(stage)
+        others = stage.client.get("/surges/lockdown", headers=stage.bearer(Scope.READ))
+        tokens = stage.tokens.values()
+    assert [202, 202, 202, 429, 429] == codes
+    assert "60" == answer.headers["Retry-After"]
+    assert 200 == others.status_code
+    assert [] == [token for token in tokens if token in caplog.text]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(500, 503), (503, 503), (429, 503), (404, 503), (401, 502), (422, 502)],
+)
+def test_prefects_troubles_are_told(stage: Stage, status: int, told: int) -> None:
+    """What may pass is 503: the same order can be sent again."""
+    stage.prefect.status = status
+    answer = ask(stage)
+    assert told == answer.status_code
+    assert ("5" if told == 503 else None) == answer.headers.get("Retry-After")
+
+
+def test_a_hundred_copies_of_an_alert_make_one_surge(stage: Stage) -> None:
+    """Sent one after the other, at once, and in one message."""
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: alarm(stage, an_alert()), range(50)))
+    answers.append(alarm(stage, *[an_alert() for _ in range(50)]))
+    assert {202} == {answer.status_code for answer in answers}
+    (run,) = stage.prefect.runs.values()
+    assert (120, 3, "gateway: monitoring") == tuple(
+        run["parameters"][name] for name in ("servers", "hours", "owner")
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "surges"),
+    [
+        pytest.param({}, 1, id="firing"),
+        pytest.param({"status": "resolved"}, 0, id="resolved: its claim expires"),
+        pytest.param({"labels": {"alertname": "DiskFull"}}, 0, id="not configured"),
+        pytest.param({"labels": {}}, 0, id="no name"),
+    ],
+)
+def test_which_alerts_ask_for_a_surge(stage: Stage, changes: dict[str, Any], surges: int) -> None:
+    """Firing ones of configured names."""
+    answer = alarm(stage, an_alert(**changes)).json()
+    assert (surges, 1 - surges) == (len(answer["surges"]), answer["ignored"])
+    assert surges == len(stage.prefect.runs)
+
+
+def test_the_same_alert_another_day_is_another_surge(stage: Stage) -> None:
+    """Its fingerprint is of its labels alone and does not change."""
+    alarm(stage, an_alert())
+    alarm(stage, an_alert(startsAt="2026-11-24T15:04:05Z"))
+    assert 2 == len(stage.prefect.runs)
+
+
+def test_only_surges_are_asked_of_prefect(stage: Stage) -> None:
+    """Its one deployment and that deployment's runs."""
+    ask(stage)
+    alarm(stage, an_alert())
+    stage.client.get("/surges/lockdown", headers=stage.bearer(Scope.READ))
+    paths = {call.replace("-", "").rstrip("0123456789abcdef") for call in stage.prefect.calls}
+    assert all("deployment" in path or path == "POST /api/flow_runs/filter" for path in paths)
+
+
+def test_the_shipped_configuration_fits_the_shipped_estate() -> None:
+    """Its example token is nobody's."""
+    path = ROOT / "deployments" / "surge-gateway.yaml"
+    found = load_configuration(path, load_estate(ESTATE))
+    assert ["example"] == [token.name for token in found.tokens]
+    assert hashed("") != found.tokens[0].sha256
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param("tokens: []", "tokens", id="nobody may call"),
+        pytest.param("nonsense: 1", "nonsense: is not a field", id="unknown"),
+        pytest.param("[", "cannot be read", id="no YAML"),
+        pytest.param(
+            "tokens: [{name: a, sha256: '" + "0" * 64 + "', scopes: [surges:start]}]\n"
+            "alerts: [{alert: A, fleet: api, servers: 301, hours: 1}]",
+            "alerts.0.servers: ",
+            id="more than the fleet",
+        ),
+    ],
+)
+def test_a_wrong_configuration_is_named(tmp_path: Path, text: str, why: str) -> None:
+    """By its field, before the gateway starts."""
+    path = tmp_path / "gateway.yaml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(Misconfigured, match=re.escape(why)):
+        load_configuration(path, load_estate(ESTATE))
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "scope"),
+    [
+        pytest.param("/surges", "POST", Scope.START, id="surges"),
+        pytest.param("/surges/{key}", "GET", Scope.READ, id="a surge"),
+        pytest.param("/alerts/alertmanager", "POST", Scope.ALERT, id="alerts"),
+        pytest.param("/health", "GET", Scope.READ, id="health"),
+    ],
+)
+@settings(
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_whatever_is_sent_is_answered_as_the_schema_says(
+    stage: Stage, path: str, method: str, scope: Scope, data: st.DataObject
+) -> None:
+    """Never a 5xx, and no answer that the schema does not know."""
+    schema = schemathesis.openapi.from_asgi("/openapi.json", stage.client.app)
+    modes = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
+    mode = data.draw(st.sampled_from(modes if path != "/health" else modes[:1]))
+    case = data.draw(schema[path][method].as_strategy(generation_mode=mode))
+    # What the estate cannot serve fits the schema and is refused all the same.
+    case.call_and_validate(headers=stage.bearer(scope), excluded_checks=[positive_data_acceptance])
