@@ -26,7 +26,7 @@ from springtide.estate import estate_path, load_estate
 
 ROOT = Path(__file__).resolve().parent.parent
 POOL = "springtide"
-WATCHED_TAGS = ("evening_window", "emergency_surge", "readiness", "traffic")
+WATCHED_TAGS = ("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic")
 
 
 async def deploy() -> None:

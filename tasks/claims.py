@@ -10,9 +10,9 @@ from prefect.variables import Variable
 
 from springtide.errors import GuardRefused
 from springtide.model.base import Moment
-from springtide.model.claim import Ceiling, Claim, ClaimBook, ExhaustedMark, Freeze, ProvenImage
+from springtide.model.claim import Ceiling, Claim, ClaimBook, Freeze
 from springtide.model.surge import SurgeProposal, SurgeSpending
-from springtide.planning.claim_book import PREFIX, entry_name, read_book
+from springtide.planning.claim_book import PREFIX, Note, entry_name, read_book
 
 _PAGE = 200
 _MOST_PAGES = 50
@@ -70,7 +70,7 @@ async def store_entry(entry: Claim | Ceiling | Freeze | SurgeSpending | SurgePro
 
 
 @task(task_run_name="remember {note.key}", retries=2, retry_delay_seconds=1)
-async def remember_note(note: ExhaustedMark | ProvenImage) -> None:
+async def remember_note(note: Note) -> None:
     """Store a note, in place of an older one of the same key."""
     await Variable.aset(entry_name(note), note.model_dump(mode="json"), overwrite=True)
 

@@ -18,7 +18,13 @@ import yaml
 from springtide.estate import load_estate
 
 ROOT = Path(__file__).resolve().parent.parent
-LIFECYCLES = ("evening_window",)
+LIFECYCLES = (
+    "emergency_surge",
+    "evening_window",
+    "image_distribution",
+    "readiness",
+    "traffic",
+)
 CODE = ("springtide", "tasks", "flows", "deployments")
 MOST_MODULE_LINES = 400
 MOST_FUNCTION_LINES = 50

@@ -39,6 +39,8 @@ _TITLES = {
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     code: {"model": Problem} for code in (400, 401, 403, 404, 405, 409, 413, 422, 429, 502, 503)
 }
+Guard = Callable[[Scope], Callable[..., Token]]
+"""Makes, for a scope, what finds the caller or refuses."""
 IdempotencyKey = Annotated[Key, Header(alias="Idempotency-Key")]
 
 
@@ -71,13 +73,19 @@ def make_gateway(configuration: GatewayConfiguration, estate: Estate, runs: Surg
     )
     app.add_middleware(BodyLimit, most=configuration.max_body_bytes)
     _refusals(app)
-    allowed = _guard(configuration)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
         """Whether it answers; of Prefect this says nothing."""
         return {"status": "ok"}
 
+    allowed = _guard(configuration)
+    _surge_routes(app, estate, runs, allowed)
+    _alert_route(app, configuration, estate, runs, allowed)
+    return app
+
+
+def _surge_routes(app: FastAPI, estate: Estate, runs: SurgeRuns, allowed: Guard) -> None:
     @app.post("/surges", status_code=202)
     async def start_surge(
         order: SurgeOrder,
@@ -94,12 +102,21 @@ def make_gateway(configuration: GatewayConfiguration, estate: Estate, runs: Surg
         """What became of a surge that was asked for here."""
         return await runs.find(key)
 
+
+def _alert_route(
+    app: FastAPI,
+    configuration: GatewayConfiguration,
+    estate: Estate,
+    runs: SurgeRuns,
+    allowed: Guard,
+) -> None:
+    rules = {rule.alert: rule for rule in configuration.alerts}
+
     @app.post("/alerts/alertmanager", status_code=202)
     async def take_alerts(
         message: AlertMessage, caller: Annotated[Token, Depends(allowed(Scope.ALERT))]
     ) -> AlertAnswer:
         """Turn firing alerts of configured names into surges; claims expire by themselves."""
-        rules = {rule.alert: rule for rule in configuration.alerts}
         wanted = {
             alert.key: rules[alert.labels["alertname"]]
             for alert in message.alerts
@@ -121,8 +138,6 @@ def make_gateway(configuration: GatewayConfiguration, estate: Estate, runs: Surg
             for key, rule in wanted.items()
         ]
         return AlertAnswer(surges=tuple(surges), ignored=len(message.alerts) - len(surges))
-
-    return app
 
 
 async def _start(
@@ -146,8 +161,8 @@ async def _start(
     return surge
 
 
-def _guard(configuration: GatewayConfiguration) -> Callable[[Scope], Callable[..., Token]]:
-    """Makes, for a scope, what finds the caller or refuses; each caller has a rate of its own."""
+def _guard(configuration: GatewayConfiguration) -> Guard:
+    """The guard over these tokens; each caller has a rate of its own."""
     rate = Rate(configuration.requests_per_minute, Duration.MINUTE)
     limiters = {name: Limiter(rate) for name in ("", *(t.name for t in configuration.tokens))}
 

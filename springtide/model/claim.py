@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from springtide.model.base import Model, Moment, Name, Reason
 from springtide.model.surge import SurgeProposal, SurgeSpending
+from springtide.model.traffic import TrafficNote
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,100}$")]
 Owner = Annotated[str, Field(min_length=1, max_length=200)]
@@ -126,6 +127,7 @@ class ClaimBook(Model):
     proven: tuple[ProvenImage, ...] = ()
     spendings: tuple[SurgeSpending, ...] = ()
     proposals: tuple[SurgeProposal, ...] = ()
+    traffic: tuple[TrafficNote, ...] = ()
     trouble: str | None = None
 
     def frozen_by(self, fleet: str, now: Moment) -> Freeze | None:

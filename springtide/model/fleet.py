@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from springtide.model.base import Model, Name
 from springtide.model.surge import SurgePolicy
+from springtide.model.traffic import TrafficPolicy
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -144,6 +145,8 @@ class Fleet(Model):
     regions: Annotated[tuple[FleetRegion, ...], Field(min_length=1)]
     surge: SurgePolicy | None = None
     """What surges are authorised beforehand; None: the fleet has none."""
+    traffic: TrafficPolicy | None = None
+    """When the fleet asks for a surge by itself; None: never."""
     price_per_hour: Annotated[Decimal, Field(ge=0, le=1000)] | None = None
     """Price of one server for one hour, excluding VAT, in `currency`."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
@@ -158,6 +161,7 @@ class Fleet(Model):
         if len(set(names)) < len(names):
             raise ValueError(f"regions: each region stands once; given {', '.join(names)}")
         self._check_surge(names)
+        self._check_traffic()
         return self
 
     def _check_surge(self, names: list[str]) -> None:
@@ -171,6 +175,17 @@ class Fleet(Model):
         unknown = [name for name in self.surge.regions if name not in names]
         if unknown:
             raise ValueError(f"surge.regions: no region {unknown[0]} (allowed: {', '.join(names)})")
+
+    def _check_traffic(self) -> None:
+        if self.traffic is None:
+            return
+        if self.surge is None:
+            raise ValueError("traffic: what it asks for are surges; surge is missing")
+        if self.traffic.surge_hours > self.surge.max_hours:
+            raise ValueError(
+                f"traffic.surge_hours {self.traffic.surge_hours:g} must not be above"
+                f" surge.max_hours {self.surge.max_hours:g}: each would wait for a person"
+            )
 
     def region(self, name: str) -> FleetRegion:
         """The region of that name.

@@ -20,8 +20,11 @@ from springtide.model.claim import (
     ProvenImage,
 )
 from springtide.model.surge import SurgeProposal, SurgeSpending
+from springtide.model.traffic import TrafficNote
 
-Entry = Claim | Ceiling | Freeze | ExhaustedMark | ProvenImage | SurgeSpending | SurgeProposal
+Note = ExhaustedMark | ProvenImage | TrafficNote
+"""What is learnt and may be lost."""
+Entry = Claim | Ceiling | Freeze | SurgeSpending | SurgeProposal | Note
 PREFIX = "springtide_"
 _KINDS: dict[str, type[Entry]] = {
     "claim": Claim,
@@ -31,6 +34,7 @@ _KINDS: dict[str, type[Entry]] = {
     "proven": ProvenImage,
     "spending": SurgeSpending,
     "proposal": SurgeProposal,
+    "traffic": TrafficNote,
 }
 _SPOKEN = frozenset({"claim", "ceiling", "freeze", "spending"})
 """Kinds whose loss could change what is desired or allowed; a lost note costs time only."""
@@ -81,6 +85,7 @@ def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, di
             "proven": found["proven"],
             "spendings": found["spending"],
             "proposals": found["proposal"],
+            "traffic": found["traffic"],
             "trouble": "; ".join(troubles) or None,
         }
     )

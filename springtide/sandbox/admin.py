@@ -13,6 +13,7 @@ from springtide.sandbox.control_inputs import (
     ClockChange,
     ForeignMember,
     ForeignServer,
+    OpenConnections,
     RegionChange,
     StuckBalancer,
     TrafficRules,
@@ -59,6 +60,7 @@ class Admin:
             ("POST", "/servers/{id}/shutoff", _acting_on("id", controls.shut_off_server)),
             ("POST", "/pools/{pool_id}/members", self._add_member),
             ("POST", "/pools/{pool_id}/stick", self._stick_balancer),
+            ("POST", "/pools/{pool_id}/connections", self._set_connections),
         ]
         return [Route(path, _guarded(answer), methods=[verb]) for verb, path, answer in table]
 
@@ -102,6 +104,11 @@ class Admin:
     async def _stick_balancer(self, request: Request) -> Response:
         stuck = await _read(request, StuckBalancer)
         self._controls.stick_balancer(request.path_params["pool_id"], stuck.seconds)
+        return Response(status_code=204)
+
+    async def _set_connections(self, request: Request) -> Response:
+        wanted = await _read(request, OpenConnections)
+        self._controls.set_connections(request.path_params["pool_id"], wanted.active)
         return Response(status_code=204)
 
 

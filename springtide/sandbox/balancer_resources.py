@@ -55,6 +55,8 @@ class LoadBalancer(Resource[LoadBalancerSettings]):
 
     region: str
     busy_until: float = 0.0
+    connections: int | None = None
+    """Open connections that its statistics tell whatever is really open; None: what is."""
 
     @property
     def status(self) -> Provisioning:

@@ -39,6 +39,9 @@ HEALTH_CHECKS: Final = MonitorSettings(
 )
 """How the seeded monitors check: quick, as a rehearsal should not wait for them."""
 
+UNLIMITED = -1
+"""How Octavia writes a quota without limit."""
+
 _SEEDED = ("loadbalancer", "listener", "pool", "healthmonitor")
 
 R = TypeVar("R", LoadBalancer, Listener, Pool, Monitor, Member)
@@ -79,6 +82,21 @@ class RegionBalancers:
             Refused: 404, if there is none.
         """
         return found(self.pool(pool_id).members, member_id, "Member")
+
+    def member_quota(self) -> int:
+        """How many members all pools may have together; -1: without limit."""
+        most = self.world.regions[self.region.name].quota.members
+        return UNLIMITED if most is None else most
+
+    def check_quota(self, more: int) -> None:
+        """Return if so many more members may be added.
+
+        Raises:
+            Refused: 403, if the quota has no room for them.
+        """
+        most, used = self.member_quota(), sum(len(pool.members) for pool in self.pools.values())
+        if more > 0 and most != UNLIMITED and used + more > most:
+            raise Refused(403, "Quota has been met for resources: Member")
 
     def listeners_of(self, balancer: LoadBalancer) -> list[Listener]:
         """The listeners of a load balancer."""

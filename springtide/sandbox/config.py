@@ -39,6 +39,8 @@ class SandboxQuota(Model):
     cores: PositiveInt = 3200
     ram_mib: PositiveInt = 3200 * 4096
     ports: PositiveInt = 500
+    members: PositiveInt | None = None
+    """Members of all balancer pools together; None: without limit."""
 
 
 class SandboxRegion(Model):
@@ -105,6 +107,8 @@ class SandboxConfig(Model):
     """Where each ACTIVE server answers HTTP on its own address."""
     data_plane: bool = True
     """Whether ACTIVE servers really listen, and HAProxy (when on PATH) follows the pools."""
+    haproxy: bool = True
+    """Whether HAProxy is started where there is one; without it servers listen all the same."""
     front_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """The customer's entry: a front HAProxy over the regional pools; 0: one that is free."""
     page_size: PositiveInt = 1000

@@ -71,6 +71,13 @@ class ForeignMember(Model):
     name: str = ""
 
 
+class OpenConnections(Model):
+    """How many connections a load balancer tells to be open; null: those that are."""
+
+    active: int | None
+    """Also a negative number, which no load balancer should tell."""
+
+
 class StuckBalancer(Model):
     """How long a load balancer is to be PENDING_UPDATE, from now on."""
 

@@ -196,6 +196,14 @@ class Controls:
         """
         self._octavia.stick(pool_id, seconds)
 
+    def set_connections(self, pool_id: str, active: int | None) -> None:
+        """Have a pool's load balancer tell so many open connections; None: those that are.
+
+        Raises:
+            Refused: 404, when there is no such pool.
+        """
+        self._octavia.set_connections(pool_id, active)
+
     def add_member(self, pool_id: str, member: ForeignMember) -> str:
         """Add a member of somebody else's to a pool; returns its id.
 

@@ -1,9 +1,8 @@
-"""The image API, version 2: listing, uploading, deleting; an image's content is not kept."""
+"""The image API, version 2: listing, uploading, downloading, deleting; content is in memory."""
 
-import hashlib
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -18,13 +17,15 @@ from springtide.sandbox.protocol import (
     stamp,
 )
 from springtide.sandbox.records import Document
-from springtide.sandbox.regions import RegionState
+from springtide.sandbox.regions import RegionState, content_fields
 from springtide.sandbox.world import World
 
 NOT_FILTERED_BY = frozenset({"limit", "marker", "sort", "sort_key", "sort_dir", "member_status"})
 READ_ONLY = frozenset(
     {"status", "checksum", "os_hash_algo", "os_hash_value", "size", "created_at", "updated_at"}
 )
+PATCHES = tuple(f"application/openstack-images-v2.{minor}-json-patch" for minor in (0, 1))
+CONTENT = "application/octet-stream"
 
 
 class Glance:
@@ -45,6 +46,7 @@ class Glance:
             ("PATCH", "/v2/images/{image_id}", self._patch),
             ("DELETE", "/v2/images/{image_id}", self._delete),
             ("PUT", "/v2/images/{image_id}/file", self._upload),
+            ("GET", "/v2/images/{image_id}/file", self._download),
             ("PUT", "/v2/images/{image_id}/tags/{tag}", self._add_tag),
             ("DELETE", "/v2/images/{image_id}/tags/{tag}", self._delete_tag),
         ]
@@ -69,7 +71,10 @@ class Glance:
 
     async def _list(self, request: Request) -> Response:
         images = [_shown(image) for image in self._region.images.values()]
-        for name, value in request.query_params.multi_items():
+        filters = request.query_params.multi_items()
+        if "os_hidden" not in request.query_params:
+            filters.append(("os_hidden", "false"))
+        for name, value in filters:
             if name not in NOT_FILTERED_BY:
                 images = [image for image in images if _passes(image, name, value)]
         for key, direction in reversed(_order(request)):
@@ -122,27 +127,40 @@ class Glance:
 
     async def _upload(self, request: Request) -> Response:
         image = self._found(request)
+        if request.headers.get("Content-Type") != CONTENT:
+            raise Refused(415, f"Invalid content type: {CONTENT} is required")
         if image["status"] != "queued":
             raise Refused(409, f"Image {image['id']} already has content.")
         image["status"] = "saving"
-        md5, sha512 = hashlib.md5(usedforsecurity=False), hashlib.sha512()
-        size = 0
-        async for chunk in request.stream():
-            md5.update(chunk)
-            sha512.update(chunk)
-            size += len(chunk)
+        content = bytearray()
+        try:
+            async for chunk in request.stream():
+                content += chunk
+        except ClientDisconnect:
+            # As Glance does where it knows the length that was to come.
+            image["status"] = "queued"
+            raise
+        if image["id"] not in self._region.images:
+            raise Refused(410, f"Image {image['id']} could not be found after upload.")
+        self._region.image_contents[image["id"]] = bytes(content)
         image |= {
             "status": "active",
-            "size": size,
-            "checksum": md5.hexdigest(),
-            "os_hash_algo": "sha512",
-            "os_hash_value": sha512.hexdigest(),
+            **content_fields(bytes(content)),
             "updated_at": stamp(self._world.clock.now()),
         }
         return Response(status_code=204)
 
+    async def _download(self, request: Request) -> Response:
+        image = self._found(request)
+        content = self._region.image_contents.get(image["id"])
+        if content is None:
+            return Response(status_code=204)
+        return Response(content, headers={"Content-MD5": image["checksum"]}, media_type=CONTENT)
+
     async def _patch(self, request: Request) -> Response:
         image = self._found(request)
+        if request.headers.get("Content-Type") not in PATCHES:
+            raise Refused(415, f"Accept-Patch: {', '.join(PATCHES)}")
         for change in await read_json(request):
             match change:
                 case {"op": "remove", "path": str(path)}:
@@ -159,6 +177,7 @@ class Glance:
         if image["protected"]:
             raise Refused(403, f"Image {image['id']} is protected and cannot be deleted.")
         del self._region.images[image["id"]]
+        self._region.image_contents.pop(image["id"], None)
         return Response(status_code=204)
 
     async def _add_tag(self, request: Request) -> Response:

@@ -129,6 +129,10 @@ class ControlHandle(ABC):
         """Have a pool's load balancer be PENDING_UPDATE for so long from now."""
         self.control(lambda controls: controls.stick_balancer(pool_id, seconds))
 
+    def set_connections(self, pool_id: str, active: int | None) -> None:
+        """Have a pool's load balancer tell so many open connections; None: those that are."""
+        self.control(lambda controls: controls.set_connections(pool_id, active))
+
     def add_member(self, pool_id: str, member: ForeignMember) -> str:
         """Add a member of somebody else's to a pool; returns its id."""
         return self.control(lambda controls: controls.add_member(pool_id, member))

@@ -61,6 +61,15 @@ class Octavia:
         _, pool = self._pool(pool_id)
         pool.balancer.busy_until = max(pool.balancer.busy_until, time.monotonic() + seconds)
 
+    def set_connections(self, pool_id: str, active: int | None) -> None:
+        """Have a pool's load balancer tell so many open connections; None: those that are.
+
+        Raises:
+            Refused: 404, if no region has that pool.
+        """
+        _, pool = self._pool(pool_id)
+        pool.balancer.connections = active
+
     def add_foreign_member(
         self, pool_id: str, address: str, port: int, *, name: str = ""
     ) -> Member:

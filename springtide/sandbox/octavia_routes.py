@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from springtide.sandbox import balancer_changes
 from springtide.sandbox.balancer_documents import Documents
 from springtide.sandbox.balancer_resources import LoadBalancer, Provisioning, Top
-from springtide.sandbox.balancers import RegionBalancers, found
+from springtide.sandbox.balancers import UNLIMITED, RegionBalancers, found
 from springtide.sandbox.dataplane import BalancerTraffic, DataPlane
 from springtide.sandbox.octavia_queries import listing
 from springtide.sandbox.protocol import Refused, base_url, is_true, read_object
@@ -76,6 +76,7 @@ class RegionApi:
                 routes += self._kind_routes(f"{root}/lbaas/{kind.plural}", kind)
             routes += self._balancer_routes(f"{root}/lbaas/loadbalancers/{{id}}")
             routes.append(Route(f"{root}/lbaas/providers", _providers))
+            routes.append(Route(f"{root}/lbaas/quotas/{{project_id}}", self._show_quota))
         return routes
 
     def _kind_routes(self, path: str, kind: _Kind) -> list[BaseRoute]:
@@ -133,14 +134,21 @@ class RegionApi:
 
     async def _stats(self, request: Request) -> Response:
         await self._dataplane.observe()
-        pools = self._state.pools_of(self._balancer(request))
-        passed = [self._dataplane.traffic(pool) for pool in pools]
-        sums = (sum(column) for column in zip(*passed, strict=True))
-        return JSONResponse({"stats": BalancerTraffic(*sums)._asdict()})
+        balancer = self._balancer(request)
+        passed = [self._dataplane.traffic(pool) for pool in self._state.pools_of(balancer)]
+        told = BalancerTraffic(*(sum(column) for column in zip(*passed, strict=True)))
+        if balancer.connections is not None:
+            told = told._replace(active_connections=balancer.connections)
+        return JSONResponse({"stats": told._asdict()})
 
     async def _statuses(self, request: Request) -> Response:
         await self._dataplane.observe()
         return JSONResponse(self._documents.status_tree(self._balancer(request)))
+
+    async def _show_quota(self, request: Request) -> Response:
+        del request
+        quota = dict.fromkeys(_COUNTED, UNLIMITED) | {"member": self._state.member_quota()}
+        return JSONResponse({"quota": quota})
 
     async def _failover(self, request: Request) -> Response:
         balancer = self._balancer(request)
@@ -170,4 +178,6 @@ async def _providers(request: Request) -> Response:
     return JSONResponse({"providers": [amphora]})
 
 
+_COUNTED = ("load_balancer", "listener", "pool", "health_monitor", "l7policy", "l7rule")
+"""Two of them under Octavia's own old spelling, which is the one that it shows."""
 _UPDATED = "2024-01-01T00:00:00Z"

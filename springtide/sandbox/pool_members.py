@@ -23,12 +23,13 @@ def add_member(state: RegionBalancers, pool_id: str, body: object) -> Member:
     """A new member of a pool.
 
     Raises:
-        Refused: 409, if the pool has that address and port already.
+        Refused: 409, if the pool has that address and port already; 403, without quota for it.
     """
     pool = state.pool(pool_id)
     settings = parsed(MemberSettings, body)
     state.check_subnet(settings.subnet_id)
     state.check_mutable(pool.balancer)
+    state.check_quota(1)
     member = _new_member(state, pool, settings)
     state.lock(pool.balancer)
     return member
@@ -71,6 +72,8 @@ def replace_members(
     known = {member.key: member for member in pool.members.values()}
     keys = [(str(settings.address), settings.protocol_port) for settings, _ in asked]
     _check_once(keys, known.keys())
+    going = set() if additive_only else known.keys() - set(keys)
+    state.check_quota(len(set(keys) - known.keys()) - len(going))
     state.lock(pool.balancer)
     for key, (settings, body) in zip(keys, asked, strict=True):
         if key in known:

@@ -31,6 +31,7 @@ class RegionState:
     server_groups: dict[str, Document] = field(default_factory=dict)
     key_pairs: dict[str, Document] = field(default_factory=dict)
     images: dict[str, Document] = field(default_factory=dict)
+    image_contents: dict[str, bytes] = field(default_factory=dict)
     networks: dict[str, Document] = field(default_factory=dict)
     subnets: dict[str, Document] = field(default_factory=dict)
     ports: dict[str, Document] = field(default_factory=dict)
@@ -62,6 +63,7 @@ def fresh_region(config: SandboxRegion, *, project_id: str, user_id: str) -> Reg
     for day, name in enumerate(config.images):
         image = _image(config.name, name, created_at=stamp(FIRST_DAY + timedelta(days=day)))
         region.images[image["id"]] = image | {"owner": project_id}
+        region.image_contents[image["id"]] = name.encode()
     for name in SECURITY_GROUPS:
         group = _group(config.name, name)
         region.security_groups[group["id"]] = group | common
@@ -78,9 +80,10 @@ def key_pair(name: str, public_key: str) -> Document:
     return {"name": name, "public_key": public_key, "fingerprint": fingerprint, "type": "ssh"}
 
 
-def _content_hashes(content: bytes) -> Document:
+def content_fields(content: bytes) -> Document:
     """The fields by which Glance says what an image consists of."""
     return {
+        "size": len(content),
         "checksum": hashlib.md5(content, usedforsecurity=False).hexdigest(),
         "os_hash_algo": "sha512",
         "os_hash_value": hashlib.sha512(content).hexdigest(),
@@ -103,12 +106,11 @@ def _image(region: str, name: str, *, created_at: str) -> Document:
         "disk_format": "qcow2",
         "min_disk": 0,
         "min_ram": 0,
-        "size": 12_884_901_888,
         "virtual_size": 53_687_091_200,
         "created_at": created_at,
         "updated_at": created_at,
         "tags": [],
-        **_content_hashes(name.encode()),
+        **content_fields(name.encode()),
     }
 
 

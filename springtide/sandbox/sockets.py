@@ -36,4 +36,12 @@ def listening_socket(address: str, port: int) -> socket.socket:
     return claimed
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 _BACKLOG = 1024

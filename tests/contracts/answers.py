@@ -52,6 +52,14 @@ READS = (
         keys={"next": r"/v2/images\?.*marker=.*"},
     ),
     Answer(
+        name="image that is not hidden",
+        service="image",
+        path="/v2/images?os_hidden=false&name=api-iis-2026",
+        status=200,
+        at=("images",),
+        keys={"os_hidden": "False", "size": NUMBER, "disk_format": ".+", "container_format": ".+"},
+    ),
+    Answer(
         name="flavour",
         service="compute",
         path="/flavors/detail?limit=1",

@@ -63,8 +63,13 @@ class Api:
         return self.http.request(method, url, json=body, headers=headers)
 
     def image(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """The answer of the image service."""
-        return self.http.request(method, f"/{self.region}/image{path}", json=body)
+        """The answer of the image service; a body of bytes is an image's content."""
+        url = f"/{self.region}/image{path}"
+        if isinstance(body, bytes):
+            headers = {"Content-Type": "application/octet-stream"}
+            return self.http.request(method, url, content=body, headers=headers)
+        patch = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+        return self.http.request(method, url, json=body, headers=patch if method == "PATCH" else {})
 
     def network(self, method: str, path: str, body: object = None) -> httpx.Response:
         """The answer of the network service."""

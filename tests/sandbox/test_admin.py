@@ -53,6 +53,8 @@ def api(started: Sandbox) -> Api:
         pytest.param("POST", "/holds/none/release", None, 404, "none", id="no such hold"),
         pytest.param("DELETE", "/faults/none", None, 404, "none", id="no such fault"),
         pytest.param("POST", "/pools/none/stick", {"seconds": 1}, 404, "none", id="no such pool"),
+        pytest.param("POST", "/pools/none/connections", {"active": 1}, 404, "none", id="no pool"),
+        pytest.param("POST", "/pools/none/connections", {}, 422, "active", id="no connections"),
     ],
 )
 def test_wrong_input_is_refused(  # noqa: PLR0913 - a table's columns

@@ -1,12 +1,13 @@
 """The image API: filters, order, checksums, uploads."""
 
 import hashlib
+import socket
 from collections.abc import Iterator
 
 import pytest
 
 from springtide.sandbox.process import Sandbox
-from tests.sandbox.running import Api, a_config
+from tests.sandbox.running import Api, a_config, wait_until
 
 OLD, NEW = "api-iis-2026-11-01", "api-iis-2026-11-16"
 
@@ -81,13 +82,65 @@ def test_an_upload_is_hashed(api: Api) -> None:
     image = api.image("POST", "/v2/images", body).json()
     content = b"x" * 100_000
     path = f"/v2/images/{image['id']}"
-    upload = [
-        api.http.put(f"/GRA11/image{path}/file", content=content).status_code for _ in range(2)
-    ]
+    upload = [api.image("PUT", f"{path}/file", content).status_code for _ in range(2)]
     shown = api.image("GET", path).json()
     assert ("queued", [204, 409]) == (image["status"], upload)
     assert ("active", 100_000, "17") == (shown["status"], shown["size"], shown["build"])
     assert hashlib.sha512(content).hexdigest() == shown["os_hash_value"]
+
+
+def test_content_is_given_back(api: Api) -> None:
+    """What was uploaded comes back with its MD5; an image that waits for its content has none."""
+    path = f"/v2/images/{api.image('POST', '/v2/images', {'name': 'new'}).json()['id']}"
+    assert 204 == api.image("GET", f"{path}/file").status_code
+    api.image("PUT", f"{path}/file", b"content")
+    answer = api.image("GET", f"{path}/file")
+    md5 = hashlib.md5(b"content", usedforsecurity=False).hexdigest()
+    assert (200, b"content") == (answer.status_code, answer.content)
+    assert (md5, "7") == (answer.headers["Content-MD5"], answer.headers["Content-Length"])
+    api.image("DELETE", path)
+    assert 404 == api.image("GET", f"{path}/file").status_code
+
+
+def test_an_image_of_the_start_has_the_content_that_its_hash_says(api: Api) -> None:
+    """So that it can be copied to other regions and verified there."""
+    image = api.image("GET", "/v2/images").json()["images"][0]
+    content = api.image("GET", f"/v2/images/{image['id']}/file").content
+    assert (image["size"], image["os_hash_value"]) == (
+        len(content),
+        hashlib.sha512(content).hexdigest(),
+    )
+
+
+def test_hidden_images_are_listed_on_demand_only(api: Api) -> None:
+    """Whoever does not ask for hidden ones does not see them; whoever does sees no others."""
+    api.image("POST", "/v2/images", {"name": "new", "os_hidden": True})
+    assert [NEW, OLD] == names(api)
+    assert ["new"] == names(api, "?os_hidden=true")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", "/file"), ("PATCH", "")], ids=["content", "patch"]
+)
+def test_another_media_type_is_refused(api: Api, method: str, path: str) -> None:
+    """415, as Glance reads content and patches by their media types alone."""
+    image_id = api.image("POST", "/v2/images", {"name": "new"}).json()["id"]
+    url = f"/GRA11/image/v2/images/{image_id}{path}"
+    assert 415 == api.http.request(method, url, json=[]).status_code
+
+
+def test_an_upload_that_breaks_off_leaves_an_image_without_content(api: Api) -> None:
+    """The image is queued again, as if nothing had been sent."""
+    image_id = api.image("POST", "/v2/images", {"name": "new"}).json()["id"]
+    path = f"/v2/images/{image_id}"
+    with socket.create_connection(("127.0.0.1", api.sandbox.port)) as connection:
+        token = api.http.headers["X-Auth-Token"]
+        head = f"PUT /GRA11/image{path}/file HTTP/1.1\r\nHost: sandbox\r\nX-Auth-Token: {token}\r\n"
+        body = "Content-Type: application/octet-stream\r\nContent-Length: 100\r\n\r\nbegun"
+        connection.sendall(f"{head}{body}".encode())
+        wait_until(lambda: api.image("GET", path).json()["status"] == "saving")
+    wait_until(lambda: api.image("GET", path).json()["status"] == "queued")
+    assert api.image("GET", path).json()["size"] is None
 
 
 def test_an_image_is_changed_and_deleted(api: Api) -> None:

@@ -8,10 +8,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from springtide.sandbox.config import SandboxQuota, SandboxRegion
 from springtide.sandbox.dataplane import DataPlane
 from springtide.sandbox.protocol import Refused
 from springtide.sandbox.records import Document
-from tests.sandbox.balancing import Api, a_member, a_server, a_world, an_api
+from tests.sandbox.balancing import Api, a_member, a_server, a_world, an_api, own_cidr
 
 Scenario = Callable[[Api], Coroutine[Any, Any, None]]
 
@@ -389,3 +390,28 @@ def test_foreign_members() -> None:
         assert [] == await api.members()
 
     on_api(scenario)
+
+
+@pytest.mark.parametrize(
+    ("query", "batch", "status"),
+    [
+        pytest.param({"additive_only": True}, (3,), 202, id="the last one that has room"),
+        pytest.param({"additive_only": True}, (3, 4), 403, id="one too many"),
+        pytest.param({}, (3, 4, 5), 202, id="in place of others"),
+        pytest.param({}, (3, 4, 5, 6), 403, id="in place of too few"),
+        pytest.param({"additive_only": True}, (1, 2), 202, id="those that are there"),
+    ],
+)
+def test_the_quota_of_members(
+    query: dict[str, object], batch: tuple[int, ...], status: int
+) -> None:
+    """A batch that is beyond it is refused wholly; it is told under Octavia's own names."""
+
+    async def scenario(api: Api) -> None:
+        assert 202 == await api.put_members(the(1), the(2))
+        assert status == await api.put_members(*(the(n) for n in batch), **query)
+        quota = (await api.get("quotas/any"))["quota"]
+        assert (3, -1) == (quota["member"], quota["pool"])
+
+    region = SandboxRegion(cidr=own_cidr(), quota=SandboxQuota(members=3))
+    on_api(scenario, regions=(region,))

@@ -54,24 +54,53 @@ def find_launchables(
     Raises:
         Misconfigured: one of them does not exist.
     """
-    flavours = list(compute.pages("/flavors/detail", "flavors", limit=_PAGE))
-    flavour = _one(flavours, fleet.flavour, field=f"fleets.{fleet.name}.flavour")
-    if fleet.key_pair:
-        try:
-            compute.get(f"/os-keypairs/{fleet.key_pair}")
-        except NotFound as error:
-            where = f"fleets.{fleet.name}.key_pair"
-            raise Misconfigured(f"{wanted.name}: no {fleet.key_pair!r}", field=where) from error
-    if fleet.security_groups:
-        groups = list(network.pages("/security-groups", "security_groups", limit=_PAGE))
-        for name in fleet.security_groups:
-            _one(groups, name, field=f"fleets.{fleet.name}.security_groups")
+    flavour = find_flavour(compute, fleet)
+    find_key_pair(compute, fleet, wanted)
+    find_security_groups(network, fleet)
     return LaunchSetup(
         flavour_id=flavour["id"],
         vcpus=flavour["vcpus"],
         ram_mib=flavour["ram"],
         network_id=find_network(network, wanted.network, field=f"regions.{wanted.name}.network"),
     )
+
+
+def find_flavour(compute: Service, fleet: Fleet) -> Body:
+    """The fleet's flavour, as Nova lists it.
+
+    Raises:
+        Misconfigured: there is none of that name or id, or more than one.
+    """
+    flavours = list(compute.pages("/flavors/detail", "flavors", limit=_PAGE))
+    return _one(flavours, fleet.flavour, field=f"fleets.{fleet.name}.flavour")
+
+
+def find_key_pair(compute: Service, fleet: Fleet, wanted: FleetRegion) -> None:
+    """Return where the fleet's key pair exists, or it has none.
+
+    Raises:
+        Misconfigured: it does not exist.
+    """
+    if not fleet.key_pair:
+        return
+    try:
+        compute.get(f"/os-keypairs/{fleet.key_pair}")
+    except NotFound as error:
+        where = f"fleets.{fleet.name}.key_pair"
+        raise Misconfigured(f"{wanted.name}: no {fleet.key_pair!r}", field=where) from error
+
+
+def find_security_groups(network: Service, fleet: Fleet) -> None:
+    """Return where each of the fleet's security groups exists.
+
+    Raises:
+        Misconfigured: one does not exist, or more than once.
+    """
+    if not fleet.security_groups:
+        return
+    groups = list(network.pages("/security-groups", "security_groups", limit=_PAGE))
+    for name in fleet.security_groups:
+        _one(groups, name, field=f"fleets.{fleet.name}.security_groups")
 
 
 def find_network(network: Service, name: str, *, field: str = "network") -> str:

@@ -1,6 +1,7 @@
 """The access to one OpenStack cloud: its credentials, one token, and its regions."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 from keystoneauth1.adapter import Adapter
@@ -11,11 +12,13 @@ from openstack.exceptions import ConfigException
 
 from springtide.clouds.audit import AuditLog
 from springtide.clouds.limiter import Limiters
+from springtide.clouds.openstack.credential import inspect_credential
 from springtide.clouds.openstack.region import RegionCloud
 from springtide.clouds.openstack.service import Service
 from springtide.clouds.openstack.translation import translate_exception
 from springtide.errors import GuardRefused, Misconfigured
 from springtide.model.estate import Estate
+from springtide.model.readiness import CredentialReport
 
 _KINDS = ("compute", "image", "network", "load-balancer")
 _CONNECTIONS = 64
@@ -39,15 +42,19 @@ class CloudAccess:
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, estate: Estate, audit: AuditLog) -> "CloudAccess":
+    def open(
+        cls, estate: Estate, audit: AuditLog, *, clouds_yaml: Path | None = None
+    ) -> "CloudAccess":
         """The access to the estate's cloud, by its entry in clouds.yaml; fetches the token.
+
+        With `clouds_yaml` that file alone is read, and nothing of the environment.
 
         Raises:
             Misconfigured: there is no such entry, or Keystone refuses the credentials.
             Retryable: Keystone does not answer.
         """
         try:
-            known = OpenStackConfig()
+            known = _configuration(clouds_yaml)
             if estate.cloud not in known.get_cloud_names():
                 names = ", ".join(sorted(known.get_cloud_names())) or "none is there"
                 raise Misconfigured(
@@ -81,6 +88,10 @@ class CloudAccess:
                 self._regions[name] = RegionCloud(name, self._services(name))
             return self._regions[name]
 
+    def inspect_credential(self) -> CredentialReport:
+        """Whether the credentials still work, and until when; nothing is raised."""
+        return inspect_credential(self._session)
+
     def _services(self, region: str) -> dict[str, Service]:
         services = {}
         for kind in _KINDS:
@@ -108,3 +119,9 @@ class CloudAccess:
         access = auth.get_access(self._session)
         found = access.service_catalog.get_endpoints(service_type=kind).get(kind, [])
         return sorted({endpoint["region_id"] for endpoint in found})
+
+
+def _configuration(clouds_yaml: Path | None) -> OpenStackConfig:
+    if clouds_yaml is None:
+        return OpenStackConfig()
+    return OpenStackConfig(config_files=[str(clouds_yaml)], secure_files=[], load_envvars=False)

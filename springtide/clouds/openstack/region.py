@@ -5,13 +5,18 @@ from datetime import datetime
 
 from springtide.clouds.openstack import catalogue, ports, servers
 from springtide.clouds.openstack.catalogue import LaunchSetup, PoolSetup
+from springtide.clouds.openstack.images import ImageStore
+from springtide.clouds.openstack.inspection import inspect_region
 from springtide.clouds.openstack.pools import Pool
 from springtide.clouds.openstack.servers import DeleteReceipt, LaunchReceipt
 from springtide.clouds.openstack.service import Service
+from springtide.clouds.openstack.statistics import read_statistics
 from springtide.model.fleet import Fleet
 from springtide.model.plan import Drain, Join, Launch, Leave
+from springtide.model.readiness import RegionReport
 from springtide.model.server import Member, Server
 from springtide.model.snapshot import Headroom, Image
+from springtide.model.traffic import BalancerStatistics
 
 
 class RegionCloud:
@@ -20,12 +25,18 @@ class RegionCloud:
     def __init__(self, name: str, services: dict[str, Service]) -> None:
         """`services` by type: compute, image, network, load-balancer."""
         self.name = name
+        self.images = ImageStore(name, services["image"])
+        self._services = services
         self._compute = services["compute"]
         self._image = services["image"]
         self._network = services["network"]
         self._balancer = services["load-balancer"]
         self._pools: dict[str, PoolSetup] = {}
         self._launches: dict[str, LaunchSetup] = {}
+
+    def inspect(self, fleet: Fleet) -> RegionReport:
+        """All that readiness looks at here, read anew; what cannot be read is told, not raised."""
+        return inspect_region(self._services, fleet, self.name)
 
     def resolve_pool(self, fleet: Fleet) -> PoolSetup:
         """The fleet's pool here: all that observing and taking down need.
@@ -104,6 +115,14 @@ class RegionCloud:
             BalancerBusy: the balancer takes no change now; some may have left.
         """
         self._pool(fleet).leave(order)
+
+    def balancer_statistics(self, fleet: Fleet) -> BalancerStatistics:
+        """What the fleet's balancer here has passed, other people's traffic behind it too.
+
+        Raises:
+            Retryable: it does not tell, or what it tells makes no sense.
+        """
+        return read_statistics(self._balancer, self.resolve_pool(fleet).balancer_id)
 
     def stray_ports(self, fleet: Fleet, gone_ids: Collection[str]) -> tuple[str, ...]:
         """Ids of ports on the fleet's network that belong to servers known to be gone."""

@@ -1,0 +1,132 @@
+"""School traffic by the minute, seeded: normal evenings, flash days, and a day of lockdown.
+
+Sessions arrive by Poisson, at a rate that is the product of the day's volume, the weekday's weight,
+the share of open school zones, the minute's share of the day, a lognormal factor of the day and a
+gamma noise of the minute; each lasts lognormally long. What is concurrent at a minute are those
+that arrived before and have not ended (M/G/∞).
+
+Source: the customer's figures (1 million short connections a day on 30 servers, 5 million long ones
+on 300); plain Poisson is too smooth, hence the two noises.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+
+DAY = 1440
+SPREAD_OF_DAYS = 0.06
+FLASH_SHARE = 0.04
+_NOISE_SHAPE = 25.0
+"""Of the gamma noise: a fifth of a minute's rate."""
+_LONGEST_MINUTES = 150
+_SIGMA = 0.9
+
+Hump = tuple[float, float, float]
+"""Hour of the middle, width in hours, weight."""
+EVENING: tuple[Hump, ...] = ((8.4, 1.0, 0.08), (13.5, 3.0, 0.30), (18.5, 2.0, 0.62))
+"""After school."""
+AT_HOME: tuple[Hump, ...] = ((10.4, 1.5, 0.34), (14.8, 2.2, 0.46), (18.8, 2.0, 0.20))
+"""All lessons from home."""
+
+
+@dataclass(frozen=True)
+class SchoolDay:
+    """What makes a day's traffic."""
+
+    weight: float = 1.0
+    """Of the weekday."""
+    sessions: int = 1_000_000
+    minutes: float = 4.0
+    """Mean length of a session."""
+    humps: tuple[Hump, ...] = EVENING
+    open_zones: float = 1.0
+    """Share of the three school zones that have no holidays."""
+
+
+WEEKDAYS = (1.0, 1.0, 0.95, 0.45, 0.35, 0.12, 0.25)
+NORMAL_WEEK = tuple(SchoolDay(weight=weight) for weight in WEEKDAYS)
+LOCKDOWN = SchoolDay(sessions=5_000_000, minutes=8.0, humps=AT_HOME)
+
+
+def lockdown_week(day: int = 1) -> tuple[SchoolDay, ...]:
+    """A normal week, but for one day (0: Monday) of lockdown."""
+    return (*NORMAL_WEEK[:day], replace(LOCKDOWN), *NORMAL_WEEK[day + 1 :])
+
+
+@dataclass(frozen=True)
+class _Flash:
+    """A day's sudden rush: from one minute, for so many, by a factor."""
+
+    begin: int
+    minutes: int
+    factor: float
+
+    def at(self, minute: int) -> float:
+        inside = self.begin <= minute < self.begin + self.minutes
+        return self.factor if inside else 1.0
+
+
+@dataclass
+class SchoolTraffic:
+    """Sessions that are open at each minute of consecutive days, the first beginning at midnight.
+
+    The same seed and days give the same figures.
+    """
+
+    days: Sequence[SchoolDay]
+    seed: int
+    flash_share: float = FLASH_SHARE
+    open_sessions: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Draw all of it."""
+        random = Random(self.seed)  # noqa: S311 - repeatable on purpose
+        total = [0.0] * (len(self.days) * DAY + _LONGEST_MINUTES)
+        for number, day in enumerate(self.days):
+            staying = _staying(day.minutes)
+            for minute, arrived in enumerate(_arrivals(day, random, self.flash_share)):
+                begin = number * DAY + minute
+                for age, share in enumerate(staying):
+                    total[begin + age] += arrived * share
+        self.open_sessions = [round(x) for x in total[: len(self.days) * DAY]]
+
+
+def _arrivals(day: SchoolDay, random: Random, flash_share: float) -> Iterator[int]:
+    factor = random.lognormvariate(-(SPREAD_OF_DAYS**2) / 2, SPREAD_OF_DAYS)
+    volume = day.sessions * day.weight * day.open_zones * factor
+    flash = _Flash(random.randrange(16 * 60, 20 * 60), 45, random.uniform(1.5, 2.5))
+    flashing = random.random() < flash_share
+    profile = _profile(day.humps)
+    for minute, share in enumerate(profile):
+        noise = random.gammavariate(_NOISE_SHAPE, 1 / _NOISE_SHAPE)
+        rate = volume * share * noise * (flash.at(minute) if flashing else 1.0)
+        yield _poisson(rate, random)
+
+
+def _profile(humps: Sequence[Hump]) -> list[float]:
+    """The share of the day's sessions that begin in each minute."""
+    raw = [
+        0.002 + sum(w / s * math.exp(-(((m / 60 - h) / s) ** 2) / 2) for h, s, w in humps)
+        for m in range(DAY)
+    ]
+    whole = sum(raw)
+    return [share / whole for share in raw]
+
+
+def _staying(mean_minutes: float) -> list[float]:
+    """The share of sessions that are still open so many minutes after they began."""
+    mu = math.log(mean_minutes) - _SIGMA**2 / 2
+    ages = (age + 0.5 for age in range(_LONGEST_MINUTES))
+    return [math.erfc((math.log(age) - mu) / (_SIGMA * math.sqrt(2))) / 2 for age in ages]
+
+
+def _poisson(rate: float, random: Random) -> int:
+    """A Poisson variate; beyond 50 the normal one, which differs by less than the noise."""
+    if rate > 50:
+        return max(0, round(random.gauss(rate, math.sqrt(rate))))
+    limit, product, count = math.exp(-rate), random.random(), 0
+    while product > limit:
+        product *= random.random()
+        count += 1
+    return count
