@@ -49,7 +49,9 @@ help: ## List the targets
 
 .venv/.dependencies: requirements.lock .venv/bin/python
 	@echo "installing what requirements.lock names"
-	$(IN_VENV)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	# The lock is whole: left to look for dependencies, pip takes newer ones than are locked, and refuses.
+	$(IN_VENV)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(IN_VENV)/python -m pip check -qq
 	touch $@
 
 .venv/.project: pyproject.toml .venv/.dependencies
@@ -59,7 +61,7 @@ help: ## List the targets
 .PHONY: lock
 lock: ## Write requirements.lock anew from pyproject.toml (needs uv on PATH)
 	@command -v uv >/dev/null || { echo "uv is not on PATH; it resolves for every platform at once." >&2; exit 1; }
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-strip-extras \
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header \
 	  --python-version 3.11 pyproject.toml --group dev -o requirements.lock $(ARGS)
 
 .PHONY: demo
