@@ -68,6 +68,25 @@ class PrefectPages:
         row.get_by_role("link").first.click()
         expect(self.page.get_by_role("button", name="Run", exact=True)).to_be_visible()
 
+    def open_run(self, name: str) -> None:
+        """From the navigation to the newest run whose name begins so."""
+        self.page.get_by_role("link", name="Runs", exact=True).first.click()
+        self.wait_for(self.main.get_by_role("link", name=name).first)
+        self.main.get_by_role("link", name=name).first.click()
+        expect(self.page.get_by_role("tab", name="Logs")).to_be_visible()
+
+    def open_resume(self) -> Locator:
+        """The dialog by which a run that waits for a person goes on."""
+        self.main.get_by_role("button", name="Open menu").first.click()
+        self.page.get_by_role("menuitem", name="Resume").click()
+        dialog = self.page.get_by_role("dialog")
+        expect(dialog.get_by_role("button", name="Resume")).to_be_visible()
+        return dialog
+
+    def resume(self, dialog: Locator) -> None:
+        """Send the dialog."""
+        self._press(dialog.get_by_role("button", name="Resume").click, "/resume$")
+
     def open_form(self, flow: str) -> None:
         """To the deployment's form for a run."""
         self.open_deployment(flow)
@@ -143,14 +162,18 @@ class PrefectPages:
         self.page.screenshot(path=self._pictures / f"{name}.png", animations="disabled")
 
     def _start(self, press: Callable[[], None]) -> None:
-        """Press, again where the server says 503: on SQLite it does while its database is busy."""
-        for _ in range(PRESSES):
-            with self.page.expect_response(re.compile("/create_flow_run$")) as answer:
-                press()
-            if answer.value.ok:
-                break
+        self._press(press, "/create_flow_run$")
         self.page.get_by_role("link", name="View run").last.click()
         expect(self.page.get_by_role("tab", name="Logs")).to_be_visible()
+
+    def _press(self, press: Callable[[], None], path_regex: str) -> None:
+        """Press, again where the server says 503: on SQLite it does while its database is busy."""
+        for _ in range(PRESSES):
+            with self.page.expect_response(re.compile(path_regex)) as answer:
+                press()
+            if answer.value.ok:
+                return
+        raise AssertionError(f"refused {PRESSES} times: {answer.value.text()}")
 
     def _run_menu(self, entry: str) -> None:
         self.page.get_by_role("button", name="Run", exact=True).click()
