@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 
 import uvicorn
+from pydantic import ValidationError
 
-from deployments.surge_gateway.access import Scope, new_token
+from deployments.surge_gateway.access import Scope, Token, new_token
 from deployments.surge_gateway.app import make_gateway
 from deployments.surge_gateway.configuration import load_configuration
 from deployments.surge_gateway.runs import SurgeRuns
-from springtide.errors import SpringtideError
+from springtide.errors import Misconfigured, SpringtideError
 from springtide.estate import estate_path, load_estate
+from springtide.model.mistakes import mistakes
 
 _PORT = 8775
 
@@ -21,11 +23,11 @@ _PORT = 8775
 def main() -> None:
     """Do what the command line asks for."""
     asked = _arguments()
-    if asked.command == "token":
-        _print_token(asked.name, [scope.value for scope in asked.scope])
-        return
     try:
-        _serve(asked)
+        if asked.command == "token":
+            _print_token(asked)
+        else:
+            _serve(asked)
     except SpringtideError as error:
         sys.exit(str(error))
 
@@ -43,13 +45,19 @@ def _serve(asked: argparse.Namespace) -> None:
     uvicorn.run(gateway, host=asked.host, port=asked.port, access_log=False, log_config=None)
 
 
-def _print_token(name: str, scopes: list[str]) -> None:
+def _print_token(asked: argparse.Namespace) -> None:
     token, digest = new_token()
+    given = {"name": asked.name, "sha256": digest, "scopes": asked.scope, "fleets": asked.fleet}
+    try:
+        entry = Token.model_validate(given)
+    except ValidationError as error:
+        raise Misconfigured("; ".join(mistakes(error, Token))) from error
     sys.stderr.write("The token, shown this once:\n")
     sys.stdout.write(f"{token}\n")
     sys.stderr.write(
         "Its entry below `tokens` in the gateway's configuration:\n"
-        f"  - name: {name}\n    sha256: {digest}\n    scopes: [{', '.join(scopes)}]\n"
+        f'  - name: {entry.name}\n    sha256: "{digest}"\n'
+        f"    scopes: [{', '.join(entry.scopes)}]\n    fleets: [{', '.join(entry.fleets)}]\n"
     )
 
 
@@ -63,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     token = commands.add_parser("token", help="make a token")
     token.add_argument("name")
     token.add_argument("--scope", type=Scope, action="append", required=True)
+    token.add_argument("--fleet", action="append", default=[], help="all, unless named")
     return parser.parse_args()
 
 

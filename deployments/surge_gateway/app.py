@@ -3,55 +3,39 @@
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Path, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pyrate_limiter import Duration, Limiter, Rate
-from starlette.exceptions import HTTPException
 
 from deployments.surge_gateway.access import Scope, Token, bearer_of
+from deployments.surge_gateway.allowance import Allowance
 from deployments.surge_gateway.bodies import (
     AlertAnswer,
     AlertMessage,
     Key,
-    Mistake,
     Problem,
+    RefusedAlert,
     Surge,
     SurgeOrder,
 )
 from deployments.surge_gateway.body_limit import BodyLimit
-from deployments.surge_gateway.configuration import GatewayConfiguration
+from deployments.surge_gateway.configuration import AlertRule, GatewayConfiguration
+from deployments.surge_gateway.refusals import Refusal, handle_refusals
 from deployments.surge_gateway.runs import SurgeRuns
-from springtide.errors import GuardRefused, Misconfigured, NotFound, Retryable, SpringtideError
+from springtide.errors import GuardRefused, Misconfigured, NotFound
 from springtide.model.estate import Estate
 from springtide.planning.emergency_surge import surge_request
 
 logger = logging.getLogger(__name__)
-_RETRY_AFTER_S = 5
-_MINUTE_S = 60
-_TITLES = {
-    401: "no known token: send Authorization: Bearer …",
-    403: "this token has another scope",
-    429: "too many requests",
-}
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    code: {"model": Problem} for code in (400, 401, 403, 404, 405, 409, 413, 422, 429, 502, 503)
+    code: {"model": Problem}
+    for code in (400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503)
 }
 Guard = Callable[[Scope], Callable[..., Token]]
 """Makes, for a scope, what finds the caller or refuses."""
 IdempotencyKey = Annotated[Key, Header(alias="Idempotency-Key")]
-
-
-class Refusal(Exception):
-    """A request that is refused, with the status that says why."""
-
-    def __init__(self, status: int, title: str = "") -> None:
-        """`title` is empty where the status has one of its own."""
-        super().__init__(title)
-        self.status = status
-        self.title = title or _TITLES[status]
 
 
 def make_gateway(configuration: GatewayConfiguration, estate: Estate, runs: SurgeRuns) -> FastAPI:
@@ -72,7 +56,7 @@ def make_gateway(configuration: GatewayConfiguration, estate: Estate, runs: Surg
         responses=_REFUSALS,
     )
     app.add_middleware(BodyLimit, most=configuration.max_body_bytes)
-    _refusals(app)
+    handle_refusals(app)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -80,12 +64,13 @@ def make_gateway(configuration: GatewayConfiguration, estate: Estate, runs: Surg
         return {"status": "ok"}
 
     allowed = _guard(configuration)
-    _surge_routes(app, estate, runs, allowed)
-    _alert_route(app, configuration, estate, runs, allowed)
+    door = _Door(runs, estate, Allowance(configuration.surges_per_hour))
+    _surge_routes(app, door, allowed)
+    _alert_route(app, configuration.alerts, door, allowed)
     return app
 
 
-def _surge_routes(app: FastAPI, estate: Estate, runs: SurgeRuns, allowed: Guard) -> None:
+def _surge_routes(app: FastAPI, door: "_Door", allowed: Guard) -> None:
     @app.post("/surges", status_code=202)
     async def start_surge(
         order: SurgeOrder,
@@ -93,24 +78,21 @@ def _surge_routes(app: FastAPI, estate: Estate, runs: SurgeRuns, allowed: Guard)
         caller: Annotated[Token, Depends(allowed(Scope.START))],
     ) -> Surge:
         """Ask for a surge; the same key and order asked for again is the same surge."""
-        return await _start(runs, estate, caller, idempotency_key, order)
+        return await door.start(caller, caller.name, idempotency_key, order)
 
     @app.get("/surges/{key}")
     async def read_surge(
-        key: Annotated[Key, Path()], _: Annotated[Token, Depends(allowed(Scope.READ))]
+        key: Annotated[Key, Path()], caller: Annotated[Token, Depends(allowed(Scope.READ))]
     ) -> Surge:
         """What became of a surge that was asked for here."""
-        return await runs.find(key)
+        surge = await door.runs.find(key)
+        if not caller.may_ask_for(surge.fleet):
+            raise NotFound(f"no surge of the key {key!r} was asked for here")
+        return surge
 
 
-def _alert_route(
-    app: FastAPI,
-    configuration: GatewayConfiguration,
-    estate: Estate,
-    runs: SurgeRuns,
-    allowed: Guard,
-) -> None:
-    rules = {rule.alert: rule for rule in configuration.alerts}
+def _alert_route(app: FastAPI, rules: tuple[AlertRule, ...], door: "_Door", allowed: Guard) -> None:
+    by_name = {rule.alert: rule for rule in rules}
 
     @app.post("/alerts/alertmanager", status_code=202)
     async def take_alerts(
@@ -118,47 +100,78 @@ def _alert_route(
     ) -> AlertAnswer:
         """Turn firing alerts of configured names into surges; claims expire by themselves."""
         wanted = {
-            alert.key: rules[alert.labels["alertname"]]
+            alert.key: by_name[alert.labels["alertname"]]
             for alert in message.alerts
-            if alert.status == "firing" and alert.labels.get("alertname") in rules
+            if alert.status == "firing" and alert.labels.get("alertname") in by_name
         }
-        surges = [
-            await _start(
-                runs,
-                estate,
-                caller,
-                key,
-                SurgeOrder(
-                    fleet=rule.fleet,
-                    servers=rule.servers,
-                    hours=rule.hours,
-                    reason=f"alert {rule.alert} is firing",
-                ),
-            )
-            for key, rule in wanted.items()
-        ]
-        return AlertAnswer(surges=tuple(surges), ignored=len(message.alerts) - len(surges))
+        surges, refusals = [], {}
+        for key, rule in wanted.items():
+            try:
+                alerts_door = f"{caller.name} {rule.alert}"
+                surges.append(await door.start(caller, alerts_door, key, _order(rule)))
+            except Refusal as refusal:
+                # One alert that may not ask must not keep the others from it.
+                refusals[key] = refusal
+        if refusals and not surges:
+            raise next(iter(refusals.values()))
+        return _answer(message, surges, refusals)
 
 
-async def _start(
-    runs: SurgeRuns, estate: Estate, caller: Token, key: str, order: SurgeOrder
-) -> Surge:
-    if not caller.may_ask_for(order.fleet):
-        raise Refusal(403, f"token {caller.name} may not ask for fleet {order.fleet}")
-    owner = f"gateway: {caller.name}"
-    given: dict[str, object] = order.model_dump(exclude={"fleet"})
-    try:
-        surge_request(estate.fleet(order.fleet), {**given, "key": key, "owner": owner})
-    except (GuardRefused, Misconfigured) as error:
-        raise Refusal(422, str(error)) from error
-    try:
-        surge = await runs.start(key, order, owner=owner)
-    except GuardRefused as error:
-        raise Refusal(409, str(error)) from error
-    logger.info(
-        "surge=%s caller=%s key=%s servers=%d", surge.state, caller.name, key, order.servers
+def _order(rule: AlertRule) -> SurgeOrder:
+    return SurgeOrder(
+        fleet=rule.fleet,
+        servers=rule.servers,
+        hours=rule.hours,
+        reason=f"alert {rule.alert} is firing",
     )
-    return surge
+
+
+def _answer(
+    message: AlertMessage, surges: list[Surge], refusals: dict[str, Refusal]
+) -> AlertAnswer:
+    for key, refusal in refusals.items():
+        logger.warning("refused=%d alert=%s why=%r", refusal.status, key, refusal.title)
+    return AlertAnswer(
+        surges=tuple(surges),
+        refused=tuple(
+            RefusedAlert(key=key, status=refusal.status, why=refusal.title)
+            for key, refusal in refusals.items()
+        ),
+        ignored=len(message.alerts) - len(surges) - len(refusals),
+    )
+
+
+@dataclass(frozen=True)
+class _Door:
+    """Where orders come in: checked against token, estate and allowance before Prefect is asked."""
+
+    runs: SurgeRuns
+    estate: Estate
+    allowance: Allowance
+
+    async def start(self, caller: Token, door: str, key: str, order: SurgeOrder) -> Surge:
+        if not caller.may_ask_for(order.fleet):
+            raise Refusal(403, f"token {caller.name} may not ask for fleet {order.fleet}")
+        owner = f"gateway: {caller.name}"
+        given: dict[str, object] = order.model_dump(exclude={"fleet"})
+        try:
+            surge_request(self.estate.fleet(order.fleet), {**given, "key": key, "owner": owner})
+        except (GuardRefused, Misconfigured) as error:
+            raise Refusal(422, str(error)) from error
+        self.allowance.admit(door, key)
+        try:
+            surge = await self.runs.start(key, order, owner=owner)
+        except GuardRefused as error:
+            raise Refusal(409, str(error)) from error
+        logger.info(
+            "surge=%r caller=%s key=%s servers=%d run=%s",
+            surge.state,
+            caller.name,
+            key,
+            order.servers,
+            surge.run,
+        )
+        return surge
 
 
 def _guard(configuration: GatewayConfiguration) -> Guard:
@@ -167,9 +180,12 @@ def _guard(configuration: GatewayConfiguration) -> Guard:
     limiters = {name: Limiter(rate) for name in ("", *(t.name for t in configuration.tokens))}
 
     def allowed(scope: Scope) -> Callable[..., Token]:
-        def caller(authorization: Annotated[str | None, Header()] = None) -> Token:
+        def caller(
+            request: Request, authorization: Annotated[str | None, Header()] = None
+        ) -> Token:
             found = bearer_of(authorization, configuration.tokens)
             name = found.name if found else ""
+            request.state.caller = name or "unknown"
             if not limiters[name].try_acquire(name or "unknown", blocking=False):
                 raise Refusal(429)
             if found is None:
@@ -181,50 +197,3 @@ def _guard(configuration: GatewayConfiguration) -> Guard:
         return caller
 
     return allowed
-
-
-def _refusals(app: FastAPI) -> None:
-    """Have every refusal be a `Problem`, and be logged without anything secret."""
-
-    @app.exception_handler(Refusal)
-    async def refused(request: Request, error: Refusal) -> JSONResponse:
-        return _problem(request, error.status, error.title)
-
-    @app.exception_handler(HTTPException)
-    async def unknown(request: Request, error: HTTPException) -> JSONResponse:
-        answer = _problem(request, error.status_code, str(error.detail))
-        answer.headers.update(error.headers or {})
-        return answer
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        found = tuple(
-            Mistake(field=".".join(str(part) for part in each["loc"][1:]), detail=each["msg"])
-            for each in error.errors()
-        )
-        return _problem(request, 422, "the request is not what it should be", found)
-
-    @app.exception_handler(SpringtideError)
-    async def failed(request: Request, error: SpringtideError) -> JSONResponse:
-        status = {NotFound: 404, Retryable: 503}.get(type(error), 502)
-        return _problem(request, status, str(error))
-
-
-def _problem(
-    request: Request, status: int, title: str, mistakes: tuple[Mistake, ...] = ()
-) -> JSONResponse:
-    logger.warning(
-        "refused=%d method=%s path=%s why=%s %s",
-        status,
-        request.method,
-        request.url.path,
-        title,
-        "; ".join(f"{m.field}: {m.detail}" for m in mistakes),
-    )
-    told = Problem(status=status, title=title, mistakes=mistakes).model_dump(mode="json")
-    headers = {
-        401: {"WWW-Authenticate": "Bearer"},
-        429: {"Retry-After": str(_MINUTE_S)},
-        503: {"Retry-After": str(_RETRY_AFTER_S)},
-    }
-    return JSONResponse(told, status, headers.get(status))

@@ -10,6 +10,8 @@ from springtide.model.surge import LONGEST_HOURS, CloudName
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 _ALERT_KEY = 80
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 
 
 class SurgeOrder(Model):
@@ -18,8 +20,9 @@ class SurgeOrder(Model):
     fleet: Name
     servers: Annotated[int, Field(ge=1, le=10_000, strict=True)]
     """The size of the whole fleet while it lasts."""
-    hours: Annotated[float, Field(gt=0, le=LONGEST_HOURS)]
-    reason: Reason
+    hours: Annotated[float, Field(gt=0, le=LONGEST_HOURS, strict=True)]
+    reason: Annotated[Reason, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
+    """One line: a database of Prefect's refuses the character 0, and logs are lines."""
     regions: Annotated[tuple[CloudName, ...], Field(max_length=50)] = ()
     """Filled first, in this order; empty: as the estate says."""
 
@@ -28,6 +31,7 @@ class Surge(Model):
     """A surge as the caller sees it."""
 
     key: str
+    fleet: str
     state: Literal["accepted", "waits for approval", "running", "completed", "failed"]
     message: str = ""
     """What Prefect says of the run, e.g. `settled`, or why it failed."""
@@ -43,7 +47,7 @@ class Mistake(Model):
 
 
 class Problem(Model):
-    """Why a request was refused; nothing was changed."""
+    """Why a request was refused."""
 
     status: int
     title: str
@@ -62,7 +66,7 @@ class Alert(_Foreign):
     status: Literal["firing", "resolved"]
     labels: Annotated[dict[str, str], Field(max_length=200)]
     fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
-    startsAt: Moment  # noqa: N815 - Alertmanager's name
+    startsAt: Annotated[Moment, Field(ge=_EARLIEST, lt=_LATEST)]  # noqa: N815 - Alertmanager's name
     """When it began to fire: the same alert another day is another surge."""
 
     @property
@@ -79,9 +83,19 @@ class AlertMessage(_Foreign):
     alerts: Annotated[tuple[Alert, ...], Field(max_length=1000)]
 
 
+class RefusedAlert(Model):
+    """An alert of a configured name that asked for a surge in vain."""
+
+    key: str
+    status: int
+    """As a `Problem` of its own would have it."""
+    why: str
+
+
 class AlertAnswer(Model):
     """What became of the message's alerts."""
 
     surges: tuple[Surge, ...]
+    refused: tuple[RefusedAlert, ...] = ()
     ignored: int
     """Resolved ones, and those of names that are not configured."""

@@ -1,10 +1,10 @@
 """A bound for request bodies, held while they arrive and whatever length they claim."""
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.surge_gateway.bodies import Problem
+from deployments.surge_gateway.refusals import problem
 
 
 class BodyLimit:
@@ -32,8 +32,7 @@ class BodyLimit:
             if len(body) > self._most:
                 body = None
         if body is None:
-            told = Problem(status=413, title=f"the body is larger than {self._most} bytes")
-            refusal = JSONResponse(told.model_dump(mode="json"), 413)
+            refusal = problem(Request(scope), 413, f"the body is larger than {self._most} bytes")
             await refusal(scope, receive, send)
             return
         await self._app(scope, _again(body, receive), send)

@@ -31,6 +31,8 @@ class GatewayConfiguration(Model):
     alerts: tuple[AlertRule, ...] = ()
     requests_per_minute: PositiveInt = 120
     """Of each caller, and of all unknown ones together."""
+    surges_per_hour: PositiveInt = 12
+    """Of each caller, and of each alert's name: beyond it others are refused for a while."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=1_048_576)] = 65_536
     deployment: Annotated[str, Field(pattern=r"^[^/]+/[^/]+$")] = "emergency-surge/api"
     """The one deployment that it may start."""

@@ -1,6 +1,6 @@
 """`make bench`: what Springtide adds to the cloud's own time, and what it asks of the cloud's API.
 
-`python -m tests.bench [calls] [overhead] [waves] [memory] [start]`; without names all of them.
+`python -m tests.bench [calls] [overhead] [waves] [memory] [growth] [start]`; else all of them.
 """
 
 import os
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from tests.bench.counting import count_calls
 from tests.bench.figures import Figure, show, write_lines
+from tests.bench.growth import measure_growth
 from tests.bench.runs import Runs
 from tests.bench.starting import time_start
 from tests.bench.timing import compare_waves, measure_memory, time_overhead
@@ -33,6 +34,7 @@ class Bench(StrEnum):
     OVERHEAD = "overhead"
     WAVES = "waves"
     MEMORY = "memory"
+    GROWTH = "growth"
     START = "start"
 
 
@@ -41,6 +43,7 @@ _TITLES = {
     Bench.OVERHEAD: "Seconds from the call to all serving, and what of it is ours",
     Bench.WAVES: "300 servers, by the size of the waves",
     Bench.MEMORY: "What the process takes",
+    Bench.GROWTH: "How an opening grows with its servers",
     Bench.START: "From a run's creation to its first server",
 }
 
@@ -67,6 +70,7 @@ def main(
         Bench.OVERHEAD: lambda: time_overhead(runs),
         Bench.WAVES: lambda: compare_waves(runs),
         Bench.MEMORY: lambda: measure_memory(runs),
+        Bench.GROWTH: lambda: measure_growth(runs),
         Bench.START: lambda: time_start(runs.say),
     }
     measured: list[Figure] = []

@@ -25,7 +25,7 @@ from springtide.sandbox.world import CallKey
 
 ROOT = Path(__file__).resolve().parents[2]
 ESTATE = ROOT / "deployments" / "estate.yaml"
-REGIONS = ("GRA11", "SBG5", "RBX1")
+REGIONS = ("GRA11", "SBG5", "RBX1", "GRA9", "SBG7")
 PROVIDERS_LIMIT = 20.0
 """Requests a second to each service of each region, beyond which the sandbox answers 429."""
 AT_ONCE = BootTime(least_s=0, most_s=0, answer_s=0)
@@ -118,6 +118,10 @@ class Stage:
             "user_data_file": str(ESTATE.parent / shipped["user_data_file"]),
             "key_pair": "springtide",
             "wave_servers": terms.wave_servers,
+            "max_servers": max(shipped["max_servers"], terms.servers),
+            # A surge steps down gradually, as slowly as it is told: nothing to measure.
+            "surge": None,
+            "traffic": None,
             "health": {**shipped["health"], "port": self.server_port},
             "regions": [_region(name, terms) for name in terms.region_names],
         }

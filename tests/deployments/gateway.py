@@ -31,12 +31,17 @@ class FakePrefect:
     calls: list[str] = field(default_factory=list)
     status: int | None = None
     """Answer this to everything."""
+    busy: int = 0
+    """Answer 503 to so many calls first."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:  # noqa: ANN401 - JSON
         """Status and body of the answer."""
         with self.lock:
             self.calls.append(f"{method} {path}")
+            if self.busy:
+                self.busy -= 1
+                return 503, {"detail": "database is locked"}
             if self.status is not None:
                 return self.status, {"detail": "as the test says"}
             if path == "/api/deployments/name/emergency-surge/api":
@@ -54,6 +59,7 @@ class FakePrefect:
             body["idempotency_key"],
             {
                 "id": str(uuid4()),
+                "idempotency_key": body["idempotency_key"],
                 "parameters": body["parameters"],
                 "state": {"type": "SCHEDULED", "message": None},
             },
@@ -87,7 +93,7 @@ def gateway_stage(**changes: object) -> Iterator[Stage]:
         {"tokens": tokens, "alerts": ALERTS, "requests_per_minute": 100_000, **changes}
     )
     with _serving(prefect) as url:
-        runs = SurgeRuns(url, configuration.deployment)
+        runs = SurgeRuns(url, configuration.deployment, patience_s=2.0)
         app = make_gateway(configuration, load_estate(ESTATE), runs)
         with TestClient(app, raise_server_exceptions=False) as client:
             yield Stage(client, prefect, {scope: token for scope, (token, _) in made.items()})
@@ -117,6 +123,7 @@ def _serving(prefect: FakePrefect) -> Iterator[str]:
             """Stay silent."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # Asked often whether to end: its own half second is most of a test.
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/api"
         server.shutdown()

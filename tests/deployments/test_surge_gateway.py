@@ -17,7 +17,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from deployments.deploy import ROOT
 from deployments.surge_gateway.access import Scope, hashed, new_token
+from deployments.surge_gateway.allowance import Allowance
 from deployments.surge_gateway.configuration import load_configuration
+from deployments.surge_gateway.refusals import Refusal
 from springtide.errors import Misconfigured
 from springtide.estate import load_estate
 from tests.deployments.gateway import ESTATE, Stage, gateway_stage
@@ -130,7 +132,11 @@ BAD_ORDERS = [
     pytest.param({"hours": 745}, "hours", id="too long"),
     pytest.param({"hours": float("nan")}, "hours", id="not a number"),
     pytest.param({"hours": float("inf")}, "hours", id="for ever"),
+    pytest.param({"hours": "3"}, "hours", id="hours as text"),
+    pytest.param({"hours": True}, "hours", id="hours as a truth"),
     pytest.param({"reason": ""}, "reason", id="no reason"),
+    pytest.param({"reason": "abc\0def"}, "reason", id="what a database refuses"),
+    pytest.param({"reason": "schools\nrefused=200"}, "reason", id="two lines"),
     pytest.param({"reason": "x" * 501}, "reason", id="a novel"),
     pytest.param({"fleet": "nobody"}, "no fleet 'nobody'", id="unknown fleet"),
     pytest.param({"regions": ["LON1"]}, "regions: given LON1, each once of", id="elsewhere"),
@@ -148,7 +154,7 @@ def test_a_bad_order_starts_nothing(
         answer = ask(stage, content=json.dumps(ORDER | changes), json=None)
     assert 422 == answer.status_code
     assert why in answer.text
-    assert "refused=422" in caplog.text
+    assert "refused=422 caller=shop" in caplog.text
     assert [] == stage.prefect.calls
 
 
@@ -162,10 +168,26 @@ def test_a_bad_order_starts_nothing(
         pytest.param(json.dumps(ORDER | {"reason": "x" * 70_000}), 413, id="oversize"),
     ],
 )
-def test_a_body_that_is_no_order(stage: Stage, content: str, status: int) -> None:
-    """Broken, empty or too large: a clear refusal."""
-    assert status == ask(stage, content=content, json=None).status_code
+def test_a_body_that_is_no_order(
+    stage: Stage, content: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Broken, empty or too large: a clear refusal, and logged."""
+    with caplog.at_level(logging.WARNING, "deployments.surge_gateway"):
+        assert status == ask(stage, content=content, json=None).status_code
+    assert f"refused={status}" in caplog.text
     assert {} == stage.prefect.runs
+
+
+@pytest.mark.parametrize(
+    "changes", [{"x\nrefused=0": 1}, {"regions": ["A\nrefused=0"]}], ids=["a field", "a value"]
+)
+def test_no_caller_writes_lines_of_the_log(
+    stage: Stage, changes: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was sent stands quoted in the one line of its refusal."""
+    with caplog.at_level(logging.WARNING, "deployments.surge_gateway"):
+        assert 422 == ask(stage, ORDER | changes).status_code
+    assert [1] == [len(record.getMessage().splitlines()) for record in caplog.records]
 
 
 def test_a_body_without_a_length_is_bounded_too(stage: Stage) -> None:
@@ -214,6 +236,59 @@ def test_a_token_may_be_for_some_fleets_only() -> None:
         assert 403 == stage.client.post("/surges", headers=headers, json=ORDER).status_code
 
 
+def test_a_surge_of_another_fleet_is_not_read() -> None:
+    """Whoever may not ask for a fleet is not told what was asked for it."""
+    (eyes, seen), (shop, kept) = new_token(), new_token()
+    tokens = [
+        {"name": "eyes", "sha256": seen, "scopes": ["surges:read"], "fleets": ["web"]},
+        {"name": "shop", "sha256": kept, "scopes": ["surges:start", "surges:read"]},
+    ]
+    with gateway_stage(tokens=tokens) as stage:
+        owner, other = ({"Authorization": f"Bearer {token}"} for token in (shop, eyes))
+        stage.client.post("/surges", headers={**owner, **KEY}, json=ORDER)
+        codes = [
+            stage.client.get("/surges/lockdown", headers=headers).status_code
+            for headers in (owner, other)
+        ]
+    assert [200, 404] == codes
+
+
+def test_a_run_that_crashed_is_started_again(stage: Stage) -> None:
+    """It may have died before it stored its claim; a bounded number of times, and by its key."""
+    for _ in range(4):
+        answer = ask(stage).json()
+        newest = list(stage.prefect.runs.values())[-1]
+        newest["state"] = {"type": "CRASHED", "message": "killed"}
+    keys = ["surge-lockdown", "surge-lockdown/2", "surge-lockdown/3"]
+    found = stage.client.get("/surges/lockdown", headers=stage.bearer(Scope.READ)).json()
+    assert keys == list(stage.prefect.runs)
+    assert {"lockdown"} == {run["parameters"]["key"] for run in stage.prefect.runs.values()}
+    assert ("failed", answer["run"]) == (found["state"], found["run"])
+
+
+def test_what_failed_is_not_started_again(stage: Stage) -> None:
+    """A person refused it, or its claim stands and the keeping tries again."""
+    ask(stage)
+    (run,) = stage.prefect.runs.values()
+    run["state"] = {"type": "FAILED", "message": "refused by the one on call"}
+    assert ("failed", run["id"]) == (ask(stage).json()["state"], run["id"])
+    assert 1 == len(stage.prefect.runs)
+
+
+def test_an_allowance_is_of_an_hour() -> None:
+    """Both sides of its bounds; what was let in may come again, and doors do not share it."""
+    now = [0.0]
+    allowance = Allowance(2, clock=lambda: now[0])
+    for door, key in (("a", "1"), ("a", "2"), ("a", "1"), ("b", "3")):
+        allowance.admit(door, key)
+    now[0] = 3599.0
+    with pytest.raises(Refusal) as refused:
+        allowance.admit("a", "3")
+    assert (429, {"Retry-After": "2"}) == (refused.value.status, refused.value.headers)
+    now[0] = 3600.0
+    allowance.admit("a", "3")
+
+
 def test_each_caller_has_a_rate(caplog: pytest.LogCaptureFixture) -> None:
     """Beyond it 429 with the time to wait; the token is in no log."""
     with gateway_stage(requests_per_minute=3) as stage:
@@ -237,6 +312,12 @@ def test_prefects_troubles_are_told(stage: Stage, status: int, told: int) -> Non
     answer = ask(stage)
     assert told == answer.status_code
     assert ("5" if told == 503 else None) == answer.headers.get("Retry-After")
+
+
+def test_a_moment_in_which_prefect_is_busy_is_waited_for(stage: Stage) -> None:
+    """On SQLite it answers 503 while its database is locked."""
+    stage.prefect.busy = 3
+    assert 202 == ask(stage).status_code
 
 
 def test_a_hundred_copies_of_an_alert_make_one_surge(stage: Stage) -> None:
@@ -265,6 +346,38 @@ def test_which_alerts_ask_for_a_surge(stage: Stage, changes: dict[str, Any], sur
     answer = alarm(stage, an_alert(**changes)).json()
     assert (surges, 1 - surges) == (len(answer["surges"]), answer["ignored"])
     assert surges == len(stage.prefect.runs)
+
+
+def test_a_storm_of_alerts_is_no_storm_of_runs() -> None:
+    """Some ask for the surge that all of them mean; an alert of another name has its own room."""
+    rules = [
+        {"alert": name, "fleet": "api", "servers": 120, "hours": 3}
+        for name in ("ApiServersSaturated", "QueueTooLong")
+    ]
+    other = an_alert(labels={"alertname": "QueueTooLong"}, fingerprint="ab" * 8)
+    storm = [an_alert(fingerprint=f"{number:016x}") for number in range(100)]
+    with gateway_stage(alerts=rules, surges_per_hour=3) as stage:
+        answer = alarm(stage, *storm, other)
+        again = alarm(stage, storm[99])
+        assert 4 == len(stage.prefect.runs)
+    assert (4, 97) == (len(answer.json()["surges"]), len(answer.json()["refused"]))
+    assert (202, 429) == (answer.status_code, again.status_code)
+
+
+def test_one_refused_alert_does_not_keep_others_from_it(stage: Stage) -> None:
+    """E.g. its rule was changed while it fires: its surge stands as it was asked for."""
+    alarm(stage, an_alert())
+    (run,) = stage.prefect.runs.values()
+    run["parameters"]["servers"] = 100
+    answer = alarm(stage, an_alert(), an_alert(fingerprint="ab" * 8)).json()
+    assert ([409], 1) == ([r["status"] for r in answer["refused"]], len(answer["surges"]))
+    assert 2 == len(stage.prefect.runs)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_moment_beyond_the_calendar_is_refused(stage: Stage, moment: str) -> None:
+    """There is none of it in UTC."""
+    assert 422 == alarm(stage, an_alert(startsAt=moment)).status_code
 
 
 def test_the_same_alert_another_day_is_another_surge(stage: Stage) -> None:
