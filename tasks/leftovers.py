@@ -1,4 +1,4 @@
-"""What deleted servers may leave behind: ports that the network did not clean up."""
+"""What deleted servers may leave behind: ports that were not cleaned up, empty server groups."""
 
 import asyncio
 
@@ -15,14 +15,15 @@ async def sweep_fleet(watch: FleetWatch) -> tuple[str, ...]:
         return ()
     futures = [sweep_region.submit(region.name, gone, order) for region in watch.fleet.regions]
     found = await asyncio.gather(*(asyncio.to_thread(future.result) for future in futures))
-    return tuple(port for ports in found for port in ports)
+    return tuple(each for region in found for each in region)
 
 
 @task(task_run_name="sweep {region}", retries=2, retry_delay_seconds=2)
 def sweep_region(region: str, gone: tuple[str, ...], order: Order) -> tuple[str, ...]:
-    """Ports of servers that are known to be gone: their ids, after removing them."""
-    cloud = cloud_access(order.estate_file).region(region)
-    ports = cloud.stray_ports(order.estate.fleet(order.fleet), gone)
-    if ports:
-        cloud.delete_ports(ports)
-    return ports
+    """Ids of ports of servers known to be gone, and of empty groups, after removing them."""
+    cloud, fleet = cloud_access(order.estate_file).region(region), order.estate.fleet(order.fleet)
+    ports = cloud.stray_ports(fleet, gone)
+    groups = cloud.stray_groups(fleet, order.at) if fleet.spread_hosts else ()
+    cloud.delete_ports(ports)
+    cloud.delete_groups(groups)
+    return (*ports, *groups)

@@ -153,6 +153,7 @@ class FleetObserver:
             answering=answering,
             in_flight=in_flight,
             headroom=_less(known.headroom, len(known.servers) - (known.held or 0)),
+            group_members=cloud.group_members,
             image=known.image,
             unlaunchable=known.unlaunchable,
             launch_trouble=known.launch_trouble,

@@ -136,6 +136,9 @@ class Fleet(Model):
     wave_servers: Annotated[int, Field(ge=1, le=100)] = 16
     """Most servers of one multi-create call."""
     canary: Canary = Canary()
+    spread_hosts: bool = False
+    """Whether the servers of a wave are to stand on different hosts as far as there are some, by
+    server groups; the provider's quota of members of a group then bounds the waves."""
     replacement: Replacement = Replacement()
     join_interval_s: Annotated[float, Field(ge=0, le=600)] = 20
     """Least time between two joins to one pool while others are on their way, in seconds: one

@@ -30,6 +30,8 @@ class Launch(Model):
     image_id: str
     zone: str | None = None
     canary: bool = False
+    group_members: int | None = None
+    """Most servers of the server group that it joins; None: it joins none."""
     reason: str
 
 

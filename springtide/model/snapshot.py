@@ -55,6 +55,8 @@ class RegionSnapshot(Model):
     in_flight: dict[str, int] = Field(default_factory=dict)
     """Requests in progress by server id, for draining servers that tell it."""
     headroom: Headroom = Headroom()
+    group_members: int | None = None
+    """Most servers of one server group; None: the region has no groups, or nobody asked."""
     image: Image | None = None
     """The newest image that matches the fleet's pattern; None: there is none."""
     unlaunchable: str | None = None

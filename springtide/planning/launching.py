@@ -40,6 +40,7 @@ class _Berth:
     room: Room
     zones: tuple[str | None, ...]
     wave_most: int
+    group_members: int | None
     scouts: int | None
     """How many may be launched now where the image is unproven; None: it is proven."""
 
@@ -171,12 +172,14 @@ def _berth(view: RegionView, given: RoundInput, new: tuple[ExhaustedMark, ...]) 
     order = given.desired.regions
     rank = order.index(view.region) if view.region in order else len(order)
     room = Room(view.region, fleet.region(view.region).weight, holds, most, limit, rank)
-    wave_most = fleet.wave_servers if failed is None else max(1, failed // 2)
+    groups = view.snapshot.group_members if fleet.spread_hosts else None
+    wave_most = min(fleet.wave_servers, groups or fleet.wave_servers)
+    wave_most = wave_most if failed is None else max(1, min(wave_most, failed // 2))
     scouts = None
     if fleet.canary.policy is CanaryPolicy.UNPROVEN and not _proven(view, given):
         afoot = sum(1 for s in view.sightings if s.alive and s.server.image_id == view.image_id)
         scouts = max(0, fleet.canary.servers - afoot)
-    return _Berth(view, room, zones, wave_most, scouts)
+    return _Berth(view, room, zones, wave_most, groups, scouts)
 
 
 def _open_zones(
@@ -244,6 +247,8 @@ def _waves(berth: _Berth, servers: int, given: RoundInput, *, first: int) -> lis
                 image_id=berth.view.image_id,
                 zone=berth.zones[index % len(berth.zones)],
                 canary=scouting,
+                # A canary alone in a group would take the place of a whole wave.
+                group_members=None if scouting else berth.group_members,
                 reason="canary: the image has not served here yet"
                 if scouting
                 else f"{given.desired.servers} desired: {given.desired.reasons[0]}",

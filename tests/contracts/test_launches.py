@@ -1,5 +1,7 @@
 """Waves of servers: what Nova makes of one call, and of calls that go wrong."""
 
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import pytest
 from openstack.compute.v2.server import Server as Shown
@@ -37,6 +39,24 @@ def _is_as_asked_for(shown: Shown, wave: str) -> None:
     assert {"springtide_fleet": FLEET, "springtide_wave": wave} == shown.metadata
     assert ("springtide", True) == (shown.key_name, bool(shown.has_config_drive))
     assert [{"name": "api"}] == shown.security_groups
+
+
+def test_a_wave_joins_a_server_group(contract: Contract) -> None:
+    """It is there with its members while they are, and is stray when they are gone."""
+    cloud, later = contract.region(), datetime.now(UTC) + timedelta(days=1)
+    wave = f"{datetime.now(UTC):%Y%m%dt%H%M%S}000-{contract.order(1).wave}"
+    order = contract.order(2).model_copy(update={"wave": wave, "group_members": 10})
+    compute = contract.connections["GRA11"].compute
+    try:
+        with contract.launched(order) as servers:
+            (group,) = [g for g in compute.server_groups() if g.name.endswith(wave)]
+            assert {server.id for server in servers} == set(group.member_ids)
+            assert "soft-anti-affinity" == group.policy
+            assert group.id not in cloud.stray_groups(contract.fleet, later)
+        assert group.id in cloud.stray_groups(contract.fleet, later)
+    finally:
+        cloud.delete_groups(cloud.stray_groups(contract.fleet, later))
+    assert [] == [g for g in compute.server_groups() if g.name.endswith(wave)]
 
 
 @pytest.mark.parametrize("fault", [{"effect": "drop"}, {"status": 502}], ids=["closed", "502"])

@@ -3,6 +3,7 @@
 from datetime import datetime
 from fnmatch import fnmatchcase
 
+from springtide.clouds.openstack.server_groups import members_at_most
 from springtide.clouds.openstack.service import Body, Service
 from springtide.errors import Misconfigured, NotFound, SpringtideError
 from springtide.model.base import Model
@@ -121,15 +122,21 @@ def newest_image(images: Service, pattern: str) -> Image | None:
     return max(matching, key=lambda image: (image.created_at, image.id), default=None)
 
 
-def read_headroom(compute: Service, network: Service, setup: LaunchSetup) -> Headroom:
-    """Quota less usage, in servers of that flavour; a limit that may not be read is left out."""
+def read_headroom(
+    compute: Service, network: Service, setup: LaunchSetup
+) -> tuple[Headroom, int | None]:
+    """Quota less usage, in servers of that flavour, and the most servers of a server group.
+
+    A limit that may not be read is left out; None: there are no server groups.
+    """
     limits = compute.get("/limits")["limits"]["absolute"]
-    return Headroom(
+    headroom = Headroom(
         instances=_left(limits, "maxTotalInstances", "totalInstancesUsed", 1),
         cores=_left(limits, "maxTotalCores", "totalCoresUsed", setup.vcpus),
         ram=_left(limits, "maxTotalRAMSize", "totalRAMUsed", setup.ram_mib),
         ports=_ports_left(network),
     )
+    return headroom, members_at_most(limits)
 
 
 def _left(limits: Body, most: str, used: str, each: int) -> int | None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from springtide.clouds.openstack import catalogue, ports, servers
+from springtide.clouds.openstack import catalogue, ports, server_groups, servers
 from springtide.clouds.openstack.catalogue import LaunchSetup, PoolSetup
 from springtide.clouds.openstack.images import ImageStore
 from springtide.clouds.openstack.inspection import inspect_region
@@ -31,6 +31,8 @@ class RegionCloud:
         self._image = services["image"]
         self._network = services["network"]
         self._balancer = services["load-balancer"]
+        self.group_members: int | None = None
+        """Most servers of one server group, as of the last headroom; None: there are no groups."""
         self._pools: dict[str, PoolSetup] = {}
         self._launches: dict[str, LaunchSetup] = {}
 
@@ -68,7 +70,8 @@ class RegionCloud:
     def headroom(self, fleet: Fleet) -> Headroom:
         """For how many more servers of the fleet there is room; unknown limits are left out."""
         setup = self.resolve_launch(fleet)
-        return catalogue.read_headroom(self._compute, self._network, setup)
+        room, self.group_members = catalogue.read_headroom(self._compute, self._network, setup)
+        return room
 
     def list_servers(self, fleet_name: str) -> tuple[Server, ...]:
         """The fleet's servers here, known by its tag, in one paginated listing."""
@@ -131,6 +134,14 @@ class RegionCloud:
     def delete_ports(self, ids: Sequence[str]) -> None:
         """Delete ports; those that are gone already are a success."""
         ports.delete_ports(self._network, ids)
+
+    def stray_groups(self, fleet: Fleet, now: datetime) -> tuple[str, ...]:
+        """Ids of the fleet's server groups that are empty and will stay so."""
+        return server_groups.stray_groups(self._compute, fleet.name, now)
+
+    def delete_groups(self, ids: Sequence[str]) -> None:
+        """Delete server groups; those that are gone already are a success."""
+        server_groups.delete_groups(self._compute, ids)
 
     def _pool(self, fleet: Fleet) -> Pool:
         return Pool(self._balancer, self.resolve_pool(fleet), fleet, fleet.region(self.name))

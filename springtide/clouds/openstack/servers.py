@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from springtide.clouds.openstack.catalogue import LaunchSetup
+from springtide.clouds.openstack.server_groups import find_or_make_group
 from springtide.clouds.openstack.service import Body, Service
 from springtide.clouds.openstack.tags import OURS, fleet_tag, wave_of, wave_tag
 from springtide.errors import NotFound, ReplyLost, Retryable, SpringtideError
@@ -59,10 +60,15 @@ def launch(
 ) -> LaunchReceipt:
     """Make a wave by one multi-create; a lost reply is looked up by the wave's tag.
 
+    An order with `group_members` joins a server group, where there is one to be had.
+
     Raises:
         ReplyLost: it is not found either; it may still come, and the next listing shows it.
     """
     body = _wave_body(fleet, setup, order, user_data)
+    if order.group_members is not None:
+        group = find_or_make_group(compute, fleet.name, order, most=order.group_members)
+        body |= {"os:scheduler_hints": {"group": group}} if group else {}
     why = f"wave {order.wave} of {order.servers}: {order.reason}"
     try:
         compute.change("POST", "/servers", body, why=why)
