@@ -16,7 +16,7 @@ from springtide.model.plan import Action, ActionResult, Launch, RoundPlan, Verdi
 from springtide.model.snapshot import Observation
 from springtide.planning.deciding import Decider
 from springtide.planning.telling import action_name, plan_summary, progress_of
-from tasks.claims import clear_entry, remember_note
+from tasks.claims import clear_entry
 from tasks.outage import best_effort
 from tasks.pools import drain_members, join_pool, leave_pool
 from tasks.screens import Progress, show_plan
@@ -64,7 +64,7 @@ async def converge_fleet(
         notes: tuple[ExhaustedMark | ProvenImage, ...] = (*plan.marks, *plan.proven)
         for learnt in notes if plan.frozen is None and not pace.dry_run else ():
             with best_effort("note"):
-                await remember_note(learnt)
+                await watch.remember(learnt)
 
     async def act(plan: RoundPlan, _number: int) -> tuple[ActionResult, ...]:
         return await _act(watch, plan, launched)

@@ -1,6 +1,8 @@
 """The process's access to the cloud: opened once, one token for all regions and tasks."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from springtide.model.estate import Estate
 from springtide.model.plan import Action, ActionResult, Launch, Verdict
 
 read_estate = cache(load_estate)
+_lent: dict[Path, CloudAccess] = {}
 
 
 class Order(Model):
@@ -32,7 +35,19 @@ class Order(Model):
         return read_estate(self.estate_file)
 
 
-@cache
+@contextmanager
+def access_lent(estate_file: Path, access: CloudAccess) -> Iterator[None]:
+    """Have that access be the estate file's, instead of its own, for as long as the context lasts.
+
+    For rehearsals: their cloud is in no clouds.yaml, and their changes are in no audit log.
+    """
+    _lent[estate_file] = access
+    try:
+        yield
+    finally:
+        del _lent[estate_file]
+
+
 def cloud_access(estate_file: Path) -> CloudAccess:
     """The access that the estate file describes; every change goes to its audit log.
 
@@ -41,6 +56,11 @@ def cloud_access(estate_file: Path) -> CloudAccess:
     Raises:
         Misconfigured: the cloud is not in clouds.yaml, or its credentials are refused.
     """
+    return _lent.get(estate_file) or _opened(estate_file)
+
+
+@cache
+def _opened(estate_file: Path) -> CloudAccess:
     path = os.environ.get("SPRINGTIDE_AUDIT_LOG")
     run = str(flow_run.id or "no-flow-run")
     who = str(flow_run.flow_name or "springtide")

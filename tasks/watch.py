@@ -12,10 +12,11 @@ from springtide.model.claim import ClaimBook
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet
 from springtide.model.snapshot import Observation
+from springtide.planning.claim_book import Note
 from springtide.planning.deciding import Decider
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.pricing.lives import Lives
-from tasks.claims import read_claims
+from tasks.claims import read_claims, remember_note
 from tasks.cloud import Order, cloud_access, read_estate
 
 
@@ -64,6 +65,10 @@ class FleetWatch:
         elif self.last_book is not None:
             return self.last_book.model_copy(update={"trouble": book.trouble})
         return book
+
+    async def remember(self, note: Note) -> None:
+        """Store what was learnt, for the runs to come."""
+        await remember_note(note)
 
     async def prepare_launch(self, *, required: bool) -> bool:
         """Find image, flavour, networks and room; whether that was news to this run.

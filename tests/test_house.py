@@ -23,6 +23,7 @@ LIFECYCLES = (
     "evening_window",
     "image_distribution",
     "readiness",
+    "surge_rehearsal",
     "traffic",
 )
 CODE = ("springtide", "tasks", "flows", "deployments")

@@ -71,9 +71,11 @@ def _room(report: RegionReport, fleet: Fleet) -> Room:
     """What the region may hold: its cap, and what its known limits leave."""
     wanted, holds = fleet.region(report.region), report.servers or 0
     limits = [] if wanted.cap is None else [(wanted.cap, "its cap")]
-    lefts = ((check, _servers_left(report, check)) for check in LIMITS)
+    lefts = ((check, servers_left(report, check)) for check in LIMITS)
     limits += [(holds + left, check.value) for check, left in lefts if left is not None]
-    limits += [(holds, trouble.check.value) for trouble in report.troubles if _bars(trouble)]
+    limits += [
+        (holds, trouble.check.value) for trouble in report.troubles if bars_launches(trouble)
+    ]
     most, limit = min(limits, key=lambda one: one[0], default=(None, ""))
     order = fleet.surge.regions if fleet.surge else ()
     rank = order.index(report.region) if report.region in order else len(order)
@@ -85,7 +87,7 @@ def _boundless(room: Room, fleet: Fleet) -> Room:
     return replace(room, most=fleet.region(room.region).cap)
 
 
-def _bars(trouble: Trouble) -> bool:
+def bars_launches(trouble: Trouble) -> bool:
     """Whether nothing could be launched: a limit that is not known is no bar."""
     return trouble.check not in (*LIMITS, Check.SURGE, Check.ALLOCATION_POOLS, Check.BALANCER)
 
@@ -103,7 +105,7 @@ def _quotas(report: RegionReport) -> Mapping[Check, tuple[Quota | None, int]]:
     }
 
 
-def _servers_left(report: RegionReport, check: Check) -> int | None:
+def servers_left(report: RegionReport, check: Check) -> int | None:
     """For how many more servers that limit has room; None: without limit, or not known."""
     quota, each = _quotas(report)[check]
     if quota is None or quota.left is None or not each:

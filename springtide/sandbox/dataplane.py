@@ -76,7 +76,7 @@ class DataPlane:
         self._started = True
         for web in self._web.values():
             _open(web)
-        binary = self._find_haproxy()
+        binary = self._find_haproxy() if self._world.config.haproxy else None
         if binary is not None:
             await self._start_haproxy(binary)
 
