@@ -119,6 +119,11 @@ real-packages: haproxy chromium
 bench: .venv/.project ## Measure how long an opening and a closing take
 	@$(IN_VENV)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-real
+bench-real: export SPRINGTIDE_SURGE_SERVERS := 300
+bench-real: .venv/.project real-packages ## Measure a surge of 300 on the real services (Debian, as root)
+	@CI=true $(IN_VENV)/python -m pytest --durations=1 tests/real/lifecycle/test_emergency_surge.py $(ARGS)
+
 .PHONY: bench-peers
 bench-peers: export SPRINGTIDE_TESTBED_HEAT := 1
 bench-peers: .venv/.project real-packages ## Measure beside other tools on the real services (Debian, as root; hours)

@@ -9,8 +9,8 @@ from tests.deployments.rig import CLOSE, End, PrefectRig, wait_until
 from tests.real.lifecycle.command_line import Census, take_census
 from tests.real.openstack.estate import end_evening, write_estate
 
-FLOW_S = 600.0
-"""How long an opening or a closing of a hundred may take on two busy cores."""
+FLOW_S = 1500.0
+"""How long an opening or a closing of three hundred may take on two busy cores."""
 _QUICK_POLL_S = 0.02
 
 

@@ -1,8 +1,10 @@
 """A surge of ninety-six on real services, killed midway, completed by the keeping, and ended.
 
-What stands in the cloud is counted by the `openstack` command line.
+What stands in the cloud is counted by the `openstack` command line. `make bench-real` has three
+hundred.
 """
 
+import os
 from typing import Any
 
 import pytest
@@ -10,10 +12,10 @@ import pytest
 from tests.deployments.rig import KEEP, End
 from tests.real.lifecycle.evening import EveningRig
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(3600)]
 
 SURGE, LIFT = "emergency-surge/api", "lift-entry/any"
-SERVERS = 96
+SERVERS = int(os.environ.get("SPRINGTIDE_SURGE_SERVERS", "96"))
 SETTLED = End("COMPLETED", "Completed", "settled")
 ASKED: dict[str, Any] = {
     "servers": SERVERS,
@@ -23,7 +25,8 @@ ASKED: dict[str, Any] = {
     "key": "lockdown",
 }
 WHO = {"owner": "operations", "reason": "it is over"}
-LAUNCHES_UNTIL_HALF = 12
+LAUNCHES_UNTIL_HALF = SERVERS // 8
+"""Of waves of four."""
 
 
 def test_a_surge_killed_midway(rig: EveningRig) -> None:
