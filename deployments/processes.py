@@ -25,6 +25,8 @@ class Processes:
         """
         self._folder = folder
         self._patience_s = patience_s
+        self._seen: dict[str, dict[int, str | None]] = {}
+        """By name: pids that were ours, with their times of birth."""
         folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, name: str, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
@@ -116,9 +118,21 @@ class Processes:
                 os.waitpid(record["pid"], os.WNOHANG)
 
     def running(self, name: str) -> list[int]:
-        """The pids of all that bears this process's mark."""
-        mark = f"{_MARK}={self._mark(name)}".encode()
-        return [int(p.name) for p in Path("/proc").glob("[0-9]*") if mark in _environment(p)]
+        """The pids of all that bears this process's mark, or is of its session.
+
+        A program that changes its title writes over the environment that others can read, and its
+        mark with it. Its session it keeps; that is believed while the one who began it lives, and
+        whoever was seen then is known by the time of birth afterwards.
+        """
+        mark, leader = f"{_MARK}={self._mark(name)}".encode(), self.pid(name)
+        found = (
+            int(process.name)
+            for process in Path("/proc").glob("[0-9]*")
+            if mark in _environment(process) or (leader and _session(process) == leader)
+        )
+        seen = self._seen.setdefault(name, {})
+        seen |= {pid: _born(pid) for pid in found}
+        return [pid for pid, born in seen.items() if born is not None and _born(pid) == born]
 
 
 def _born(pid: int) -> str | None:
@@ -128,6 +142,14 @@ def _born(pid: int) -> str | None:
     except OSError:
         return None
     return None if after_name[0] == "Z" else after_name[19]
+
+
+def _session(process: Path) -> int | None:
+    """Who began the process's session; None where it is gone."""
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[3])
+    except OSError:
+        return None
 
 
 def _environment(process: Path) -> list[bytes]:

@@ -25,6 +25,12 @@ subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2]], start_new_ses
 time.sleep(60)
 """
 
+UNMARKED_PARENT = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2]], env={})
+time.sleep(60)
+"""
+
 
 @pytest.fixture
 def processes(tmp_path: Path) -> Iterator[Processes]:
@@ -167,3 +173,22 @@ def test_waiting_is_bounded(processes: Processes) -> None:
     start(processes, "import time; time.sleep(60)")
     with pytest.raises(RuntimeError, match=r"one was not ready within 0\.2 s: see .*one\.log"):
         processes.wait_until("one", lambda: False, 0.2)
+
+
+def test_children_that_lost_their_mark_end_too(processes: Processes, tmp_path: Path) -> None:
+    """A program that changes its title loses it; its parent ends first, and it is stubborn."""
+    begun = tmp_path / "begun"
+    start(processes, UNMARKED_PARENT, STUBBORN, str(begun))
+    until(begun)
+    before = processes.running("one")
+    processes.end("one")
+    assert 2 == len(before)
+    assert [] == [pid for pid in before if lives(pid)]
+
+
+def lives(pid: int) -> bool:
+    """Whether it runs: an orphan that ended may wait for somebody to take note of it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
