@@ -33,7 +33,7 @@ class Stage:
         self.stack = stack
         self._prefect = httpx.Client(base_url=stack.api_url, timeout=10, trust_env=False)
         self._sandbox = httpx.Client(base_url=stack.control_url, timeout=10, trust_env=False)
-        clouds = OpenStackConfig(config_files=[str(stack.folder / "clouds.yaml")])
+        clouds = OpenStackConfig(config_files=[str(stack.clouds_yaml)], load_envvars=False)
         estate = load_estate(stack.folder / "estate.yaml")
         self._regions = {
             name: Connection(config=clouds.get_one("sandbox", region_name=name))

@@ -72,7 +72,7 @@ def a_fleet() -> Fleet:
 def access_to(sandbox: Sandbox, fleet: Fleet, folder: Path) -> CloudAccess:
     """The access that the worker has, without its environment."""
     path = sandbox.clouds_yaml(folder / "clouds.yaml", auth="v3applicationcredential")
-    config = OpenStackConfig(config_files=[str(path)])
+    config = OpenStackConfig(config_files=[str(path)], load_envvars=False)
     session = config.get_one(cloud="sandbox", region_name="GRA11").get_session()
     names = tuple(region.name for region in fleet.regions)
     estate = Estate(cloud="sandbox", residency=names, fleets=(fleet,))

@@ -131,5 +131,5 @@ def on_sandbox(folder: Path) -> Iterator[Ground]:
 
 def connect(clouds_yaml: Path, region: str, *, cloud: str = CLOUD) -> Connection:
     """A plain connection of openstacksdk, to check independently."""
-    known = OpenStackConfig(config_files=[str(clouds_yaml)])
+    known = OpenStackConfig(config_files=[str(clouds_yaml)], load_envvars=False)
     return Connection(session=known.get_one(cloud=cloud).get_session(), region_name=region)

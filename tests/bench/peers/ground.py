@@ -91,7 +91,7 @@ def testbed_ground(folder: Path) -> Iterator[Ground]:
 
 
 def _connection(ground: Ground) -> Any:  # noqa: ANN401 - the SDK has no types
-    known = OpenStackConfig(config_files=[str(ground.clouds_yaml)])
+    known = OpenStackConfig(config_files=[str(ground.clouds_yaml)], load_envvars=False)
     return Connection(config=known.get_one(cloud=ground.cloud, region_name=ground.region))
 
 

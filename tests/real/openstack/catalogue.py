@@ -1,9 +1,9 @@
 """Keystone's content: service users, the project and its user, regions, endpoints."""
 
-import os
 from pathlib import Path
 
 import yaml
+from openstack.config import OpenStackConfig
 from openstack.connection import Connection
 
 from tests.real.openstack.configuration import SERVICE_USERS
@@ -46,10 +46,10 @@ def write_clouds(layout: Layout) -> Path:
     return path
 
 
-def connect(layout: Layout, cloud: str, region: str, **settings: str) -> Connection:
+def connect(layout: Layout, cloud: str, region: str) -> Connection:
     """A connection of openstacksdk to one region of the test bed."""
-    os.environ["OS_CLIENT_CONFIG_FILE"] = str(layout.folder / "clouds.yaml")
-    return Connection(cloud=cloud, region_name=region, **settings)
+    known = OpenStackConfig(config_files=[str(layout.folder / "clouds.yaml")], load_envvars=False)
+    return Connection(config=known.get_one(cloud, region_name=region))
 
 
 def fill_catalogue(layout: Layout) -> None:
