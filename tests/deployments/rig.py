@@ -314,10 +314,10 @@ def _busy(error: BaseException) -> bool:
 
 
 @retry(
-    retry=retry_if_exception(_busy), stop=stop_after_delay(30), wait=wait_fixed(0.5), reraise=True
+    retry=retry_if_exception(_busy), stop=stop_after_delay(90), wait=wait_fixed(0.5), reraise=True
 )
 def ask(client: httpx.Client, method: str, path: str, body: object) -> httpx.Response:
-    """The answer; on SQLite the server says 503 while its database is busy."""
+    """The answer; on SQLite the server says 503, or nothing, while its database is busy."""
     answer = client.request(method, path, json=body)
     if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
         answer.raise_for_status()
