@@ -62,7 +62,7 @@ help: ## List the targets
 lock: ## Write requirements.lock anew from pyproject.toml (needs uv on PATH)
 	@command -v uv >/dev/null || { echo "uv is not on PATH; it resolves for every platform at once." >&2; exit 1; }
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header \
-	  --python-version 3.11 pyproject.toml --group dev -o requirements.lock $(ARGS)
+	  --python-version 3.11 pyproject.toml --extra sandbox --group dev -o requirements.lock $(ARGS)
 
 .PHONY: demo
 demo: .venv/.project ## Rehearse an evening on the sandbox, start to end
@@ -89,7 +89,7 @@ check: .venv/.project ## Format, lint, types and import contracts
 
 .PHONY: test
 test: .venv/.project ## Run the tests that need Python only (HAProxy's too, where it is installed)
-	@$(IN_VENV)/python -m pytest -m "not real and not chromium" $(ARGS)
+	@$(IN_VENV)/python -m pytest -n 2 --dist loadfile -m "not real and not chromium" $(ARGS)
 
 .PHONY: test-real
 test-real: .venv/.project haproxy real-packages ## Run the tests on real services; installs them (Debian, as root)

@@ -91,6 +91,8 @@ def _prefect_environment(folder: Path, api_url: str) -> dict[str, str]:
     return {
         **os.environ,
         "DO_NOT_TRACK": "1",
+        # The flows' own Python is found by its name (deployments/prefect.yaml).
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         "PREFECT_API_URL": api_url,
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
         "PREFECT_HOME": str(folder / "prefect"),

@@ -41,6 +41,12 @@ class Pace:
     interval_s: float
     deadline_s: float
     dry_run: bool = False
+    after_acting_s: float = 1.0
+    """The first look after a round that acted comes so soon: what was asked for may be there."""
+
+    def pause_s(self, *, acted: bool) -> float:
+        """How long to wait until the next look, in seconds."""
+        return min(self.after_acting_s, self.interval_s) if acted else self.interval_s
 
 
 async def converge(hands: Hands, pace: Pace) -> Outcome:
@@ -73,7 +79,7 @@ async def converge(hands: Hands, pace: Pace) -> Outcome:
             results = await hands.act(plan, number)
             rounds.append(Round(number=number, plan=plan, results=results))
             marks = (*marks, *plan.marks, *_refusal_marks(rounds))
-        await hands.sleep(pace.interval_s)
+        await hands.sleep(pace.pause_s(acted=bool(plan.actions)))
         observation = _with_marks(await hands.observe(), marks)
         plan = hands.decide(observation)
 

@@ -33,6 +33,15 @@ class NotFound(SpringtideError):
     """What was asked for does not exist."""
 
 
+class Damaged(SpringtideError):
+    """What is stored is not what was written: `objects` names what, as the store knows it."""
+
+    def __init__(self, message: str, *, objects: tuple[str, ...] = ()) -> None:
+        """Keep the names beside the message."""
+        super().__init__(message)
+        self.objects = objects
+
+
 class CapacityExhausted(SpringtideError):
     """The cloud has no room: by quota (`kind="quota"`) or for lack of hosts (`kind="hosts"`)."""
 

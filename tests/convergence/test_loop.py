@@ -108,13 +108,13 @@ def test_nothing_to_do_ends_at_once() -> None:
 
 
 def test_rounds_go_on_until_a_plan_is_settled() -> None:
-    """It acts, waits and looks again; rounds that only wait are told and not kept."""
+    """It looks again soon after it acted; rounds that only wait are told and not kept."""
     script = Script([LAUNCHING, a_plan(waits=(WAIT,)), a_plan(actions=(DELETE,)), SETTLED])
     outcome = script.run()
     assert Ending.SETTLED is outcome.ending
     assert [1, 2] == script.acted == [each.number for each in outcome.rounds]
     assert [1, 2, 2, 3] == script.told
-    assert [4, 4, 4] == script.slept
+    assert [1, 4, 1] == script.slept
     assert (LAUNCHING, SETTLED) == (outcome.first, outcome.last)
 
 

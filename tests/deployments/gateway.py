@@ -12,6 +12,7 @@ from uuid import uuid4
 from starlette.testclient import TestClient
 
 from deployments.deploy import ROOT
+from deployments.stack import Stack
 from deployments.surge_gateway.access import Scope, Token, new_token
 from deployments.surge_gateway.app import make_gateway
 from deployments.surge_gateway.configuration import AlertRule, GatewayConfiguration
@@ -97,6 +98,20 @@ def gateway_stage(**changes: object) -> Iterator[Stage]:
         app = make_gateway(configuration, load_estate(ESTATE), runs)
         with TestClient(app, raise_server_exceptions=False) as client:
             yield Stage(client, prefect, {scope: token for scope, (token, _) in made.items()})
+
+
+@contextmanager
+def gateway_before(stack: Stack, **changes: object) -> Iterator[TestClient]:
+    """A gateway before a stack's real Prefect, and a caller who may do everything."""
+    token, digest = new_token()
+    caller = Token(name="monitoring", sha256=digest, scopes=tuple(Scope))
+    configuration = GatewayConfiguration.model_validate(
+        {"tokens": (caller,), "requests_per_minute": 1000, **changes}
+    )
+    runs = SurgeRuns(stack.api_url, configuration.deployment)
+    app = make_gateway(configuration, load_estate(stack.estate), runs)
+    with TestClient(app, headers={"Authorization": f"Bearer {token}"}) as client:
+        yield client
 
 
 @contextmanager

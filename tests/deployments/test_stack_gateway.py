@@ -6,11 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.testclient import TestClient
 
-from deployments.surge_gateway.access import Scope, Token, new_token
-from deployments.surge_gateway.app import make_gateway
-from deployments.surge_gateway.configuration import AlertRule, GatewayConfiguration
-from deployments.surge_gateway.runs import SurgeRuns
-from springtide.estate import load_estate
+from deployments.surge_gateway.configuration import AlertRule
+from tests.deployments.gateway import gateway_before
 from tests.deployments.rig import End, Rig
 
 RULE = AlertRule(alert="ApiServersSaturated", fleet="api", servers=60, hours=3)
@@ -29,15 +26,8 @@ MESSAGE = {
 
 @pytest.fixture
 def gateway(rig: Rig) -> Iterator[TestClient]:
-    """A gateway before the stack's Prefect, and a caller who may send alerts and read."""
-    token, digest = new_token()
-    caller = Token(name="monitoring", sha256=digest, scopes=(Scope.ALERT, Scope.READ))
-    configuration = GatewayConfiguration(tokens=(caller,), alerts=(RULE,), requests_per_minute=1000)
-    stack = rig.stage.stack
-    app = make_gateway(
-        configuration, load_estate(stack.estate), SurgeRuns(stack.api_url, configuration.deployment)
-    )
-    with TestClient(app, headers={"Authorization": f"Bearer {token}"}) as client:
+    """A gateway before the stack's Prefect, which knows the alert."""
+    with gateway_before(rig.stage.stack, alerts=(RULE,)) as client:
         yield client
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.deployments.rig import CLOSE, KEEP, End, Rig, wait_until
+from tests.deployments.rig import CLOSE, KEEP, RUN_S, End, Rig, wait_until
 from tests.deployments.test_stack_kills import kill_when_held
 
 SURGE = "emergency-surge/api"
@@ -23,7 +23,7 @@ BEYOND = ASKED | {"hours": 24}
 def waits_for_approval(rig: Rig) -> str:
     """A surge that goes beyond what is authorised: the run's id, once it is suspended."""
     run_id = rig.start(SURGE, **BEYOND)
-    wait_until(lambda: rig.state(run_id).name == "Suspended", "the surge waits", 45)
+    wait_until(lambda: rig.state(run_id).name == "Suspended", "the surge waits", RUN_S)
     return run_id
 
 
@@ -96,7 +96,7 @@ def test_the_server_restarts_in_mid_surge(rig: Rig) -> None:
     rig.control("DELETE", "/faults")
     rig.start_again("server")
     rig.wait_for_server()
-    assert SETTLED == rig.end(run_id, 90)
+    assert SETTLED == rig.end(run_id)
     assert (60, 60, 60) == rig.fleet()
 
 

@@ -4,14 +4,13 @@ import re
 
 import pytest
 
-from tests.deployments.rig import Rig, wait_until
+from tests.deployments.rig import RUN_S, Rig, wait_until
 from tests.ui.prefect_pages import PrefectPages
 
 pytestmark = pytest.mark.chromium
 
 SURGE = "emergency-surge/api"
 SERVERS = 40
-WAITS_S = 60.0
 
 
 def test_a_person_approves_the_plan_that_the_dialog_shows(rig: Rig, ui: PrefectPages) -> None:
@@ -20,7 +19,7 @@ def test_a_person_approves_the_plan_that_the_dialog_shows(rig: Rig, ui: PrefectP
     run_id = rig.start(
         SURGE, servers=SERVERS, hours=24, owner="operations", reason="schools are closed", key="ui"
     )
-    wait_until(lambda: rig.state(run_id).name == "Suspended", "it waits for a person", WAITS_S)
+    wait_until(lambda: rig.state(run_id).name == "Suspended", "it waits for a person", RUN_S)
     ui.open_run(f"surge api to {SERVERS}")
     dialog = ui.open_resume()
     ui.photograph("surge-approval")
@@ -33,5 +32,5 @@ def test_a_person_approves_the_plan_that_the_dialog_shows(rig: Rig, ui: PrefectP
     plan.fill(fingerprint[1])
     name.fill("the one on call")
     ui.resume(dialog)
-    assert "COMPLETED" == rig.end(run_id, 90).kind
+    assert "COMPLETED" == rig.end(run_id).kind
     assert SERVERS == rig.stage.serving()
