@@ -1,0 +1,53 @@
+"""An index as it is stored: which blobs each pack holds.
+
+Source: restic, "Design", section "Indexing".
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from springtide.vault.blobs import BlobKind, BlobPlace, PackEntry
+from springtide.vault.sealing import OVERHEAD
+
+
+def index_document(
+    packs: Mapping[bytes, tuple[PackEntry, ...]], *, supersedes: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The document that names the blobs of those packs."""
+    named = [
+        {"id": pack.hex(), "blobs": [_blob(entry) for entry in entries]}
+        for pack, entries in packs.items()
+    ]
+    return {"supersedes": list(supersedes), "packs": named} if supersedes else {"packs": named}
+
+
+def parse_index(document: Mapping[str, Any]) -> Iterator[PackEntry]:
+    """The blobs that a document names.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is no index.
+    """
+    for pack in document["packs"] or ():
+        number = bytes.fromhex(pack["id"])
+        for blob in pack["blobs"]:
+            raw_length = blob.get("uncompressed_length", 0)
+            length = blob["length"]
+            place = BlobPlace(
+                pack=number,
+                offset=blob["offset"],
+                length=length,
+                raw_length=raw_length or length - OVERHEAD,
+                compressed=raw_length > 0,
+            )
+            yield PackEntry(BlobKind(blob["type"]), bytes.fromhex(blob["id"]), place)
+
+
+def _blob(entry: PackEntry) -> dict[str, Any]:
+    place = entry.place
+    named = {
+        "id": entry.id.hex(),
+        "type": str(entry.kind),
+        "offset": place.offset,
+        "length": place.length,
+    }
+    return named | ({"uncompressed_length": place.raw_length} if place.compressed else {})

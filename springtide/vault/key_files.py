@@ -1,0 +1,90 @@
+"""Key files: the repository's key, sealed with a password; one for each role or person.
+
+A password is taken away by removing its file. That stops whoever has the password alone; who has
+read the key itself keeps it: then the data goes into a new repository.
+
+Source: restic, "Design", section "Keys, Encryption and MAC".
+"""
+
+import base64
+import hashlib
+import json
+import os
+from datetime import datetime
+from typing import Any
+
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from springtide.errors import Damaged, GuardRefused, Misconfigured
+from springtide.vault.sealing import KEY_BYTES, SealingKey
+from springtide.vault.store import Store
+
+PREFIX = "keys/"
+_COST, _BLOCK, _PARALLEL = 2**15, 8, 1
+"""32 MiB of memory and a tenth of a second for each try."""
+_MOST_COST = 2**22
+_SALT_BYTES = 64
+
+
+def add_key_file(
+    store: Store, key: SealingKey, password: bytes, *, user: tuple[str, str], at: datetime
+) -> str:
+    """Store the key under one more password; the file's id. `user` is a name and a machine's."""
+    salt = os.urandom(_SALT_BYTES)
+    by_password = _derived(password, salt, (_COST, _BLOCK, _PARALLEL))
+    secret = {
+        "mac": {"k": _text(key.mac_nonce_key), "r": _text(key.mac_multiplier)},
+        "encrypt": _text(key.encryption),
+    }
+    file = {
+        "created": at.isoformat(),
+        "username": user[0],
+        "hostname": user[1],
+        "kdf": "scrypt",
+        "N": _COST,
+        "r": _BLOCK,
+        "p": _PARALLEL,
+        "salt": _text(salt),
+        "data": _text(by_password.seal(json.dumps(secret).encode())),
+    }
+    data = json.dumps(file).encode()
+    name = hashlib.sha256(data).hexdigest()
+    store.put(PREFIX + name, data)
+    return name
+
+
+def find_key(store: Store, password: bytes) -> tuple[SealingKey, str]:
+    """The repository's key, and the id of the file that the password opens.
+
+    Raises:
+        Misconfigured: there is no key file: no repository stands here.
+        GuardRefused: the password opens none of them.
+    """
+    names = [found.name for found in store.listing(PREFIX)]
+    if not names:
+        raise Misconfigured("no repository stands here: it has no key file", field="vault")
+    for name in names:
+        try:
+            return _opened(json.loads(store.get(name)), password), name.removeprefix(PREFIX)
+        except (Damaged, KeyError, TypeError, ValueError):
+            continue  # one that somebody else's password opens, or that nobody can read
+    raise GuardRefused(f"the password opens none of the repository's {len(names)} key files")
+
+
+def _opened(file: dict[str, Any], password: bytes) -> SealingKey:
+    if file["kdf"] != "scrypt" or file["N"] > _MOST_COST:
+        raise ValueError("not a key file that is safe to try")
+    costs = (file["N"], file["r"], file["p"])
+    by_password = _derived(password, base64.b64decode(file["salt"]), costs)
+    secret = json.loads(by_password.open(base64.b64decode(file["data"])))
+    parts = (secret["encrypt"], secret["mac"]["k"], secret["mac"]["r"])
+    return SealingKey.from_bytes(b"".join(base64.b64decode(part) for part in parts))
+
+
+def _derived(password: bytes, salt: bytes, costs: tuple[int, int, int]) -> SealingKey:
+    n, r, p = costs
+    return SealingKey.from_bytes(Scrypt(salt, KEY_BYTES, n, r, p).derive(password))
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()

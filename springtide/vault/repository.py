@@ -1,0 +1,306 @@
+"""A repository: blobs and documents, over a store; read and written by several threads at once."""
+
+import hashlib
+import json
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from springtide.errors import Damaged, Misconfigured, NotFound
+from springtide.vault.blobs import (
+    BlobId,
+    BlobKind,
+    BlobPlace,
+    PackEntry,
+    SavedBlob,
+    blob_id,
+    pack_name,
+)
+from springtide.vault.compression import compressed, decompressed
+from springtide.vault.index import BlobIndex
+from springtide.vault.index_documents import index_document, parse_index
+from springtide.vault.key_files import add_key_file, find_key
+from springtide.vault.packs import FinishedPack
+from springtide.vault.polynomials import random_irreducible
+from springtide.vault.sealing import SealingKey
+from springtide.vault.store import Store
+from springtide.vault.writing import PackWriter
+
+VERSION = 2
+_CONFIG = "config"
+_COMPRESSED_MARK = b"\x02"
+_PACKS_AN_INDEX = 16
+"""An index is written after so many packs: what a killed run has stored is mostly named then."""
+_READERS = 4
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who writes, as locks, snapshots and key files tell it; sealed but for the key files."""
+
+    username: str
+    hostname: str
+
+
+@dataclass(frozen=True)
+class StoredPack:
+    """A pack that this run has stored."""
+
+    id: bytes
+    size: int
+    """In bytes."""
+
+
+class Repository:
+    """One repository, opened with its key. Use it as a context, or `close` it."""
+
+    def __init__(self, store: Store, key: SealingKey, *, id_: str, work_folder: Path) -> None:
+        """Rather `create` or `open`."""
+        self.store = store
+        self.key = key
+        self.id = id_
+        """64 hexadecimal digits: which repository it is, wherever it stands."""
+        self.index = BlobIndex(work_folder / f"{id_}.sqlite")
+        self.stored: list[StoredPack] = []
+        """What this run has stored, in the order of its confirmation."""
+        self._writer = PackWriter(store, key, self._take_pack)
+        self._lock = threading.Lock()
+        self._pending: set[tuple[BlobKind, BlobId]] = set()
+        self._unindexed: list[FinishedPack] = []
+
+    @classmethod
+    def create(
+        cls, store: Store, password: bytes, *, identity: Identity, work_folder: Path
+    ) -> Self:
+        """Make a repository where none stands.
+
+        Raises:
+            Misconfigured: one stands there already.
+        """
+        if store.size(_CONFIG) is not None:
+            raise Misconfigured("a repository stands there already", field="vault")
+        key = SealingKey.random()
+        user = (identity.username, identity.hostname)
+        add_key_file(store, key, password, user=user, at=store.now())
+        id_ = secrets.token_hex(32)
+        config = {
+            "version": VERSION,
+            "id": id_,
+            "chunker_polynomial": f"{random_irreducible():x}",
+        }
+        store.put(_CONFIG, key.seal(json.dumps(config).encode()))
+        return cls(store, key, id_=id_, work_folder=work_folder)
+
+    @classmethod
+    def open(cls, store: Store, password: bytes, *, work_folder: Path) -> Self:
+        """Open the repository that stands there; its index is not read yet.
+
+        Raises:
+            Misconfigured: there is none, or it is of another version.
+            GuardRefused: the password opens none of its key files.
+            Damaged: its configuration cannot be read.
+        """
+        key, _ = find_key(store, password)
+        try:
+            config = json.loads(key.open(store.get(_CONFIG)))
+        except NotFound as error:
+            raise Misconfigured("the repository has keys and no config", field="vault") from error
+        except (Damaged, ValueError) as error:
+            raise Damaged("the configuration cannot be read", objects=(_CONFIG,)) from error
+        if config["version"] != VERSION:
+            raise Misconfigured(
+                f"the repository is of version {config['version']}", field="vault", allowed="2"
+            )
+        return cls(store, key, id_=config["id"], work_folder=work_folder)
+
+    def __enter__(self) -> Self:
+        """As it is."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of threads and files; what was not flushed is not stored."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of threads and files; what was not flushed is not stored."""
+        self._writer.close()
+        self.index.close()
+
+    def load_index(self) -> None:
+        """Know what the store's index documents name; those read before are not read again.
+
+        Raises:
+            Damaged: one of them cannot be read; the others are known all the same.
+        """
+        listed = {found.name.removeprefix("index/") for found in self.store.listing("index/")}
+        known = self.index.documents()
+        if known - listed:
+            # Superseded: what it named may be gone.
+            self.index.clear()
+            known = set()
+        damaged = []
+        with ThreadPoolExecutor(_READERS, "springtide-index") as readers:
+            for name, entries in readers.map(self._read_index, sorted(listed - known)):
+                if entries is None:
+                    damaged.append(f"index/{name}")
+                else:
+                    self.index.add(entries, name)
+        if damaged:
+            raise Damaged("an index cannot be read", objects=tuple(damaged))
+
+    def has(self, kind: BlobKind, blob: BlobId) -> bool:
+        """Whether the blob need not be saved: it is stored, or on its way by this run."""
+        with self._lock:
+            if (kind, blob) in self._pending:
+                return True
+        return self.index.has(kind, blob)
+
+    def place(self, kind: BlobKind, blob: BlobId) -> BlobPlace:
+        """Where the blob stands.
+
+        Raises:
+            NotFound: no index names it.
+        """
+        found = self.index.place(kind, blob)
+        if found is None:
+            raise NotFound(f"no index names the {kind} blob {blob.hex()}")
+        return found
+
+    def save(self, kind: BlobKind, plain: bytes) -> SavedBlob:
+        """Have the blob stored, unless it is; certain after the next `flush` only.
+
+        Raises:
+            Retryable, Damaged, Misconfigured: an earlier pack could not be stored.
+        """
+        blob = blob_id(plain)
+        if self.index.has(kind, blob):
+            return SavedBlob(blob, new=False)
+        with self._lock:
+            if (kind, blob) in self._pending:
+                return SavedBlob(blob, new=False)
+            self._pending.add((kind, blob))
+        small = compressed(plain)
+        shrunk = len(small) < len(plain)
+        sealed = self.key.seal(small if shrunk else plain)
+        self._writer.add(kind, blob, sealed, (len(plain), shrunk))
+        return SavedBlob(blob, new=True)
+
+    def load(self, kind: BlobKind, blob: BlobId) -> bytes:
+        """The blob's plain content; its hash was computed anew.
+
+        Raises:
+            NotFound: no index names it, or its pack is gone.
+            Damaged: it is not what was saved.
+        """
+        place = self.place(kind, blob)
+        name = pack_name(place.pack)
+        sealed = self.store.get(name, start=place.offset, length=place.length)
+        return self.unsealed(PackEntry(kind, blob, place), sealed)
+
+    def unsealed(self, entry: PackEntry, sealed: bytes | memoryview) -> bytes:
+        """The plain content of a blob whose bytes have been read.
+
+        Raises:
+            Damaged: it is not what was saved.
+        """
+        name = pack_name(entry.place.pack)
+        try:
+            plain = self.key.open(sealed)
+            if entry.place.compressed:
+                plain = decompressed(plain)
+        except Damaged as error:
+            raise Damaged(f"blob {entry.id.hex()} in {name}: {error}", objects=(name,)) from error
+        if blob_id(plain) != entry.id:
+            raise Damaged(f"blob {entry.id.hex()} in {name} has another hash", objects=(name,))
+        return plain
+
+    def flush(self) -> None:
+        """Store all that was saved, and name it in an index; after this it is there to stay.
+
+        Raises:
+            Retryable, Damaged, Misconfigured: something could not be stored.
+        """
+        self._writer.flush()
+        with self._lock:
+            finished, self._unindexed = self._unindexed, []
+        self._write_index(finished)
+
+    def add_to_index(self, packs: Mapping[bytes, tuple[PackEntry, ...]]) -> None:
+        """Write an index of packs that are stored and that no index names."""
+        if packs:
+            document = self.save_document("index", index_document(packs))
+            for entries in packs.values():
+                self.index.add(entries)
+            self.index.add((), document)
+
+    def save_document(self, kind: str, document: Mapping[str, Any]) -> str:
+        """Store a sealed document below `kind/`; its id."""
+        plain = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+        data = self.key.seal(_COMPRESSED_MARK + compressed(plain))
+        name = hashlib.sha256(data).hexdigest()
+        self.store.put(f"{kind}/{name}", data)
+        return name
+
+    def load_document(self, kind: str, document: str) -> dict[str, Any]:
+        """A document by its id.
+
+        Raises:
+            NotFound: there is no such document.
+            Damaged: it is not what was saved.
+        """
+        name = f"{kind}/{document}"
+        data = self.store.get(name)
+        if hashlib.sha256(data).hexdigest() != document:
+            raise Damaged(f"{name} has another hash", objects=(name,))
+        try:
+            plain = self.key.open(data)
+            if plain[:1] == _COMPRESSED_MARK:
+                plain = decompressed(memoryview(plain)[1:])
+            found: dict[str, Any] = json.loads(plain)
+        except (Damaged, ValueError) as error:
+            raise Damaged(f"{name} cannot be read", objects=(name,)) from error
+        return found
+
+    def documents(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """All documents of a kind with their ids; one that went meanwhile is left out.
+
+        Raises:
+            Damaged: one is not what was saved.
+        """
+        for found in self.store.listing(f"{kind}/"):
+            document = found.name.removeprefix(f"{kind}/")
+            try:
+                yield document, self.load_document(kind, document)
+            except NotFound:
+                continue
+
+    def remove_document(self, kind: str, document: str) -> None:
+        """Remove a document; gone already is success."""
+        self.store.delete(f"{kind}/{document}")
+
+    def _take_pack(self, pack: FinishedPack) -> None:
+        with self._lock:
+            self.stored.append(StoredPack(pack.id, len(pack.data)))
+            self._unindexed.append(pack)
+            if len(self._unindexed) < _PACKS_AN_INDEX:
+                return
+            finished, self._unindexed = self._unindexed, []
+        self._write_index(finished)
+
+    def _write_index(self, finished: list[FinishedPack]) -> None:
+        self.add_to_index({pack.id: pack.entries for pack in finished})
+        with self._lock:
+            for pack in finished:
+                self._pending -= {(entry.kind, entry.id) for entry in pack.entries}
+
+    def _read_index(self, name: str) -> tuple[str, list[PackEntry] | None]:
+        try:
+            return name, list(parse_index(self.load_document("index", name)))
+        except NotFound:
+            return name, []  # superseded since the listing
+        except (Damaged, KeyError, TypeError, ValueError):
+            return name, None
