@@ -13,6 +13,8 @@ from typing import Any
 _MARK = "SPRINGTIDE_PROCESS"
 """In the environment of what was started, and so of its children: whose it is."""
 _POLL_S = 0.1
+_LAST_LINES = 20
+"""Of a log, told where a process did not start."""
 
 
 class Processes:
@@ -62,16 +64,17 @@ class Processes:
         """Return when `ready` says so.
 
         Raises:
-            RuntimeError: the process ended before, or time is up; the message names its log.
+            RuntimeError: the process ended before, or time is up; the message names its log and
+                ends with the log's last lines.
         """
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if ready():
                 return
             if not self.alive(name):
-                raise RuntimeError(f"{name} ended at its start: see {self.log(name)}")
+                raise RuntimeError(f"{name} ended at its start: {self._story(name)}")
             time.sleep(_POLL_S)
-        raise RuntimeError(f"{name} was not ready within {timeout_s:g} s: see {self.log(name)}")
+        raise RuntimeError(f"{name} was not ready within {timeout_s:g} s: {self._story(name)}")
 
     def end(self, name: str) -> None:
         """End the process and its children: asked first, then made to. Gone already is fine.
@@ -97,6 +100,11 @@ class Processes:
         records = sorted(self._folder.glob("*.pid"), key=lambda p: p.stat().st_mtime, reverse=True)
         for record in records:
             self.end(record.stem)
+
+    def _story(self, name: str) -> str:
+        log = self.log(name)
+        lines = log.read_text("utf-8", errors="replace").splitlines()
+        return "\n".join((f"see {log}", *lines[-_LAST_LINES:]))
 
     def _record(self, name: str) -> Path:
         return self._folder / f"{name}.pid"

@@ -107,13 +107,19 @@ def _prefect_environment(folder: Path, api_url: str) -> dict[str, str]:
 
 
 def _start(folder: Path, processes: Processes, cloud: Cloud, variables: dict[str, str]) -> Stack:
-    api_url = f"http://127.0.0.1:{free_port()}/api"
     # The server knows nothing of the cloud: the two can start side by side.
-    processes.start("server", SERVER, _prefect_environment(folder, api_url) | variables, ROOT)
+    api_url = _begin_server(folder, processes, variables)
     ground = cloud.ready(folder, processes)
+    try:
+        _await_server(processes, api_url)
+    except RuntimeError:
+        if processes.alive("server"):
+            raise
+        # Something took its port while it started, which may be seconds after it was chosen.
+        api_url = _begin_server(folder, processes, variables)
+        _await_server(processes, api_url)
     stack = Stack(folder, api_url, api_url.removesuffix("/api"), **vars(ground))
     env = environment(stack) | variables
-    processes.wait_until("server", lambda: _answers(f"{api_url}/health"), _SERVER_START_S)
     subprocess.run(
         [sys.executable, "-m", "deployments.deploy"],
         check=True,
@@ -125,6 +131,16 @@ def _start(folder: Path, processes: Processes, cloud: Cloud, variables: dict[str
     processes.start("worker", WORKER, env, ROOT)
     stack.save()
     return stack
+
+
+def _begin_server(folder: Path, processes: Processes, variables: dict[str, str]) -> str:
+    api_url = f"http://127.0.0.1:{free_port()}/api"
+    processes.start("server", SERVER, _prefect_environment(folder, api_url) | variables, ROOT)
+    return api_url
+
+
+def _await_server(processes: Processes, api_url: str) -> None:
+    processes.wait_until("server", lambda: _answers(f"{api_url}/health"), _SERVER_START_S)
 
 
 def _answers(url: str) -> bool:

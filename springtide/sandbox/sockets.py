@@ -1,7 +1,9 @@
 """Listening addresses on loopback, claimed with a plain word when they are taken."""
 
 import errno
+import random
 import socket
+from contextlib import suppress
 
 
 class AddressBusyError(OSError):
@@ -37,11 +39,22 @@ def listening_socket(address: str, port: int) -> socket.socket:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 on which nothing listens now, for whoever listens there later.
+
+    It is none of those the kernel gives to outgoing connections and to listeners without a wish:
+    one of them would take it before its user, who may need seconds to start, claims it.
+
+    Raises:
+        OSError: none was found.
+    """
+    for port in random.sample(_GIVEN_BY_NOBODY, _TRIES):
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(errno.EADDRINUSE, f"{_TRIES} ports of 127.0.0.1 were tried, all are in use")
 
 
 _BACKLOG = 1024
+_GIVEN_BY_NOBODY = range(15_000, 32_768)
+"""Below the ports that Linux gives out by itself (`net.ipv4.ip_local_port_range`)."""
+_TRIES = 100

@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import yaml
 
 from springtide.model.base import Model
 from springtide.sandbox.config import BootTime, SandboxConfig, SandboxRegion
+from springtide.sandbox.sockets import free_port
 from springtide.sandbox.world import CallKey
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,7 +148,7 @@ def _without_count(one: dict[str, Any]) -> dict[str, str]:
 @contextmanager
 def stage(terms: Terms) -> Iterator[Stage]:
     """A sandbox for these terms, and their estate file, for as long as the context lasts."""
-    port = _free_port()
+    port = free_port()
     regions = tuple(
         SandboxRegion(name=name, cidr=IPv4Network(f"127.{next(_networks)}.0.0/20"))
         for name in terms.region_names
@@ -187,10 +187,3 @@ def _running(folder: Path) -> Iterator[None]:
             process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

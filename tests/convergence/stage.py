@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from springtide.sandbox.process import Sandbox
 from springtide.sandbox.records import Server
 from springtide.sandbox.regions import RegionState
 from springtide.sandbox.servers import Servers
+from springtide.sandbox.sockets import free_port
 
 REGIONS = ("GRA11", "RBX1", "SBG5")
 IMAGE = "api-iis-2026-11-16"
@@ -53,17 +53,9 @@ def a_sandbox() -> Sandbox:
             boot=BootTime(least_s=0.25, most_s=0.75, answer_s=0.25),
             speed=5,
             balancer_update_s=0.05,
-            server_port=_free_port(),
+            server_port=free_port(),
         )
     )
-
-
-def _free_port() -> int:
-    """A port that another run of these tests, at the same time, does not use."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def a_region(name: str, **changes: object) -> dict[str, object]:

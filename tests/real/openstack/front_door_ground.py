@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from springtide.sandbox.sockets import listening_socket
+from springtide.sandbox.sockets import free_port
 from tests.real.openstack.front_door import DoorConfig, FrontDoor, FrontDoorConfig
 
 MIB = 1 << 20
@@ -145,13 +145,6 @@ def once_it_answers(url: str) -> httpx.Response:
             if time.monotonic() > deadline:
                 raise
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """A port of loopback at which nothing listens."""
-    with listening_socket("127.0.0.1", 0) as claimed:
-        port: int = claimed.getsockname()[1]
-    return port
 
 
 def a_config(target: str) -> FrontDoorConfig:

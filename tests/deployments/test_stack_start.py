@@ -1,0 +1,61 @@
+"""How a stack starts: a port that somebody takes first costs a second try, and no more."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deployments import stack
+from deployments.processes import Processes
+from deployments.stack_clouds import Ground
+
+SERVER = """
+import os, pathlib, sys
+tries = pathlib.Path(sys.argv[1])
+tried = tries.read_text().split() if tries.exists() else []
+tries.write_text(" ".join([*tried, os.environ["PREFECT_SERVER_API_PORT"]]))
+if len(tried) < int(sys.argv[2]):
+    sys.exit("address already in use")
+import http.server
+class Healthy(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/api/health" else 404)
+        self.end_headers()
+address = "127.0.0.1", int(os.environ["PREFECT_SERVER_API_PORT"])
+http.server.HTTPServer(address, Healthy).serve_forever()
+"""
+
+
+class NoCloud:
+    """A cloud that is not asked for anything."""
+
+    def ready(self, folder: Path, processes: Processes) -> Ground:
+        """Nowhere."""
+        del processes
+        return Ground(folder / "estate.yaml", folder / "clouds.yaml", control_url="")
+
+
+@pytest.mark.parametrize(
+    ("ended", "error", "starts"),
+    [
+        pytest.param(0, subprocess.CalledProcessError, 1, id="free: the deploying comes next"),
+        pytest.param(1, subprocess.CalledProcessError, 2, id="taken once"),
+        pytest.param(9, RuntimeError, 2, id="never free: the error says why"),
+    ],
+)
+def test_a_port_that_was_taken(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ended: int,
+    error: type[Exception],
+    starts: int,
+) -> None:
+    """The server is started again at another port, once; everything is ended where that fails."""
+    tries = tmp_path / "tries"
+    monkeypatch.setattr(stack, "SERVER", (sys.executable, "-c", SERVER, str(tries), str(ended)))
+    with pytest.raises(error, match="address already in use" if ended > 1 else "deploy"):
+        stack.up(tmp_path, cloud=NoCloud())
+    ports = tries.read_text().split()
+    assert (starts, starts) == (len(ports), len(set(ports)))
+    assert not Processes(tmp_path / "run").alive("server")
