@@ -1,0 +1,345 @@
+"""The backup of directories: walk, cut what is new into chunks, and name it all in trees.
+
+Rule: a file is taken for unchanged, and is not read, where size, times of modification and change
+and inode are those of the snapshot before; all else is read, and what the repository holds already
+is not sent. What cannot be read is a trouble, told by name in the report, and stops nothing.
+
+Example: `/srv/documents` with a changed file of 3 MiB among 100,000: one file is read, one or two
+chunks are sent, and the trees of the directories on the way to it.
+"""
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from io import FileIO
+from pathlib import Path
+from typing import Self, TypeVar
+
+from springtide.errors import Damaged, Misconfigured, NotFound
+from springtide.vault.blobs import BlobId, BlobKind
+from springtide.vault.chunking import LEAST, Cutting, chunks
+from springtide.vault.nodes import Node, NodeKind, tree_bytes
+from springtide.vault.repository import Repository
+from springtide.vault.tree_reading import node_of, opened, same_file, unchanged
+from springtide.vault.trees import TreeReader
+from springtide.vault.troubles import Trouble, TroubleKind
+
+_WORKERS = 2
+_UNDER_WAY = 8
+"""So many chunks or batches of small files are in memory at once."""
+_BATCH_FILES = 64
+_BATCH_BYTES = 4 * 1024 * 1024
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class TreeSource:
+    """What is backed up."""
+
+    paths: tuple[Path, ...]
+    """Absolute, without `..`; a link among them is backed up as a link."""
+    excludes: tuple[str, ...] = ()
+    """Shell patterns for whole paths, e.g. `/srv/documents/tmp/*`; `*` matches `/`, too."""
+    cutting: Cutting = Cutting.CONTENT
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a backup has done so far."""
+
+    files: int = 0
+    unchanged_files: int = 0
+    """Of those, not read again."""
+    directories: int = 0
+    read_bytes: int = 0
+    new_bytes: int = 0
+    """Of those, such as the repository did not hold; before compression."""
+
+    def __add__(self, other: Self) -> "Counts":
+        """Both together."""
+        return Counts(
+            *(mine + its for mine, its in zip(_values(self), _values(other), strict=True))
+        )
+
+
+@dataclass(frozen=True)
+class TreeBackup:
+    """What became of a backup."""
+
+    tree: BlobId
+    counts: Counts
+    troubles: tuple[Trouble, ...]
+
+
+def back_up_tree(
+    repository: Repository,
+    source: TreeSource,
+    *,
+    earlier: BlobId | None = None,
+    progress: Callable[[Counts], None] | None = None,
+) -> TreeBackup:
+    """Save the source; all of it is certain after the repository's next `flush`.
+
+    `earlier` is the tree of the snapshot before, `progress` is told after every directory.
+
+    Raises:
+        Misconfigured: a path of the source is not there, or not absolute.
+        Retryable, Damaged: the store did not take what was sent.
+    """
+    for path in source.paths:
+        if not path.is_absolute() or ".." in path.parts or not os.path.lexists(path):
+            raise Misconfigured(
+                "a path of the source is not there",
+                field="paths",
+                allowed="absolute paths of what there is, without ..",
+            )
+    with ThreadPoolExecutor(_WORKERS, "springtide-backup") as workers:
+        walk = _Walk(repository, source, workers, progress or (lambda _: None))
+        tree = walk.run(earlier)
+    return TreeBackup(tree, walk.counts, tuple(sorted(walk.troubles, key=lambda each: each.path)))
+
+
+@dataclass
+class _Directory:
+    """A directory on the way: what is known of it, and what is still being done."""
+
+    path: bytes
+    node: Node
+    earlier: Mapping[bytes, Node]
+    below: list[tuple[bytes, Node, "_Wanted"]] = field(default_factory=list)
+    """Its directories that are still to be walked."""
+    done: list[Future[list[Node]]] = field(default_factory=list)
+
+
+_Wanted = Mapping[bytes, "_Wanted"]
+"""The names that are wanted in a directory, with those wanted in them; empty: all."""
+
+
+class _Walk:
+    """One backup. The walker reads large files, the workers small ones; all save by the workers."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        source: TreeSource,
+        workers: ThreadPoolExecutor,
+        progress: Callable[[Counts], None],
+    ) -> None:
+        self._repository = repository
+        self._source = source
+        self._workers = workers
+        self._progress = progress
+        self._trees = TreeReader(repository)
+        self._room = threading.BoundedSemaphore(_UNDER_WAY)
+        self._lock = threading.Lock()
+        self._failure: BaseException | None = None
+        self.counts = Counts()
+        self.troubles: list[Trouble] = []
+
+    def run(self, earlier: BlobId | None) -> BlobId:
+        """The id of the tree that begins at `/`."""
+        root = Node(b"", NodeKind.DIRECTORY, 0o755, 0, 0, 0, 0, subtree=earlier)
+        stack = [self._enter(b"/", root, root, _wanted(self._source.paths))]
+        finished: Future[list[Node]] | None = None
+        while stack:
+            directory = stack[-1]
+            if directory.below:
+                path, node, wanted = directory.below.pop()
+                try:
+                    stack.append(self._enter(path, node, directory.earlier.get(node.name), wanted))
+                except OSError as error:
+                    self._trouble(path, error)
+                continue
+            stack.pop()
+            # Whoever waits among the workers waits for those that were given to them before.
+            finished = self._submit(self._finish, directory)
+            if stack:
+                stack[-1].done.append(finished)
+        if finished is None:
+            raise AssertionError("the root is always there")
+        tree = finished.result()[0].subtree
+        if tree is None:
+            raise AssertionError("a finished directory has a tree")
+        return tree
+
+    def _enter(self, path: bytes, node: Node, earlier: Node | None, wanted: _Wanted) -> _Directory:
+        """A directory whose files are on their way, and whose directories are known."""
+        directory = _Directory(path, node, self._earlier(earlier))
+        batch = _Batch()
+        for name in sorted(wanted or _names(path)):
+            below = path.rstrip(b"/") + b"/" + name
+            if self._excluded(below):
+                continue
+            try:
+                found = node_of(below, name, os.lstat(below))
+            except OSError as error:
+                self._trouble(below, error)
+                continue
+            if found.kind is NodeKind.DIRECTORY:
+                directory.below.append((below, found, wanted.get(name, {}) if wanted else {}))
+            elif found.kind is NodeKind.FILE:
+                self._take_file(directory, batch, below, found)
+            else:
+                batch.ready.append(found)
+        self._send(directory, batch)
+        directory.below.reverse()
+        return directory
+
+    def _take_file(self, directory: _Directory, batch: "_Batch", path: bytes, node: Node) -> None:
+        earlier = directory.earlier.get(node.name)
+        if earlier is not None and unchanged(node, earlier) and self._holds(earlier):
+            batch.ready.append(replace(node, content=earlier.content))
+            self._count(Counts(files=1, unchanged_files=1))
+        elif node.size > LEAST:
+            self._send(directory, batch)
+            directory.done.append(self._large_file(path, node))
+        else:
+            batch.files.append((path, node))
+            batch.size += node.size
+        if len(batch.files) >= _BATCH_FILES or batch.size >= _BATCH_BYTES:
+            self._send(directory, batch)
+
+    def _send(self, directory: _Directory, batch: "_Batch") -> None:
+        if batch.files or batch.ready:
+            directory.done.append(self._submit(self._small_files, batch.taken()))
+
+    def _small_files(self, batch: "_Batch") -> list[Node]:
+        nodes = batch.ready
+        for path, node in batch.files:
+            try:
+                with opened(path) as descriptor:
+                    plain = os.read(descriptor, LEAST + 1)
+                    if len(plain) > LEAST:  # it has grown since
+                        self._add_trouble(path, TroubleKind.CHANGED)
+                        plain = plain[:LEAST]
+                    elif not same_file(node, os.fstat(descriptor)):
+                        self._add_trouble(path, TroubleKind.CHANGED)
+            except OSError as error:
+                self._trouble(path, error)
+                continue
+            content, new = self._saved(plain)
+            nodes.append(replace(node, size=len(plain), content=content))
+            self._count(Counts(files=1, read_bytes=len(plain), new_bytes=new))
+        return nodes
+
+    def _large_file(self, path: bytes, node: Node) -> Future[list[Node]]:
+        saved: list[Future[tuple[tuple[BlobId, ...], int]]] = []
+        size = 0
+        try:
+            with opened(path) as descriptor, FileIO(descriptor, closefd=False) as file:
+                for chunk in chunks(file, self._source.cutting):
+                    size += len(chunk)
+                    saved.append(self._submit(self._saved, chunk))
+                if not same_file(node, os.fstat(descriptor)):
+                    self._add_trouble(path, TroubleKind.CHANGED)
+        except OSError as error:
+            self._trouble(path, error)
+            return _known([])
+        return self._submit(self._large_node, replace(node, size=size), saved)
+
+    def _large_node(
+        self, node: Node, saved: list[Future[tuple[tuple[BlobId, ...], int]]]
+    ) -> list[Node]:
+        results = [each.result() for each in saved]
+        content = tuple(blob for blobs, _ in results for blob in blobs)
+        new = sum(size for _, size in results)
+        self._count(Counts(files=1, read_bytes=node.size, new_bytes=new))
+        return [replace(node, content=content)]
+
+    def _saved(self, chunk: bytes) -> tuple[tuple[BlobId, ...], int]:
+        """The chunk's id, none of an empty one; how many bytes the repository did not hold."""
+        if not chunk:
+            return (), 0
+        blob = self._repository.save(BlobKind.DATA, chunk)
+        return (blob.id,), len(chunk) if blob.new else 0
+
+    def _finish(self, directory: _Directory) -> list[Node]:
+        nodes = [node for each in directory.done for node in each.result()]
+        tree = self._repository.save(BlobKind.TREE, tree_bytes(nodes))
+        self._count(Counts(directories=1))
+        self._progress(self.counts)
+        return [replace(directory.node, subtree=tree.id)]
+
+    def _earlier(self, node: Node | None) -> Mapping[bytes, Node]:
+        if node is None or node.subtree is None:
+            return {}
+        try:
+            return {found.name: found for found in self._trees.nodes(node.subtree)}
+        except (NotFound, Damaged):
+            # Then all that is there is read: slower, and whole.
+            return {}
+
+    def _holds(self, node: Node) -> bool:
+        return all(self._repository.has(BlobKind.DATA, blob) for blob in node.content)
+
+    def _excluded(self, path: bytes) -> bool:
+        text = os.fsdecode(path) if self._source.excludes else ""
+        return any(fnmatchcase(text, pattern) for pattern in self._source.excludes)
+
+    def _submit(self, work: Callable[..., _T], *arguments: object) -> Future[_T]:
+        """Have it done by a worker, once there is room; what went wrong before is raised here."""
+        self._room.acquire()
+        if self._failure:
+            raise self._failure
+        future = self._workers.submit(work, *arguments)
+        future.add_done_callback(self._ended)
+        return future
+
+    def _ended(self, future: Future[_T]) -> None:
+        self._failure = self._failure or future.exception()
+        self._room.release()
+
+    def _count(self, counts: Counts) -> None:
+        with self._lock:
+            self.counts += counts
+
+    def _trouble(self, path: bytes, error: OSError) -> None:
+        kind = TroubleKind.GONE if error.errno == errno.ENOENT else TroubleKind.UNREADABLE
+        self._add_trouble(path, kind, errno.errorcode.get(error.errno or 0, ""))
+
+    def _add_trouble(self, path: bytes, kind: TroubleKind, reason: str = "") -> None:
+        with self._lock:
+            self.troubles.append(Trouble(path, kind, reason))
+
+
+@dataclass
+class _Batch:
+    """Small files that go to a worker together, and nodes that need nothing done."""
+
+    files: list[tuple[bytes, Node]] = field(default_factory=list)
+    ready: list[Node] = field(default_factory=list)
+    size: int = 0
+
+    def taken(self) -> "_Batch":
+        """What it holds; afterwards it is empty."""
+        taken = _Batch(self.files, self.ready, self.size)
+        self.files, self.ready, self.size = [], [], 0
+        return taken
+
+
+def _names(path: bytes) -> list[bytes]:
+    with os.scandir(path) as entries:
+        return [entry.name for entry in entries]
+
+
+def _wanted(paths: tuple[Path, ...]) -> _Wanted:
+    root: dict[bytes, dict[bytes, object]] = {}
+    for path in sorted(paths):
+        level = root
+        for part in path.parts[1:]:
+            level = level.setdefault(os.fsencode(part), {})  # type: ignore[assignment] # of itself
+    return root  # type: ignore[return-value] # of itself
+
+
+def _values(counts: Counts) -> Iterator[int]:
+    return iter(vars(counts).values())
+
+
+def _known(nodes: list[Node]) -> Future[list[Node]]:
+    future: Future[list[Node]] = Future()
+    future.set_result(nodes)
+    return future

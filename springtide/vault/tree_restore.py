@@ -1,0 +1,282 @@
+"""The restore of a snapshot's tree to a new place: every chunk's hash is computed anew.
+
+Rule: nothing is written outside the target, which is new or empty. What is damaged or missing in
+the repository is told file by file; such a file is left out, and everything else is restored.
+
+Two walks: the first makes directories and files and has the chunks fetched, pack by pack in long
+stretches; the second makes links, and gives everything its owner, mode and times from within.
+"""
+
+import errno
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from springtide.errors import Damaged, Misconfigured, NotFound
+from springtide.vault.blobs import BlobId, BlobKind, PackEntry
+from springtide.vault.nodes import Node, NodeKind
+from springtide.vault.repository import Repository
+from springtide.vault.stretches import Stretch, stretches
+from springtide.vault.tree_writing import (
+    dress,
+    folder,
+    make_file,
+    make_special,
+    writable,
+    write_at,
+)
+from springtide.vault.trees import TreeReader
+from springtide.vault.troubles import Trouble, TroubleKind
+
+_READERS = 4
+_UNDER_WAY = 6
+"""Stretches of up to 8 MiB that are read or wait for a reader."""
+_BATCH_BLOBS = 16_384
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@dataclass
+class Restored:
+    """What became of a restore; it grows while the restore runs."""
+
+    files: int = 0
+    directories: int = 0
+    bytes: int = 0
+    """Of content, holes included."""
+    troubles: list[Trouble] = field(default_factory=list)
+
+
+def restore_tree(
+    repository: Repository,
+    tree: BlobId,
+    target: Path,
+    *,
+    paths: tuple[PurePosixPath, ...] = (),
+    progress: Callable[[Restored], None] | None = None,
+) -> Restored:
+    """Restore a snapshot's tree, or what is at `paths` in it, below `target`.
+
+    Raises:
+        Misconfigured: the target is not empty, or the disk is full; a path is not in the snapshot.
+        Damaged, NotFound: the snapshot's own tree cannot be read.
+        Retryable: the store does not answer.
+    """
+    _refuse_if_used(target)
+    restore = _Restore(repository, paths, progress or (lambda _: None))
+    restore.run(tree, target)
+    missing = restore.missing()
+    if missing:
+        raise Misconfigured(f"{missing} of the paths are not in the snapshot", field="paths")
+    return restore.restored
+
+
+_Want = tuple[bytes, int]
+"""A file's path below the target, and where in it the blob belongs."""
+
+
+class _Restore:
+    """One restore; the readers write what they have read."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        paths: tuple[PurePosixPath, ...],
+        progress: Callable[[Restored], None],
+    ) -> None:
+        self._repository = repository
+        self._paths = {os.fsencode(path).strip(b"/") for path in paths}
+        self._found: set[bytes] = set()
+        self._progress = progress
+        self._trees = TreeReader(repository)
+        self._wants: defaultdict[BlobId, list[_Want]] = defaultdict(list)
+        self._firsts: dict[tuple[int, int], bytes] = {}
+        """Of files with several links: where the content is written."""
+        self._lock = threading.Lock()
+        self._damaged: set[bytes] = set()
+        self._failed: list[BaseException] = []
+        self._room = threading.BoundedSemaphore(_UNDER_WAY)
+        self.restored = Restored()
+
+    def run(self, tree: BlobId, target: Path) -> None:
+        nodes = self._trees.nodes(tree)
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._target = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with ThreadPoolExecutor(_READERS, "springtide-restore") as self._readers:
+                self._make(self._target, b"", nodes)
+                self._fetch()
+            self._raise_failure()
+            self._dress(self._target, b"", nodes)
+        finally:
+            os.close(self._target)
+
+    def missing(self) -> int:
+        """How many of the paths were met nowhere."""
+        return len(self._paths - self._found)
+
+    def _make(self, parent: int, path: bytes, nodes: tuple[Node, ...]) -> None:
+        """The first walk."""
+        for node in nodes:
+            below = path + node.name
+            if not self._wanted(below):
+                continue
+            self._found.add(below)
+            try:
+                if node.kind is NodeKind.DIRECTORY:
+                    with folder(parent, node.name) as descriptor:
+                        self._make(descriptor, below + b"/", self._below(below, node))
+                    self.restored.directories += 1
+                    self._progress(self.restored)
+                elif node.kind is NodeKind.FILE and self._is_first(below, node):
+                    make_file(parent, node)
+                    self._want(below, node)
+            except OSError as error:
+                self._unwritable(below, error)
+
+    def _below(self, path: bytes, node: Node) -> tuple[Node, ...]:
+        try:
+            return self._trees.nodes(node.subtree) if node.subtree else ()
+        except (Damaged, NotFound) as error:
+            if path not in self._damaged:
+                self._damaged.add(path)
+                self._trouble(path, TroubleKind.DAMAGED, type(error).__name__)
+            return ()
+
+    def _is_first(self, path: bytes, node: Node) -> bool:
+        if node.links > 1:
+            return self._firsts.setdefault((node.device_id, node.inode), path) == path
+        return True
+
+    def _want(self, path: bytes, node: Node) -> None:
+        offset = 0
+        for blob in node.content:
+            self._wants[blob].append((path, offset))
+            try:
+                offset += self._repository.place(BlobKind.DATA, blob).raw_length
+            except NotFound:
+                self._damaged.add(path)
+                break
+        self.restored.files += 1
+        self.restored.bytes += node.size
+        if len(self._wants) >= _BATCH_BLOBS:
+            self._fetch()
+
+    def _fetch(self) -> None:
+        """Have all that is wanted so far read and written."""
+        wants, self._wants = self._wants, defaultdict(list)
+        for stretch in stretches(self._entries(wants)):
+            self._room.acquire()
+            self._raise_failure()
+            self._readers.submit(self._write, stretch, wants).add_done_callback(self._ended)
+
+    def _entries(self, wants: dict[BlobId, list[_Want]]) -> Iterator[PackEntry]:
+        for blob in wants:
+            found = self._repository.index.place(BlobKind.DATA, blob)
+            if found is not None:
+                yield PackEntry(BlobKind.DATA, blob, found)
+
+    def _write(self, stretch: Stretch, wants: dict[BlobId, list[_Want]]) -> None:
+        for entry, plain in self._plain(stretch):
+            for path, offset in wants[entry.id]:
+                if plain is None:
+                    with self._lock:
+                        self._damaged.add(path)
+                    continue
+                with writable(path, self._target) as descriptor:
+                    write_at(descriptor, plain, offset)
+
+    def _plain(self, stretch: Stretch) -> Iterator[tuple[PackEntry, bytes | None]]:
+        """The blobs of a stretch; None where one is not what was saved."""
+        try:
+            sealed = memoryview(
+                self._repository.store.get(stretch.name, start=stretch.start, length=stretch.length)
+            )
+        except (Damaged, NotFound):
+            sealed = None
+        for entry in stretch.entries:
+            try:
+                if sealed is None:
+                    # What was cut short may still hold some of them.
+                    yield entry, self._repository.load(BlobKind.DATA, entry.id)
+                else:
+                    start = entry.place.offset - stretch.start
+                    part = sealed[start : start + entry.place.length]
+                    yield entry, self._repository.unsealed(entry, part)
+            except (Damaged, NotFound):
+                yield entry, None
+
+    def _dress(self, parent: int, path: bytes, nodes: tuple[Node, ...]) -> None:
+        """The second walk: links, and then owner, mode and times, from within."""
+        for node in nodes:
+            below = path + node.name
+            if not self._wanted(below):
+                continue
+            try:
+                if node.kind is NodeKind.DIRECTORY:
+                    with folder(parent, node.name) as descriptor:
+                        self._dress(descriptor, below + b"/", self._below(below, node))
+                if self._stands(parent, below, node) and (lacking := dress(parent, node)):
+                    self._trouble(below, TroubleKind.INCOMPLETE, lacking)
+            except OSError as error:
+                self._unwritable(below, error)
+
+    def _stands(self, parent: int, path: bytes, node: Node) -> bool:
+        """Whether it is there to be dressed; links and the like are made here."""
+        if node.kind is NodeKind.DIRECTORY:
+            return True
+        if node.kind is not NodeKind.FILE:
+            return make_special(parent, node)
+        first = self._firsts.get((node.device_id, node.inode), path) if node.links > 1 else path
+        if first in self._damaged:
+            if first == path:
+                os.unlink(node.name, dir_fd=parent)
+            self._trouble(path, TroubleKind.DAMAGED)
+            return False
+        if first != path:
+            os.link(first, node.name, src_dir_fd=self._target, dst_dir_fd=parent)
+            return False
+        return True
+
+    def _wanted(self, path: bytes) -> bool:
+        """Whether it is asked for, lies below what is asked for, or on the way to it."""
+        return not self._paths or any(
+            path == asked or path.startswith(asked + b"/") or asked.startswith(path + b"/")
+            for asked in self._paths
+        )
+
+    def _ended(self, future: Future[None]) -> None:
+        error = future.exception()
+        if error is not None:
+            self._failed.append(error)
+        self._room.release()
+
+    def _raise_failure(self) -> None:
+        if not self._failed:
+            return
+        error = self._failed[0]
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise Misconfigured("the disk is full", field="target") from error
+        raise error
+
+    def _unwritable(self, path: bytes, error: OSError) -> None:
+        if error.errno in _FULL:
+            raise Misconfigured("the disk is full", field="target") from error
+        self._trouble(path, TroubleKind.UNWRITABLE, errno.errorcode.get(error.errno or 0, ""))
+
+    def _trouble(self, path: bytes, kind: TroubleKind, reason: str = "") -> None:
+        self.restored.troubles.append(Trouble(path, kind, reason))
+
+
+def _refuse_if_used(target: Path) -> None:
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        used = True
+    else:
+        used = target.exists() and any(target.iterdir())
+    if used:
+        raise Misconfigured(
+            "something stands there already", field="target", allowed="a new or empty folder"
+        )

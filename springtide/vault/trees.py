@@ -1,0 +1,44 @@
+"""Trees read back from the repository: whole packs are kept, as a tree's neighbours come next."""
+
+import threading
+from collections import OrderedDict
+
+from springtide.vault.blobs import BlobId, BlobKind, PackEntry, pack_name
+from springtide.vault.nodes import Node, parse_tree
+from springtide.vault.repository import Repository
+
+_PACKS = 4
+"""Of some 32 MiB each."""
+
+
+class TreeReader:
+    """Reads trees by their ids; safe to be used by several threads at once."""
+
+    def __init__(self, repository: Repository) -> None:
+        """Nothing is read yet."""
+        self._repository = repository
+        self._lock = threading.Lock()
+        self._packs: OrderedDict[bytes, memoryview] = OrderedDict()
+
+    def nodes(self, tree: BlobId) -> tuple[Node, ...]:
+        """What is in a directory.
+
+        Raises:
+            NotFound: no index names the tree, or its pack is gone.
+            Damaged: it is not what was saved.
+        """
+        place = self._repository.place(BlobKind.TREE, tree)
+        pack = self._pack(place.pack)
+        sealed = pack[place.offset : place.offset + place.length]
+        return parse_tree(self._repository.unsealed(PackEntry(BlobKind.TREE, tree, place), sealed))
+
+    def _pack(self, pack: bytes) -> memoryview:
+        with self._lock:
+            if (found := self._packs.get(pack)) is not None:
+                self._packs.move_to_end(pack)
+                return found
+            found = memoryview(self._repository.store.get(pack_name(pack)))
+            self._packs[pack] = found
+            if len(self._packs) > _PACKS:
+                self._packs.popitem(last=False)
+            return found
