@@ -7,14 +7,15 @@ Source: restic, "Design", section "Trees and Data"; Go's `os.FileMode` and `strc
 """
 
 import base64
-import json
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
 
 from springtide.errors import Damaged
 from springtide.vault.blobs import BlobId
@@ -32,8 +33,7 @@ class NodeKind(StrEnum):
     BLOCK_DEVICE = "dev"
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One entry of a directory. Times are nanoseconds since 1970 in UTC."""
 
     name: bytes
@@ -67,8 +67,7 @@ class Node:
 def tree_bytes(nodes: Iterable[Node]) -> bytes:
     """The tree that holds those nodes, as it is stored."""
     documents = [_document(node) for node in sorted(nodes, key=lambda node: node.name)]
-    text = json.dumps({"nodes": documents}, separators=(",", ":"), ensure_ascii=False)
-    return text.encode() + b"\n"
+    return orjson.dumps({"nodes": documents}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def parse_tree(tree: bytes) -> tuple[Node, ...]:
@@ -78,7 +77,7 @@ def parse_tree(tree: bytes) -> tuple[Node, ...]:
         Damaged: it is no tree, or a name in it leads elsewhere.
     """
     try:
-        return tuple(_node(document) for document in json.loads(tree)["nodes"] or ())
+        return tuple(_node(document) for document in orjson.loads(tree)["nodes"] or ())
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Damaged("a tree cannot be read") from error
 
@@ -136,6 +135,7 @@ _GO_MODES = {
     NodeKind.CHARACTER_DEVICE: 1 << 26 | 1 << 21,
 }
 _GO_BITS = ((stat.S_ISUID, 1 << 23), (stat.S_ISGID, 1 << 22), (stat.S_ISVTX, 1 << 20))
+_OPTIONAL = ("user", "group", "inode", "device_id", "size", "links", "device")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS = 1_000_000_000
 _LAST_YEAR_NS = 253_402_300_800 * _NS
@@ -163,16 +163,7 @@ def _document(node: Node) -> dict[str, Any]:
         "uid": node.uid,
         "gid": node.gid,
     }
-    optional = {
-        "user": node.user,
-        "group": node.group,
-        "inode": node.inode,
-        "device_id": node.device_id,
-        "size": node.size,
-        "links": node.links,
-        "device": node.device,
-    }
-    document |= {key: value for key, value in optional.items() if value}
+    document |= {key: value for key in _OPTIONAL if (value := getattr(node, key))}
     if node.kind is NodeKind.SYMLINK:
         document |= _link(node.target)
     if node.xattrs:
@@ -234,8 +225,12 @@ def _go_mode(node: Node) -> int:
 def _time(ns: int) -> str:
     """RFC 3339 in UTC; what lies outside the years 1 to 9999 is moved to their edge."""
     whole, rest = divmod(min(max(ns, _FIRST_YEAR_NS), _LAST_YEAR_NS - 1), _NS)
-    text = (_EPOCH + timedelta(seconds=whole)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
-    return f"{text}.{rest:09d}Z" if rest else f"{text}Z"
+    return f"{_second(whole)}.{rest:09d}Z" if rest else f"{_second(whole)}Z"
+
+
+@lru_cache(4096)
+def _second(since_epoch: int) -> str:
+    return (_EPOCH + timedelta(seconds=since_epoch)).replace(tzinfo=None).isoformat()
 
 
 _MOMENT = re.compile(r"(.{19})(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
@@ -246,9 +241,13 @@ def _nanoseconds(text: str) -> int:
     if found is None:
         raise ValueError("not a moment of RFC 3339")
     whole, fraction, zone = found.groups()
-    moment = datetime.fromisoformat(whole + ("+00:00" if zone == "Z" else zone))
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * _NS + int((fraction or "").ljust(9, "0"))
+    return _since_epoch(whole, zone) * _NS + int((fraction or "").ljust(9, "0"))
+
+
+@lru_cache(4096)
+def _since_epoch(second: str, zone: str) -> int:
+    since = datetime.fromisoformat(second + ("+00:00" if zone == "Z" else zone)) - _EPOCH
+    return since.days * 86_400 + since.seconds
 
 
 def _quoted_character(character: str) -> str:

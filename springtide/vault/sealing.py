@@ -5,11 +5,12 @@ Bernstein, "The Poly1305-AES message-authentication code" (2005).
 """
 
 import os
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES, AES256
 from cryptography.hazmat.primitives.ciphers.modes import CTR, ECB
 from cryptography.hazmat.primitives.poly1305 import Poly1305
@@ -70,12 +71,20 @@ class SealingKey:
         return Cipher(AES256(self.encryption), CTR(iv)).decryptor().update(text)
 
     def _mac_key(self, nonce: bytes) -> bytes:
-        return self.mac_multiplier + self._nonce_cipher.encryptor().update(nonce)
+        return self.mac_multiplier + self._nonce_encryptor().update(nonce)
+
+    def _nonce_encryptor(self) -> CipherContext:
+        # Made once for each thread: it costs as much as a small blob's encryption. One block at a
+        # time, never the same one twice: what makes ECB weak elsewhere does not arise.
+        made: CipherContext | None = getattr(self._local, "encryptor", None)
+        if made is None:
+            cipher = Cipher(AES(self.mac_nonce_key), ECB())  # noqa: S305 - as said
+            made = self._local.encryptor = cipher.encryptor()
+        return made
 
     @cached_property
-    def _nonce_cipher(self) -> Cipher[ECB]:
-        # One block, never the same one twice: what makes ECB weak elsewhere does not arise.
-        return Cipher(AES(self.mac_nonce_key), ECB())  # noqa: S305 - as said
+    def _local(self) -> threading.local:
+        return threading.local()
 
 
 def _clamped(multiplier: bytes) -> bytes:

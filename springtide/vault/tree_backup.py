@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from io import FileIO
 from pathlib import Path
@@ -30,9 +30,7 @@ from springtide.vault.troubles import Trouble, TroubleKind
 
 _WORKERS = 2
 _UNDER_WAY = 8
-"""So many chunks or batches of small files are in memory at once."""
-_BATCH_FILES = 64
-_BATCH_BYTES = 4 * 1024 * 1024
+"""So many chunks of large files are in memory at once."""
 _T = TypeVar("_T")
 
 
@@ -109,10 +107,14 @@ class _Directory:
 
     path: bytes
     node: Node
+    earlier_tree: BlobId | None
     earlier: Mapping[bytes, Node]
+    """What was in it, by name."""
     below: list[tuple[bytes, Node, "_Wanted"]] = field(default_factory=list)
     """Its directories that are still to be walked."""
-    done: list[Future[list[Node]]] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    done: list[Future[Node]] = field(default_factory=list)
+    """What will be a node: large files, and directories below."""
 
 
 _Wanted = Mapping[bytes, "_Wanted"]
@@ -120,7 +122,7 @@ _Wanted = Mapping[bytes, "_Wanted"]
 
 
 class _Walk:
-    """One backup. The walker reads large files, the workers small ones; all save by the workers."""
+    """One backup: the walker reads; chunks of large files, and trees, are saved by the workers."""
 
     def __init__(
         self,
@@ -144,7 +146,7 @@ class _Walk:
         """The id of the tree that begins at `/`."""
         root = Node(b"", NodeKind.DIRECTORY, 0o755, 0, 0, 0, 0, subtree=earlier)
         stack = [self._enter(b"/", root, root, _wanted(self._source.paths))]
-        finished: Future[list[Node]] | None = None
+        finished: Future[Node] | None = None
         while stack:
             directory = stack[-1]
             if directory.below:
@@ -161,94 +163,70 @@ class _Walk:
                 stack[-1].done.append(finished)
         if finished is None:
             raise AssertionError("the root is always there")
-        tree = finished.result()[0].subtree
+        tree = finished.result().subtree
         if tree is None:
             raise AssertionError("a finished directory has a tree")
         return tree
 
     def _enter(self, path: bytes, node: Node, earlier: Node | None, wanted: _Wanted) -> _Directory:
         """A directory whose files are on their way, and whose directories are known."""
-        directory = _Directory(path, node, self._earlier(earlier))
-        batch = _Batch()
+        tree = earlier.subtree if earlier is not None else None
+        directory = _Directory(path, node, tree, self._earlier(tree))
         for name in sorted(wanted or _names(path)):
             below = path.rstrip(b"/") + b"/" + name
             if self._excluded(below):
                 continue
             try:
                 found = node_of(below, name, os.lstat(below))
+                if found.kind is NodeKind.DIRECTORY:
+                    directory.below.append((below, found, wanted.get(name, {}) if wanted else {}))
+                elif found.kind is NodeKind.FILE:
+                    self._file(directory, below, found)
+                else:
+                    directory.nodes.append(found)
             except OSError as error:
                 self._trouble(below, error)
-                continue
-            if found.kind is NodeKind.DIRECTORY:
-                directory.below.append((below, found, wanted.get(name, {}) if wanted else {}))
-            elif found.kind is NodeKind.FILE:
-                self._take_file(directory, batch, below, found)
-            else:
-                batch.ready.append(found)
-        self._send(directory, batch)
         directory.below.reverse()
         return directory
 
-    def _take_file(self, directory: _Directory, batch: "_Batch", path: bytes, node: Node) -> None:
+    def _file(self, directory: _Directory, path: bytes, node: Node) -> None:
         earlier = directory.earlier.get(node.name)
         if earlier is not None and unchanged(node, earlier) and self._holds(earlier):
-            batch.ready.append(replace(node, content=earlier.content))
+            directory.nodes.append(node._replace(content=earlier.content))
             self._count(Counts(files=1, unchanged_files=1))
         elif node.size > LEAST:
-            self._send(directory, batch)
             directory.done.append(self._large_file(path, node))
         else:
-            batch.files.append((path, node))
-            batch.size += node.size
-        if len(batch.files) >= _BATCH_FILES or batch.size >= _BATCH_BYTES:
-            self._send(directory, batch)
+            self._small_file(directory, path, node)
 
-    def _send(self, directory: _Directory, batch: "_Batch") -> None:
-        if batch.files or batch.ready:
-            directory.done.append(self._submit(self._small_files, batch.taken()))
+    def _small_file(self, directory: _Directory, path: bytes, node: Node) -> None:
+        # Not by a worker: the hand-over would cost more than the file.
+        with opened(path) as descriptor:
+            plain = os.read(descriptor, LEAST + 1)
+            found = os.fstat(descriptor)
+        if not same_file(node, found) or len(plain) > LEAST:
+            self._add_trouble(path, TroubleKind.CHANGED)
+        content, new = self._saved(plain[:LEAST])
+        directory.nodes.append(node._replace(size=min(len(plain), LEAST), content=content))
+        self._count(Counts(files=1, read_bytes=len(plain), new_bytes=new))
 
-    def _small_files(self, batch: "_Batch") -> list[Node]:
-        nodes = batch.ready
-        for path, node in batch.files:
-            try:
-                with opened(path) as descriptor:
-                    plain = os.read(descriptor, LEAST + 1)
-                    if len(plain) > LEAST:  # it has grown since
-                        self._add_trouble(path, TroubleKind.CHANGED)
-                        plain = plain[:LEAST]
-                    elif not same_file(node, os.fstat(descriptor)):
-                        self._add_trouble(path, TroubleKind.CHANGED)
-            except OSError as error:
-                self._trouble(path, error)
-                continue
-            content, new = self._saved(plain)
-            nodes.append(replace(node, size=len(plain), content=content))
-            self._count(Counts(files=1, read_bytes=len(plain), new_bytes=new))
-        return nodes
-
-    def _large_file(self, path: bytes, node: Node) -> Future[list[Node]]:
+    def _large_file(self, path: bytes, node: Node) -> Future[Node]:
         saved: list[Future[tuple[tuple[BlobId, ...], int]]] = []
         size = 0
-        try:
-            with opened(path) as descriptor, FileIO(descriptor, closefd=False) as file:
-                for chunk in chunks(file, self._source.cutting):
-                    size += len(chunk)
-                    saved.append(self._submit(self._saved, chunk))
-                if not same_file(node, os.fstat(descriptor)):
-                    self._add_trouble(path, TroubleKind.CHANGED)
-        except OSError as error:
-            self._trouble(path, error)
-            return _known([])
-        return self._submit(self._large_node, replace(node, size=size), saved)
+        with opened(path) as descriptor, FileIO(descriptor, closefd=False) as file:
+            for chunk in chunks(file, self._source.cutting):
+                size += len(chunk)
+                saved.append(self._submit(self._saved, chunk))
+            if not same_file(node, os.fstat(descriptor)):
+                self._add_trouble(path, TroubleKind.CHANGED)
+        return self._submit(self._large_node, node._replace(size=size), saved)
 
-    def _large_node(
-        self, node: Node, saved: list[Future[tuple[tuple[BlobId, ...], int]]]
-    ) -> list[Node]:
+    def _large_node(self, node: Node, saved: list[Future[tuple[tuple[BlobId, ...], int]]]) -> Node:
         results = [each.result() for each in saved]
         content = tuple(blob for blobs, _ in results for blob in blobs)
         new = sum(size for _, size in results)
         self._count(Counts(files=1, read_bytes=node.size, new_bytes=new))
-        return [replace(node, content=content)]
+        return node._replace(content=content)
 
     def _saved(self, chunk: bytes) -> tuple[tuple[BlobId, ...], int]:
         """The chunk's id, none of an empty one; how many bytes the repository did not hold."""
@@ -257,18 +235,27 @@ class _Walk:
         blob = self._repository.save(BlobKind.DATA, chunk)
         return (blob.id,), len(chunk) if blob.new else 0
 
-    def _finish(self, directory: _Directory) -> list[Node]:
-        nodes = [node for each in directory.done for node in each.result()]
-        tree = self._repository.save(BlobKind.TREE, tree_bytes(nodes))
+    def _finish(self, directory: _Directory) -> Node:
+        nodes = [*directory.nodes, *(each.result() for each in directory.done)]
+        tree = self._tree(directory, nodes)
         self._count(Counts(directories=1))
         self._progress(self.counts)
-        return [replace(directory.node, subtree=tree.id)]
+        return directory.node._replace(subtree=tree)
 
-    def _earlier(self, node: Node | None) -> Mapping[bytes, Node]:
-        if node is None or node.subtree is None:
+    def _tree(self, directory: _Directory, nodes: list[Node]) -> BlobId:
+        earlier = directory.earlier_tree
+        same = len(nodes) == len(directory.earlier) and all(
+            node == directory.earlier.get(node.name) for node in nodes
+        )
+        if earlier is not None and same and self._repository.has(BlobKind.TREE, earlier):
+            return earlier
+        return self._repository.save(BlobKind.TREE, tree_bytes(nodes)).id
+
+    def _earlier(self, tree: BlobId | None) -> Mapping[bytes, Node]:
+        if tree is None:
             return {}
         try:
-            return {found.name: found for found in self._trees.nodes(node.subtree)}
+            return {found.name: found for found in self._trees.nodes(tree)}
         except (NotFound, Damaged):
             # Then all that is there is read: slower, and whole.
             return {}
@@ -306,21 +293,6 @@ class _Walk:
             self.troubles.append(Trouble(path, kind, reason))
 
 
-@dataclass
-class _Batch:
-    """Small files that go to a worker together, and nodes that need nothing done."""
-
-    files: list[tuple[bytes, Node]] = field(default_factory=list)
-    ready: list[Node] = field(default_factory=list)
-    size: int = 0
-
-    def taken(self) -> "_Batch":
-        """What it holds; afterwards it is empty."""
-        taken = _Batch(self.files, self.ready, self.size)
-        self.files, self.ready, self.size = [], [], 0
-        return taken
-
-
 def _names(path: bytes) -> list[bytes]:
     with os.scandir(path) as entries:
         return [entry.name for entry in entries]
@@ -337,9 +309,3 @@ def _wanted(paths: tuple[Path, ...]) -> _Wanted:
 
 def _values(counts: Counts) -> Iterator[int]:
     return iter(vars(counts).values())
-
-
-def _known(nodes: list[Node]) -> Future[list[Node]]:
-    future: Future[list[Node]] = Future()
-    future.set_result(nodes)
-    return future

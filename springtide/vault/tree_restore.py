@@ -10,7 +10,7 @@ stretches; the second makes links, and gives everything its owner, mode and time
 import errno
 import os
 import threading
-from collections import defaultdict
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -33,8 +33,13 @@ from springtide.vault.trees import TreeReader
 from springtide.vault.troubles import Trouble, TroubleKind
 
 _READERS = 4
-_UNDER_WAY = 6
-"""Stretches of up to 8 MiB that are read or wait for a reader."""
+_AHEAD = 6
+"""Stretches of up to 8 MiB that are read before they are needed."""
+_WRITERS = 2
+_UNDER_WAY = 4
+"""Stretches that the writers have before them."""
+_LARGE = 64 * 1024
+"""In bytes: stretches whose blobs are as large as this on average are written in parallel."""
 _BATCH_BLOBS = 16_384
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -76,10 +81,11 @@ def restore_tree(
 
 _Want = tuple[bytes, int]
 """A file's path below the target, and where in it the blob belongs."""
+_Wants = dict[BlobId, tuple[PackEntry, list[_Want]]]
 
 
 class _Restore:
-    """One restore; the readers write what they have read."""
+    """One restore: readers fetch ahead; what is large is opened and written by writers."""
 
     def __init__(
         self,
@@ -92,7 +98,7 @@ class _Restore:
         self._found: set[bytes] = set()
         self._progress = progress
         self._trees = TreeReader(repository)
-        self._wants: defaultdict[BlobId, list[_Want]] = defaultdict(list)
+        self._wants: _Wants = {}
         self._firsts: dict[tuple[int, int], bytes] = {}
         """Of files with several links: where the content is written."""
         self._lock = threading.Lock()
@@ -106,7 +112,10 @@ class _Restore:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._target = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            with ThreadPoolExecutor(_READERS, "springtide-restore") as self._readers:
+            with (
+                ThreadPoolExecutor(_READERS, "springtide-read") as self._readers,
+                ThreadPoolExecutor(_WRITERS, "springtide-write") as self._writers,
+            ):
                 self._make(self._target, b"", nodes)
                 self._fetch()
             self._raise_failure()
@@ -154,12 +163,16 @@ class _Restore:
     def _want(self, path: bytes, node: Node) -> None:
         offset = 0
         for blob in node.content:
-            self._wants[blob].append((path, offset))
-            try:
-                offset += self._repository.place(BlobKind.DATA, blob).raw_length
-            except NotFound:
-                self._damaged.add(path)
-                break
+            wanted = self._wants.get(blob)
+            if wanted is None:
+                place = self._repository.index.place(BlobKind.DATA, blob)
+                if place is None:
+                    self._damaged.add(path)
+                    break
+                wanted = self._wants[blob] = PackEntry(BlobKind.DATA, blob, place), []
+            entry, files = wanted
+            files.append((path, offset))
+            offset += entry.place.raw_length
         self.restored.files += 1
         self.restored.bytes += node.size
         if len(self._wants) >= _BATCH_BLOBS:
@@ -167,21 +180,33 @@ class _Restore:
 
     def _fetch(self) -> None:
         """Have all that is wanted so far read and written."""
-        wants, self._wants = self._wants, defaultdict(list)
-        for stretch in stretches(self._entries(wants)):
-            self._room.acquire()
-            self._raise_failure()
-            self._readers.submit(self._write, stretch, wants).add_done_callback(self._ended)
+        wants, self._wants = self._wants, {}
+        ahead: deque[tuple[Stretch, Future[memoryview | None]]] = deque()
+        for stretch in stretches(entry for entry, _ in wants.values()):
+            ahead.append((stretch, self._readers.submit(self._sealed, stretch)))
+            if len(ahead) >= _AHEAD:
+                self._take(*ahead.popleft(), wants)
+        while ahead:
+            self._take(*ahead.popleft(), wants)
 
-    def _entries(self, wants: dict[BlobId, list[_Want]]) -> Iterator[PackEntry]:
-        for blob in wants:
-            found = self._repository.index.place(BlobKind.DATA, blob)
-            if found is not None:
-                yield PackEntry(BlobKind.DATA, blob, found)
+    def _take(
+        self,
+        stretch: Stretch,
+        sealed: Future[memoryview | None],
+        wants: _Wants,
+    ) -> None:
+        found = sealed.result()
+        if stretch.length < len(stretch.entries) * _LARGE:
+            # Not by a writer: the hand-over would cost more than a small file.
+            self._write(stretch, found, wants)
+            return
+        self._room.acquire()
+        self._raise_failure()
+        self._writers.submit(self._write, stretch, found, wants).add_done_callback(self._ended)
 
-    def _write(self, stretch: Stretch, wants: dict[BlobId, list[_Want]]) -> None:
-        for entry, plain in self._plain(stretch):
-            for path, offset in wants[entry.id]:
+    def _write(self, stretch: Stretch, sealed: memoryview | None, wants: _Wants) -> None:
+        for entry, plain in self._plain(stretch, sealed):
+            for path, offset in wants[entry.id][1]:
                 if plain is None:
                     with self._lock:
                         self._damaged.add(path)
@@ -189,14 +214,20 @@ class _Restore:
                 with writable(path, self._target) as descriptor:
                     write_at(descriptor, plain, offset)
 
-    def _plain(self, stretch: Stretch) -> Iterator[tuple[PackEntry, bytes | None]]:
-        """The blobs of a stretch; None where one is not what was saved."""
+    def _sealed(self, stretch: Stretch) -> memoryview | None:
+        """A stretch as it is stored; None where it is not whole."""
         try:
-            sealed = memoryview(
-                self._repository.store.get(stretch.name, start=stretch.start, length=stretch.length)
+            found = self._repository.store.get(
+                stretch.name, start=stretch.start, length=stretch.length
             )
         except (Damaged, NotFound):
-            sealed = None
+            return None
+        return memoryview(found)
+
+    def _plain(
+        self, stretch: Stretch, sealed: memoryview | None
+    ) -> Iterator[tuple[PackEntry, bytes | None]]:
+        """The blobs of a stretch; None where one is not what was saved."""
         for entry in stretch.entries:
             try:
                 if sealed is None:

@@ -106,7 +106,7 @@ def dress(parent: int, node: Node) -> str:
     path = f"/proc/self/fd/{parent}/".encode() + node.name
     failed += [_attempt(partial(_attribute, path, name, value)) for name, value in node.xattrs]
     if node.kind is not NodeKind.SYMLINK:
-        failed.append(_attempt(lambda: os.chmod(path, node.mode)))  # noqa: PTH101 - bytes
+        failed.append(_attempt(lambda: os.chmod(node.name, node.mode, dir_fd=parent)))
     times = (node.mtime_ns, node.mtime_ns)
     failed.append(
         _attempt(lambda: os.utime(node.name, ns=times, dir_fd=parent, follow_symlinks=False))
