@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from springtide.vault.blobs import BlobId, BlobKind, BlobPlace, PackEntry
 
@@ -29,6 +30,18 @@ SELECT packs.id, start, length, raw_length, compressed
 FROM blobs JOIN packs ON packs.number = blobs.pack
 WHERE blobs.id = ? AND kind = ? AND retired <= ? ORDER BY retired LIMIT 1
 """
+
+
+class PackContents(NamedTuple):
+    """What a pack holds, in sum."""
+
+    pack: bytes
+    """Its id."""
+    size: int
+    """Of its sealed blobs, in bytes."""
+    blobs: int
+    compressed: int
+    """So many of the blobs are."""
 
 
 class BlobIndex:
@@ -61,6 +74,17 @@ class BlobIndex:
         """The ids of all packs that it names."""
         with self._lock:
             return {row[0] for row in self._database.execute("SELECT id FROM packs")}
+
+    def contents(self) -> Iterator[PackContents]:
+        """What each pack holds, in sum."""
+        query = (
+            "SELECT packs.id, sum(length), count(*), sum(compressed) FROM packs"
+            " JOIN blobs ON packs.number = blobs.pack GROUP BY packs.number"
+        )
+        with self._lock:
+            rows = self._database.execute(query).fetchall()
+        for row in rows:
+            yield PackContents(*row)
 
     def entries(self, pack: bytes) -> Iterator[PackEntry]:
         """The blobs of a pack, in their order."""

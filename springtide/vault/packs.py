@@ -75,6 +75,25 @@ class OpenPack:
             offset += length
 
 
+def overhead(blobs: int, compressed: int) -> int:
+    """How many bytes a pack of so many blobs, so many of them compressed, has beside them."""
+    entries = _COMPRESSED.size * compressed + _PLAIN.size * (blobs - compressed)
+    return entries + OVERHEAD + _LENGTH.size
+
+
+def header_of(key: SealingKey, pack: bytes, data: bytes) -> tuple[PackEntry, ...]:
+    """The blobs of a pack that has been read wholly, by its own header.
+
+    Raises:
+        Damaged: the header is not as it was sealed, or does not fit the pack.
+    """
+    end = len(data) - _LENGTH.size
+    length = _LENGTH.unpack(data[end:])[0] if end >= OVERHEAD else end + 1
+    if length > end:
+        raise Damaged(f"{pack_name(pack)} is too short", objects=(pack_name(pack),))
+    return parse_header(key, pack, data[end - length : end], blobs_size=end - length)
+
+
 def read_header(key: SealingKey, store: Store, pack: bytes, size: int) -> tuple[PackEntry, ...]:
     """The blobs of a pack of `size` bytes, by its own header.
 

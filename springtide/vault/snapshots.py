@@ -5,13 +5,27 @@ Source: restic, "Design", section "Snapshots".
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, ValidationError
 
+from springtide.errors import Damaged, NotFound
 from springtide.model.base import Model, Moment
 from springtide.vault.repository import Repository
 
 KIND = "snapshots"
 PROGRAM = "springtide"
+
+
+class Summary(Model):
+    """What the backup did, under restic's names; its own say more than is kept here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    files_unmodified: int = 0
+    """Not read again."""
+    data_added: int = 0
+    """Bytes that the repository did not hold, before compression."""
+    total_files_processed: int = 0
+    total_bytes_processed: int = 0
 
 
 class Snapshot(Model):
@@ -35,6 +49,7 @@ class Snapshot(Model):
     original: str | None = None
     """The snapshot that this is a changed copy of, e.g. with other tags."""
     program_version: str = PROGRAM
+    summary: Summary | None = None
 
 
 def save_snapshot(repository: Repository, snapshot: Snapshot) -> Snapshot:
@@ -50,12 +65,40 @@ def list_snapshots(repository: Repository) -> tuple[Snapshot, ...]:
     Raises:
         Damaged: one of them cannot be read.
     """
-    fields = set(Snapshot.model_fields)
-    found = (
-        Snapshot.model_validate(
-            {key: value for key, value in document.items() if key in fields and value is not None}
-            | {"id": name}
-        )
-        for name, document in repository.documents(KIND)
-    )
-    return tuple(sorted(found, key=lambda snapshot: (snapshot.time, snapshot.id)))
+    snapshots, damaged = read_snapshots(repository)
+    if damaged:
+        raise Damaged("a snapshot cannot be read", objects=damaged)
+    return snapshots
+
+
+def read_snapshots(repository: Repository) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:
+    """All snapshots that can be read, oldest first; the object names of those that cannot."""
+    found, damaged = [], []
+    for listed in repository.store.listing(f"{KIND}/"):
+        try:
+            found.append(load_snapshot(repository, listed.name.removeprefix(f"{KIND}/")))
+        except NotFound:
+            continue  # a listing may name what has gone
+        except Damaged:
+            damaged.append(listed.name)
+    found.sort(key=lambda snapshot: (snapshot.time, snapshot.id))
+    return tuple(found), tuple(damaged)
+
+
+def load_snapshot(repository: Repository, snapshot: str) -> Snapshot:
+    """The snapshot of that id.
+
+    Raises:
+        NotFound: there is none.
+        Damaged: it cannot be read.
+    """
+    document = repository.load_document(KIND, snapshot)
+    known = {key: value for key, value in document.items() if key in _FIELDS and value is not None}
+    try:
+        return Snapshot.model_validate(known | {"id": snapshot})
+    except ValidationError as error:
+        name = f"{KIND}/{snapshot}"
+        raise Damaged(f"{name} is no snapshot", objects=(name,)) from error
+
+
+_FIELDS = frozenset(Snapshot.model_fields)

@@ -3,58 +3,13 @@
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from springtide.errors import Damaged, NotFound
+from springtide.model.object_storage import Store, StoredObject
 
-
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    """One line of a listing. A listing may be late: whether a thing exists `size` tells."""
-
-    name: str
-    size: int
-    """In bytes."""
-
-
-class Store(Protocol):
-    """Objects under names such as `data/ab/abcd…`; safe to be called by several threads at once.
-
-    Every call may raise `Retryable` when its own attempts are used up, and `Misconfigured` where
-    the credential or the container is wrong.
-    """
-
-    def put(self, name: str, data: bytes) -> None:
-        """Store a whole object, once; one of the same name and size that stands already is success.
-
-        On return the store has confirmed the data's checksum.
-
-        Raises:
-            Damaged: one of another size stands under that name; it is left as it is.
-        """
-
-    def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
-        """The object's bytes from `start`, `length` of them or all that follow.
-
-        Raises:
-            NotFound: there is no such object.
-            Damaged: fewer bytes came than are there.
-        """
-
-    def size(self, name: str) -> int | None:
-        """The object's size in bytes by a question of its own, not by a listing; None: no such."""
-
-    def listing(self, prefix: str) -> Iterator[StoredObject]:
-        """All objects whose names begin with `prefix`, by name; may be late by minutes."""
-
-    def delete(self, name: str) -> None:
-        """Remove the object; gone already is success."""
-
-    def now(self) -> datetime:
-        """The time by the store's own clock, to the second."""
+__all__ = ["FolderStore", "Store", "StoredObject"]
 
 
 class FolderStore:

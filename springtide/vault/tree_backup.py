@@ -53,7 +53,10 @@ class Counts:
     unchanged_files: int = 0
     """Of those, not read again."""
     directories: int = 0
+    bytes: int = 0
+    """Of all files."""
     read_bytes: int = 0
+    """Of those, read."""
     new_bytes: int = 0
     """Of those, such as the repository did not hold; before compression."""
 
@@ -193,7 +196,7 @@ class _Walk:
         earlier = directory.earlier.get(node.name)
         if earlier is not None and unchanged(node, earlier) and self._holds(earlier):
             directory.nodes.append(node._replace(content=earlier.content))
-            self._count(Counts(files=1, unchanged_files=1))
+            self._count(Counts(files=1, unchanged_files=1, bytes=node.size))
         elif node.size > LEAST:
             directory.done.append(self._large_file(path, node))
         else:
@@ -208,7 +211,7 @@ class _Walk:
             self._add_trouble(path, TroubleKind.CHANGED)
         content, new = self._saved(plain[:LEAST])
         directory.nodes.append(node._replace(size=min(len(plain), LEAST), content=content))
-        self._count(Counts(files=1, read_bytes=len(plain), new_bytes=new))
+        self._count(Counts(files=1, bytes=len(plain), read_bytes=len(plain), new_bytes=new))
 
     def _large_file(self, path: bytes, node: Node) -> Future[Node]:
         saved: list[Future[tuple[tuple[BlobId, ...], int]]] = []
@@ -225,7 +228,7 @@ class _Walk:
         results = [each.result() for each in saved]
         content = tuple(blob for blobs, _ in results for blob in blobs)
         new = sum(size for _, size in results)
-        self._count(Counts(files=1, read_bytes=node.size, new_bytes=new))
+        self._count(Counts(files=1, bytes=node.size, read_bytes=node.size, new_bytes=new))
         return node._replace(content=content)
 
     def _saved(self, chunk: bytes) -> tuple[tuple[BlobId, ...], int]:

@@ -12,6 +12,7 @@ class TroubleKind(StrEnum):
     UNREADABLE = "could not be read"
     DAMAGED = "is damaged in the repository"
     UNWRITABLE = "could not be written"
+    DIFFERENT = "differs from the snapshot"
     INCOMPLETE = "lacks some of its owner, mode, times or attributes"
 
 

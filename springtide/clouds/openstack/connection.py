@@ -5,24 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from keystoneauth1.adapter import Adapter
-from keystoneauth1.exceptions import ClientException
-from keystoneauth1.session import Session, TCPKeepAliveAdapter
-from openstack.config import OpenStackConfig
-from openstack.exceptions import ConfigException
+from keystoneauth1.session import Session
 
 from springtide.clouds.audit import AuditLog
 from springtide.clouds.limiter import Limiters
 from springtide.clouds.openstack.credential import inspect_credential
 from springtide.clouds.openstack.region import RegionCloud
 from springtide.clouds.openstack.service import Service
-from springtide.clouds.openstack.translation import translate_exception
+from springtide.clouds.openstack.session import open_cloud
 from springtide.errors import GuardRefused, Misconfigured
 from springtide.model.estate import Estate
 from springtide.model.readiness import CredentialReport
 
 _KINDS = ("compute", "image", "network", "load-balancer")
-_CONNECTIONS = 64
-"""Kept open to one host: regions may share it, and each deletes by several threads."""
 _MICROVERSION = "2.79"
 """Tags at creation (2.52), flavour in the listing by name (2.47), and old enough for clouds of
 2019; later ones bring nothing that is used here."""
@@ -53,24 +48,13 @@ class CloudAccess:
             Misconfigured: there is no such entry, or Keystone refuses the credentials.
             Retryable: Keystone does not answer.
         """
-        try:
-            known = _configuration(clouds_yaml)
-            if estate.cloud not in known.get_cloud_names():
-                names = ", ".join(sorted(known.get_cloud_names())) or "none is there"
-                raise Misconfigured(
-                    f"clouds.yaml has no cloud {estate.cloud!r}", field="cloud", allowed=names
-                )
-            region: Any = known.get_one(cloud=estate.cloud, region_name=estate.residency[0])
-            region.config["api_timeout"] = estate.request_timeout_s
-            session: Session = region.get_session()
-            for scheme in ("http://", "https://"):
-                session.session.mount(scheme, TCPKeepAliveAdapter(pool_maxsize=_CONNECTIONS))
-            session.get_token()
-        except ConfigException as error:
-            raise Misconfigured(f"cloud {estate.cloud}: {error}", field="cloud") from error
-        except ClientException as error:
-            what = f"cloud {estate.cloud}: token"
-            raise translate_exception(error, what=what, changing=False) from error
+        region = open_cloud(
+            estate.cloud,
+            estate.residency[0],
+            timeout_s=estate.request_timeout_s,
+            clouds_yaml=clouds_yaml,
+        )
+        session: Session = region.get_session()
         return cls(estate, session, region.get_interface() or "public", audit)
 
     def region(self, name: str) -> RegionCloud:
@@ -119,9 +103,3 @@ class CloudAccess:
         access = auth.get_access(self._session)
         found = access.service_catalog.get_endpoints(service_type=kind).get(kind, [])
         return sorted({endpoint["region_id"] for endpoint in found})
-
-
-def _configuration(clouds_yaml: Path | None) -> OpenStackConfig:
-    if clouds_yaml is None:
-        return OpenStackConfig()
-    return OpenStackConfig(config_files=[str(clouds_yaml)], secure_files=[], load_envvars=False)

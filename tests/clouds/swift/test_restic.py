@@ -1,0 +1,131 @@
+"""restic itself finds no error in what the vault wrote through a Swift store."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from springtide.sandbox.object_store import ObjectStore
+from springtide.vault.blobs import BlobKind
+from springtide.vault.repository import Identity, Repository
+from springtide.vault.snapshots import Snapshot, save_snapshot
+from springtide.vault.store import Store
+from tests.faulty_proxy import Fault, FaultyProxy, Kind
+from tests.object_stores import QUICK, a_place, a_store
+
+pytestmark = pytest.mark.real
+
+PASSWORD = b"a password of a test"
+IDENTITY = Identity("springtide", "backup-1")
+CONTENTS = {f"file-{number}": os.urandom(100_000) + bytes(50_000) for number in range(20)}
+POLICY = QUICK.model_copy(update={"timeout_s": 3.0})
+
+
+def fault(kind: Kind, **settings: Any) -> Callable[[], Fault]:  # noqa: ANN401 - a fault's fields
+    """A fault of packs, indexes and snapshots on their way."""
+    return lambda: Fault("PUT", "/(data|index|snapshots)/", kind, **({"times": 2} | settings))
+
+
+FAULTS = [
+    pytest.param(None, id="none"),
+    pytest.param(fault(Kind.ANSWER, status=401, times=1), id="401"),
+    pytest.param(fault(Kind.ANSWER, status=408), id="408"),
+    pytest.param(fault(Kind.ANSWER, status=429, headers={"Retry-After": "1"}), id="429"),
+    pytest.param(fault(Kind.ANSWER, status=503), id="503"),
+    pytest.param(fault(Kind.CUT_REQUEST), id="cut request"),
+    pytest.param(fault(Kind.SHORTEN_REQUEST), id="shortened request"),
+    pytest.param(fault(Kind.FLIP_REQUEST), id="flipped bit"),
+    pytest.param(fault(Kind.LOSE_REPLY), id="lost reply"),
+    pytest.param(fault(Kind.HANG_AFTER), id="hang"),
+]
+
+
+@pytest.fixture(scope="module")
+def restic() -> str:
+    """Its program."""
+    found = shutil.which("restic")
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("restic is not installed")
+        pytest.skip("restic is not installed")
+    return found
+
+
+@pytest.mark.parametrize("faults", FAULTS)
+def test_restic_finds_no_error_despite(
+    restic: str,
+    swift: ObjectStore,
+    proxy: FaultyProxy,
+    tmp_path: Path,
+    faults: Callable[[], Fault] | None,
+) -> None:
+    """It reads all data by its own Swift client, and restores it as it was."""
+    place = a_place(prefix="school/a")
+    with a_store(proxy.url, swift.token, place, policy=POLICY) as store:
+        if faults is not None:
+            proxy.add(faults())
+        write(store, tmp_path / "work")
+    run = Restic(restic, swift, f"swift:{place.container}:/{place.prefix}", tmp_path)
+    assert "no errors were found" in run("check", "--read-data")
+    run("restore", "latest", "--target", str(tmp_path / "restored"))
+    restored = {path.name: path.read_bytes() for path in (tmp_path / "restored").rglob("file-*")}
+    assert CONTENTS == restored
+
+
+def write(store: Store, work_folder: Path) -> None:
+    """A repository with one snapshot of one folder."""
+    with Repository.create(
+        store, PASSWORD, identity=IDENTITY, work_folder=work_folder
+    ) as repository:
+        at = store.now()
+        nodes = [
+            {
+                "name": name,
+                "type": "file",
+                "mode": 0o644,
+                "mtime": at.isoformat(),
+                "size": len(content),
+                "content": [repository.save(BlobKind.DATA, content).id.hex()],
+            }
+            for name, content in sorted(CONTENTS.items())
+        ]
+        tree = json.dumps({"nodes": nodes}).encode() + b"\n"
+        root = repository.save(BlobKind.TREE, tree).id.hex()
+        repository.flush()
+        save_snapshot(
+            repository, Snapshot(time=at, tree=root, paths=("/documents",), hostname="backup-1")
+        )
+
+
+class Restic:
+    """The program on one repository."""
+
+    def __init__(self, program: str, swift: ObjectStore, address: str, folder: Path) -> None:
+        """It knows the store by URL and token alone."""
+        password = folder / "password"
+        password.write_bytes(PASSWORD)
+        self._command = [program, "-r", address, "--no-cache", "--password-file", str(password)]
+        self._environment = {
+            "OS_STORAGE_URL": swift.url,
+            "OS_AUTH_TOKEN": swift.token,
+            "HOME": str(folder),
+            "PATH": os.environ["PATH"],
+        }
+
+    def __call__(self, *arguments: str) -> str:
+        """What it says; it must succeed."""
+        done = subprocess.run(
+            [*self._command, *arguments],
+            env=self._environment,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
