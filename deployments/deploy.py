@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import yaml
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import (
@@ -26,7 +27,12 @@ from springtide.estate import estate_path, load_estate
 
 ROOT = Path(__file__).resolve().parent.parent
 POOL = "springtide"
-WATCHED_TAGS = ("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic")
+STORAGE_TAGS = ("object_storage_backup", "storage_restore")
+WATCHED_TAGS = (
+    *("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic"),
+    *STORAGE_TAGS,
+)
+_FILE = "deployments/prefect.yaml"
 
 
 async def deploy() -> None:
@@ -37,7 +43,7 @@ async def deploy() -> None:
             await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
         for fleet in estate.fleets:
             await _put_turn(client, f"fleet-{fleet.name}")
-        _deploy_flows()
+        _deploy_flows(with_storage=bool(estate.sources))
         await _close_forms(client)
         await put_automations(client, WATCHED_TAGS)
 
@@ -62,13 +68,19 @@ async def _put_turn(client: PrefectClient, name: str) -> None:
         await client.create_global_concurrency_limit(limit)
 
 
-def _deploy_flows() -> None:
+def _deploy_flows(*, with_storage: bool) -> None:
     # Set while deploying, the variable would be baked in; unset, each worker resolves its own.
     env = {k: v for k, v in os.environ.items() if k != "SPRINGTIDE_HOME"}
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    subprocess.run(  # noqa: S603 - our own interpreter and file
-        [*command, "--prefect-file", "deployments/prefect.yaml"], check=True, cwd=ROOT, env=env
-    )
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", _FILE]
+    chosen = ["--all"] if with_storage else _without_storage()
+    subprocess.run([*command, *chosen], check=True, cwd=ROOT, env=env)  # noqa: S603 - our own
+
+
+def _without_storage() -> list[str]:
+    """The names of all deployments but those whose schedules would find no source."""
+    found = yaml.safe_load((ROOT / _FILE).read_text("utf-8"))["deployments"]
+    names = {each["name"] for each in found if not set(each["tags"]) & set(STORAGE_TAGS)}
+    return [argument for name in sorted(names) for argument in ("--name", name)]
 
 
 if __name__ == "__main__":

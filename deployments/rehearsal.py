@@ -36,6 +36,10 @@ def write_rehearsal(estate_file: Path, to: Path, *, sandbox_url: str, server_por
         (to.parent / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(estate_file.parent / name, to.parent / name)
     estate["cloud"] = "sandbox"
+    # What is backed up is on other machines than the rehearsal's.
+    estate |= {"vaults": [], "sources": []}
+    regions = [region["name"] for fleet in estate["fleets"] for region in fleet["regions"]]
+    estate["residency"] = list(dict.fromkeys(regions))
     estate["rehearsal"] = {"clock_url": f"{sandbox_url}/admin/clock"}
     estate["poll_interval_s"] = 1.0
     for fleet in estate["fleets"]:

@@ -22,7 +22,9 @@ LIFECYCLES = (
     "emergency_surge",
     "evening_window",
     "image_distribution",
+    "object_storage_backup",
     "readiness",
+    "storage_restore",
     "surge_rehearsal",
     "traffic",
 )

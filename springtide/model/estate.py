@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, HttpUrl, model_validator
 
 from springtide.errors import Misconfigured
+from springtide.model.backup import BackupSource, Vault
 from springtide.model.base import Model
 from springtide.model.fleet import CloudName, Fleet, RateLimit
 from springtide.model.window import Window
@@ -39,6 +40,10 @@ class Estate(Model):
     """The regions in which anything may stand; others are refused before any call."""
     fleets: Annotated[tuple[Fleet, ...], Field(min_length=1)]
     windows: tuple[Window, ...] = ()
+    vaults: tuple[Vault, ...] = ()
+    """Where backups are stored."""
+    sources: tuple[BackupSource, ...] = ()
+    """What is backed up."""
     rate_limit: RateLimit = RateLimit()
     poll_interval_s: Annotated[float, Field(ge=0.2, le=60)] = 4.0
     """Pause between two looks at the cloud while something is under way, in seconds."""
@@ -63,7 +68,30 @@ class Estate(Model):
             raise ValueError(f"windows: each name stands once; given {', '.join(windows)}")
         for window in self.windows:
             self._check_window(window)
+        self._check_vaults()
         return self
+
+    def _check_vaults(self) -> None:
+        for field in ("vaults", "sources"):
+            given = [each.name for each in getattr(self, field)]
+            if len(set(given)) < len(given):
+                raise ValueError(f"{field}: each name stands once; given {', '.join(given)}")
+        places = [vault.place for vault in self.vaults]
+        if len(set(places)) < len(places):
+            raise ValueError("vaults: each has a container or a prefix of its own")
+        for vault in self.vaults:
+            if vault.region not in self.residency:
+                raise ValueError(
+                    f"vault {vault.name}: region {vault.region} is not in residency"
+                    f" (allowed: {', '.join(self.residency)})"
+                )
+        known = [vault.name for vault in self.vaults]
+        for source in self.sources:
+            if source.vault not in known:
+                raise ValueError(
+                    f"source {source.name}: no vault {source.vault}"
+                    f" (allowed: {', '.join(known) or 'none is there'})"
+                )
 
     def _check_residency(self, fleet: Fleet) -> None:
         for region in fleet.regions:
@@ -99,3 +127,27 @@ class Estate(Model):
     def windows_of(self, fleet: str) -> tuple[Window, ...]:
         """The windows of that fleet, in the file's order."""
         return tuple(window for window in self.windows if window.fleet == fleet)
+
+    def vault(self, name: str) -> Vault:
+        """The vault of that name.
+
+        Raises:
+            Misconfigured: the estate has no such vault.
+        """
+        for vault in self.vaults:
+            if vault.name == name:
+                return vault
+        known = ", ".join(vault.name for vault in self.vaults) or "none is there"
+        raise Misconfigured(f"no vault {name!r} in the estate", field="vault", allowed=known)
+
+    def source(self, name: str) -> BackupSource:
+        """The source of that name.
+
+        Raises:
+            Misconfigured: the estate has no such source.
+        """
+        for source in self.sources:
+            if source.name == name:
+                return source
+        known = ", ".join(source.name for source in self.sources) or "none is there"
+        raise Misconfigured(f"no source {name!r} in the estate", field="source", allowed=known)

@@ -1,5 +1,6 @@
 """What a killed run has stored and no index names: read by its own headers, and kept."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from springtide.vault.repository import Repository
 from springtide.vault.store import StoredObject
 
 _READERS = 4
-_PACK_ID_DIGITS = 64
+_PACK = re.compile(r"data/[0-9a-f]{2}/[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,7 @@ def _unknown(
     repository: Repository, known: frozenset[bytes] | set[bytes]
 ) -> Iterator[StoredObject]:
     for listed in repository.store.listing("data/"):
-        name = listed.name.rpartition("/")[2]
-        if len(name) == _PACK_ID_DIGITS and _pack(listed) not in known:
+        if _PACK.fullmatch(listed.name) and _pack(listed) not in known:
             yield listed
 
 

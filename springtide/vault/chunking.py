@@ -5,10 +5,11 @@ in place, a page here and there: there blocks aligned to pages send a tenth of i
 """
 
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import Protocol
 
 from pyfastcdc import FastCDC
+
+from springtide.model.backup import Cutting
 
 LEAST = 512 * 1024
 """In bytes: a file up to this size is one chunk."""
@@ -16,13 +17,6 @@ _AVERAGE = 1024 * 1024
 _MOST = 8 * 1024 * 1024
 _BLOCK = 128 * 1024
 """Sixteen pages of PostgreSQL. Of 64 KiB it would send half, and name twice as many chunks."""
-
-
-class Cutting(StrEnum):
-    """How the files of a source are cut."""
-
-    CONTENT = "content"
-    BLOCKS = "blocks"
 
 
 class Readable(Protocol):

@@ -15,20 +15,28 @@ _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -65536;
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS documents (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS packs (
-  number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, retired INTEGER NOT NULL DEFAULT 0
+  number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE
 );
 CREATE TABLE IF NOT EXISTS blobs (
   id BLOB NOT NULL, kind TEXT NOT NULL, pack INTEGER NOT NULL,
   start INTEGER NOT NULL, length INTEGER NOT NULL, raw_length INTEGER NOT NULL,
   compressed INTEGER NOT NULL, PRIMARY KEY (id, kind, pack)
 ) WITHOUT ROWID;
+PRAGMA user_version = 2;
+COMMIT;
 """
+_VERSION = 2
+"""Of the tables; a file with others is made anew."""
+_FOREIGN = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+_PATIENCE_S = 60
+"""Another run on this machine may be at work on the same file."""
 _PLACE = """
 SELECT packs.id, start, length, raw_length, compressed
 FROM blobs JOIN packs ON packs.number = blobs.pack
-WHERE blobs.id = ? AND kind = ? AND retired <= ? ORDER BY retired LIMIT 1
+WHERE blobs.id = ? AND kind = ? ORDER BY packs.id
 """
 
 
@@ -51,19 +59,24 @@ class BlobIndex:
         """Opened where it is, or made; a file that is no index of ours is made anew."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        try:
-            self._database = self._opened(path)
-        except sqlite3.DatabaseError:
+        self._retired: frozenset[bytes] = frozenset()
+        if not _is_usable(path):
             path.unlink()
-            self._database = self._opened(path)
+        self._database = _connected(path)
+        self._database.executescript(_SCHEMA)
 
     def has(self, kind: BlobKind, blob: BlobId) -> bool:
         """Whether a writer may count on it: packs that are about to go don't count."""
-        return self._place(kind, blob, most_retired=0) is not None
+        place = self.place(kind, blob)
+        return place is not None and place.pack not in self._retired
 
     def place(self, kind: BlobKind, blob: BlobId) -> BlobPlace | None:
         """Where it stands; rather in a pack that is to stay."""
-        return self._place(kind, blob, most_retired=1)
+        with self._lock:
+            rows = self._database.execute(_PLACE, (blob, kind)).fetchall()
+        # Of several places always the same one: prune counts on it.
+        row = next((row for row in rows if row[0] not in self._retired), rows[0] if rows else None)
+        return BlobPlace(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
 
     def documents(self) -> set[str]:
         """The ids of the index documents that it was made from."""
@@ -110,12 +123,12 @@ class BlobIndex:
                 self._database.execute("INSERT OR IGNORE INTO documents VALUES (?)", (document,))
 
     def retire(self, packs: Iterable[bytes]) -> None:
-        """Have writers count no more on those packs, and on no others but those."""
-        with self._lock, self._database:
-            self._database.execute("UPDATE packs SET retired = 0 WHERE retired")
-            self._database.executemany(
-                "UPDATE packs SET retired = 1 WHERE id = ?", ((pack,) for pack in packs)
-            )
+        """Have writers count no more on those packs, and on no others but those.
+
+        It holds for this object alone: other runs on this machine read the same file, and each
+        knows by its own session what is about to go.
+        """
+        self._retired = frozenset(packs)
 
     def clear(self) -> None:
         """Forget all."""
@@ -133,22 +146,33 @@ class BlobIndex:
         with self._lock:
             self._database.close()
 
-    def _opened(self, path: Path) -> sqlite3.Connection:
-        database = sqlite3.connect(path, check_same_thread=False)
-        database.executescript(_SCHEMA)
-        return database
-
-    def _place(self, kind: BlobKind, blob: BlobId, *, most_retired: int) -> BlobPlace | None:
-        with self._lock:
-            row = self._database.execute(_PLACE, (blob, kind, most_retired)).fetchone()
-        return BlobPlace(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
-
     def _number(self, pack: bytes, numbers: dict[bytes, int]) -> int:
         if pack not in numbers:
             self._database.execute("INSERT OR IGNORE INTO packs (id) VALUES (?)", (pack,))
             found = self._database.execute("SELECT number FROM packs WHERE id = ?", (pack,))
             numbers[pack] = int(found.fetchone()[0])
         return numbers[pack]
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, check_same_thread=False, timeout=_PATIENCE_S)
+
+
+def _is_usable(path: Path) -> bool:
+    """Whether it is an index of ours, or nothing as yet."""
+    database = _connected(path)
+    try:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError as error:
+        # The extended codes have more bits. Whatever else is wrong, e.g. a full disk, is no
+        # reason to delete what another run may be reading.
+        if error.sqlite_errorcode & 0xFF in _FOREIGN:
+            return False
+        raise
+    finally:
+        database.close()
+    return version == _VERSION or not tables
 
 
 def _row(entry: PackEntry, pack: int) -> tuple[object, ...]:

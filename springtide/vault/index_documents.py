@@ -9,6 +9,25 @@ from typing import Any
 from springtide.vault.blobs import BlobKind, BlobPlace, PackEntry
 from springtide.vault.sealing import OVERHEAD
 
+_BLOBS_A_DOCUMENT = 50_000
+"""As restic has it: so many stay below 8 MiB."""
+
+
+def parted(
+    packs: Mapping[bytes, tuple[PackEntry, ...]],
+) -> Iterator[dict[bytes, tuple[PackEntry, ...]]]:
+    """Those packs in parts, each for a document of its own; a pack is never cut."""
+    part: dict[bytes, tuple[PackEntry, ...]] = {}
+    blobs = 0
+    for pack, entries in packs.items():
+        if part and blobs + len(entries) > _BLOBS_A_DOCUMENT:
+            yield part
+            part, blobs = {}, 0
+        part[pack] = entries
+        blobs += len(entries)
+    if part:
+        yield part
+
 
 def index_document(
     packs: Mapping[bytes, tuple[PackEntry, ...]], *, supersedes: tuple[str, ...] = ()
@@ -30,8 +49,8 @@ def parse_index(document: Mapping[str, Any]) -> Iterator[PackEntry]:
     for pack in document["packs"] or ():
         number = bytes.fromhex(pack["id"])
         for blob in pack["blobs"]:
-            raw_length = blob.get("uncompressed_length", 0)
             length = blob["length"]
+            raw_length = blob.get("uncompressed_length", 0)
             place = BlobPlace(
                 pack=number,
                 offset=blob["offset"],

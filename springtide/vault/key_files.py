@@ -15,14 +15,15 @@ from typing import Any
 
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from springtide.errors import Damaged, GuardRefused, Misconfigured
+from springtide.errors import Damaged, GuardRefused, Misconfigured, NotFound
 from springtide.vault.sealing import KEY_BYTES, SealingKey
 from springtide.vault.store import Store
 
 PREFIX = "keys/"
 _COST, _BLOCK, _PARALLEL = 2**15, 8, 1
 """32 MiB of memory and a tenth of a second for each try."""
-_MOST_COST = 2**22
+_MOST_BLOCKS, _MOST_PARALLEL = 2**23, 16
+"""A gibibyte: a file that asks for more is there to harm whoever tries it."""
 _SALT_BYTES = 64
 
 
@@ -59,22 +60,40 @@ def find_key(store: Store, password: bytes) -> tuple[SealingKey, str]:
     Raises:
         Misconfigured: there is no key file: no repository stands here.
         GuardRefused: the password opens none of them.
+        Damaged: the password opens none that can be read; it names those that cannot.
     """
     names = [found.name for found in store.listing(PREFIX)]
     if not names:
         raise Misconfigured("no repository stands here: it has no key file", field="vault")
+    damaged: list[str] = []
     for name in names:
         try:
-            return _opened(json.loads(store.get(name)), password), name.removeprefix(PREFIX)
-        except (Damaged, KeyError, TypeError, ValueError):
-            continue  # one that somebody else's password opens, or that nobody can read
+            if (key := _tried(store, name, password)) is not None:
+                return key, name.removeprefix(PREFIX)
+        except Damaged:
+            damaged.append(name)
+        except NotFound:
+            continue  # a listing may name what has gone
+    if damaged:
+        raise Damaged("the password opens no key file that can be read", objects=tuple(damaged))
     raise GuardRefused(f"the password opens none of the repository's {len(names)} key files")
 
 
+def _tried(store: Store, name: str, password: bytes) -> SealingKey | None:
+    """The key of that file; None where another password opens it."""
+    data = store.get(name)
+    try:
+        return _opened(json.loads(data), password)
+    except (Damaged, KeyError, TypeError, ValueError) as error:
+        if hashlib.sha256(data).hexdigest() == name.removeprefix(PREFIX):
+            return None
+        raise Damaged(f"{name} has another hash", objects=(name,)) from error
+
+
 def _opened(file: dict[str, Any], password: bytes) -> SealingKey:
-    if file["kdf"] != "scrypt" or file["N"] > _MOST_COST:
+    costs = n, r, p = file["N"], file["r"], file["p"]
+    if file["kdf"] != "scrypt" or n * r > _MOST_BLOCKS or p > _MOST_PARALLEL:
         raise ValueError("not a key file that is safe to try")
-    costs = (file["N"], file["r"], file["p"])
     by_password = _derived(password, base64.b64decode(file["salt"]), costs)
     secret = json.loads(by_password.open(base64.b64decode(file["data"])))
     parts = (secret["encrypt"], secret["mac"]["k"], secret["mac"]["r"])

@@ -1,5 +1,8 @@
 """restic's own locks: written while we write, honoured before anything is removed.
 
+Sessions and the pruner of ours take locks for restic's sake alone: among themselves they go by
+`springtide.vault.sessions` and tombstones, which need no listing to be up to date.
+
 Source: restic, "Design", section "Locks"; a lock that is 30 minutes old is stale.
 """
 
@@ -13,22 +16,77 @@ from springtide.vault.repository import Identity, Repository
 
 KIND = "locks"
 STALE_AFTER = timedelta(minutes=30)
+REFRESHED_AFTER = timedelta(minutes=5)
+_SESSION, _PRUNE = "session", "prune"
+
+
+class HeldLock:
+    """A lock that is held."""
+
+    def __init__(self, repository: Repository, lock: dict[str, object]) -> None:
+        """Taken at once."""
+        self._repository, self._lock = repository, lock
+        self._at = repository.store.now()
+        self.id = self._saved()
+        """64 hexadecimal digits."""
+
+    def keep(self) -> datetime:
+        """Have it stand a while longer; to be called before what is done under it. The time now.
+
+        Raises:
+            GuardRefused: it has gone stale meanwhile; somebody else may hold one now.
+        """
+        now = self._repository.store.now()
+        if now - self._at > STALE_AFTER:
+            raise GuardRefused("the lock has gone stale: nothing was done for too long")
+        if now - self._at > REFRESHED_AFTER:
+            self._at, earlier = now, self.id
+            self.id = self._saved()
+            self._repository.remove_document(KIND, earlier)
+        return now
+
+    def release(self) -> None:
+        """Hold it no more."""
+        self._repository.remove_document(KIND, self.id)
+
+    def _saved(self) -> str:
+        lock = {"time": self._at.isoformat(), **self._lock}
+        return self._repository.save_document(KIND, lock)
 
 
 @contextmanager
 def shared_lock(repository: Repository, identity: Identity) -> Iterator[None]:
-    """For that long restic's own prune waits for us.
+    """For that long restic's own prune, and ours, wait for us.
 
     Raises:
         GuardRefused: somebody holds an exclusive lock: restic is pruning.
     """
-    refuse_if_locked(repository, exclusively=True)
-    name = repository.save_document(KIND, _lock(identity, repository.store.now()))
-    try:
-        refuse_if_locked(repository, exclusively=True)
+    with _held(repository, _lock(identity, exclusive=False)):
         yield
-    finally:
-        repository.remove_document(KIND, name)
+
+
+@contextmanager
+def session_lock(repository: Repository, identity: Identity) -> Iterator[None]:
+    """For that long restic's own prune waits for us; our own need not, nor we for it.
+
+    Raises:
+        GuardRefused: somebody else holds an exclusive lock: restic is pruning.
+    """
+    lock = _lock(identity, exclusive=False) | {"protocol": _SESSION}
+    with _held(repository, lock, ignoring=_PRUNE):
+        yield
+
+
+@contextmanager
+def exclusive_lock(repository: Repository, identity: Identity) -> Iterator[HeldLock]:
+    """For that long nobody else prunes, and restic writes and reads nothing; sessions may.
+
+    Raises:
+        GuardRefused: somebody holds a lock that is no session's.
+    """
+    lock = _lock(identity, exclusive=True) | {"protocol": _PRUNE}
+    with _held(repository, lock, ignoring=_SESSION) as held:
+        yield held
 
 
 def refuse_if_locked(repository: Repository, *, exclusively: bool) -> None:
@@ -37,18 +95,39 @@ def refuse_if_locked(repository: Repository, *, exclusively: bool) -> None:
     Raises:
         GuardRefused: somebody does, for less than half an hour.
     """
+    _refuse_others(repository, exclusively=exclusively)
+
+
+@contextmanager
+def _held(
+    repository: Repository, lock: dict[str, object], *, ignoring: str = ""
+) -> Iterator[HeldLock]:
+    exclusively = not lock["exclusive"]
+    _refuse_others(repository, exclusively=exclusively, ignoring=ignoring)
+    held = HeldLock(repository, lock)
+    try:
+        _refuse_others(repository, exclusively=exclusively, ignoring=ignoring, own=held.id)
+        yield held
+    finally:
+        held.release()
+
+
+def _refuse_others(
+    repository: Repository, *, exclusively: bool, ignoring: str = "", own: str = ""
+) -> None:
     oldest = repository.store.now() - STALE_AFTER
-    for _, lock in repository.documents(KIND):
-        if datetime.fromisoformat(lock["time"]) < oldest:
+    for name, lock in repository.documents(KIND):
+        if datetime.fromisoformat(lock["time"]) < oldest or name == own:
+            continue
+        if ignoring and lock.get("protocol") == ignoring:
             continue
         if lock.get("exclusive") or not exclusively:
             raise GuardRefused(f"the repository has been locked since {lock['time']}")
 
 
-def _lock(identity: Identity, at: datetime) -> dict[str, object]:
+def _lock(identity: Identity, *, exclusive: bool) -> dict[str, object]:
     return {
-        "time": at.isoformat(),
-        "exclusive": False,
+        "exclusive": exclusive,
         "hostname": identity.hostname,
         "username": identity.username,
         "pid": os.getpid(),

@@ -104,12 +104,14 @@ def read_header(key: SealingKey, store: Store, pack: bytes, size: int) -> tuple[
     name = pack_name(pack)
     if size < _LENGTH.size + OVERHEAD:
         raise Damaged(f"{name} is too short to be a pack", objects=(name,))
-    end = store.get(name, start=max(0, size - _EAGER_BYTES))
+    eager = min(size, _EAGER_BYTES)
+    end = store.get(name, start=size - eager, length=eager)
     (length,) = _LENGTH.unpack(end[-_LENGTH.size :])
     if length + _LENGTH.size > size:
         raise Damaged(f"the header of {name} is longer than the pack", objects=(name,))
     if length + _LENGTH.size > len(end):
-        end = store.get(name, start=size - _LENGTH.size - length)
+        whole = length + _LENGTH.size
+        end = store.get(name, start=size - whole, length=whole)
     sealed = end[len(end) - _LENGTH.size - length : -_LENGTH.size]
     return parse_header(key, pack, sealed, blobs_size=size - _LENGTH.size - length)
 

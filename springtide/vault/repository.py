@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -22,8 +23,8 @@ from springtide.vault.blobs import (
 )
 from springtide.vault.compression import compressed, decompressed
 from springtide.vault.index import BlobIndex
-from springtide.vault.index_documents import index_document, parse_index
-from springtide.vault.key_files import add_key_file, find_key
+from springtide.vault.index_documents import index_document, parse_index, parted
+from springtide.vault.key_files import PREFIX, add_key_file, find_key
 from springtide.vault.packs import FinishedPack
 from springtide.vault.polynomials import random_irreducible
 from springtide.vault.sealing import SealingKey
@@ -69,6 +70,9 @@ class Repository:
         """What this run has stored, in the order of its confirmation."""
         self._writer = PackWriter(store, key, self._take_pack)
         self._lock = threading.Lock()
+        self._flushing = threading.Lock()
+        self._added = threading.Condition(self._lock)
+        self._in_hand: set[tuple[BlobKind, BlobId]] = set()
         self._pending: set[tuple[BlobKind, BlobId]] = set()
         self._unindexed: list[FinishedPack] = []
 
@@ -76,23 +80,30 @@ class Repository:
     def create(
         cls, store: Store, password: bytes, *, identity: Identity, work_folder: Path
     ) -> Self:
-        """Make a repository where none stands.
+        """Make a repository where none stands, or end a creation that was cut short.
 
         Raises:
-            Misconfigured: one stands there already.
+            Misconfigured: one stands there already, or somebody else made one at the same time.
+            GuardRefused: a creation was cut short that had another password.
         """
         if store.size(_CONFIG) is not None:
             raise Misconfigured("a repository stands there already", field="vault")
-        key = SealingKey.random()
-        user = (identity.username, identity.hostname)
-        add_key_file(store, key, password, user=user, at=store.now())
+        if any(True for kind in ("index/", "data/") for _ in store.listing(kind)):
+            raise Misconfigured("a repository stands there that has lost its config", field="vault")
+        key, own = _first_key(store, password, identity)
         id_ = secrets.token_hex(32)
         config = {
             "version": VERSION,
             "id": id_,
             "chunker_polynomial": f"{random_irreducible():x}",
         }
-        store.put(_CONFIG, key.seal(json.dumps(config).encode()))
+        data = key.seal(json.dumps(config).encode())
+        with suppress(Damaged):  # another's stands there, which is asked next
+            store.put(_CONFIG, data)
+        if store.get(_CONFIG) != data:
+            if own is not None:
+                store.delete(own)
+            raise Misconfigured("a repository was made there meanwhile", field="vault")
         return cls(store, key, id_=id_, work_folder=work_folder)
 
     @classmethod
@@ -147,7 +158,7 @@ class Repository:
             for name, entries in readers.map(self._read_index, sorted(listed - known)):
                 if entries is None:
                     damaged.append(f"index/{name}")
-                else:
+                elif entries:
                     self.index.add(entries, name)
         if damaged:
             raise Damaged("an index cannot be read", objects=tuple(damaged))
@@ -177,16 +188,24 @@ class Repository:
             Retryable, Damaged, Misconfigured: an earlier pack could not be stored.
         """
         blob = blob_id(plain)
-        if self.index.has(kind, blob):
-            return SavedBlob(blob, new=False)
+        name = (kind, blob)
         with self._lock:
-            if (kind, blob) in self._pending:
+            if name in self._pending or self.index.has(kind, blob):
                 return SavedBlob(blob, new=False)
-            self._pending.add((kind, blob))
-        small = compressed(plain)
-        shrunk = len(small) < len(plain)
-        sealed = self.key.seal(small if shrunk else plain)
-        self._writer.add(kind, blob, sealed, (len(plain), shrunk))
+            self._pending.add(name)
+            self._in_hand.add(name)
+        sealed = None
+        try:
+            small = compressed(plain)
+            shrunk = len(small) < len(plain)
+            sealed = self.key.seal(small if shrunk else plain)
+            self._writer.add(kind, blob, sealed, (len(plain), shrunk))
+        finally:
+            with self._added:
+                self._in_hand.discard(name)
+                if sealed is None:
+                    self._pending.discard(name)
+                self._added.notify_all()
         return SavedBlob(blob, new=True)
 
     def load(self, kind: BlobKind, blob: BlobId) -> bytes:
@@ -222,20 +241,24 @@ class Repository:
         """Store all that was saved, and name it in an index; after this it is there to stay.
 
         Raises:
-            Retryable, Damaged, Misconfigured: something could not be stored.
+            Retryable, Damaged, Misconfigured: something could not be stored; the next call of this
+                tries it again.
         """
-        self._writer.flush()
-        with self._lock:
-            finished, self._unindexed = self._unindexed, []
-        self._write_index(finished)
+        with self._flushing:
+            with self._added:
+                # Another thread's `save` may have said "not new" for one of these.
+                in_hand = set(self._in_hand)
+                self._added.wait_for(lambda: in_hand.isdisjoint(self._in_hand))
+            self._writer.flush()
+            with self._lock:
+                finished, self._unindexed = self._unindexed, []
+            self._write_index(finished)
 
     def add_to_index(self, packs: Mapping[bytes, tuple[PackEntry, ...]]) -> None:
         """Write an index of packs that are stored and that no index names."""
-        if packs:
-            document = self.save_document("index", index_document(packs))
-            for entries in packs.values():
-                self.index.add(entries)
-            self.index.add((), document)
+        for part in parted(packs):
+            document = self.save_document("index", index_document(part))
+            self.index.add((entry for entries in part.values() for entry in entries), document)
 
     def save_document(self, kind: str, document: Mapping[str, Any]) -> str:
         """Store a sealed document below `kind/`; its id."""
@@ -269,14 +292,21 @@ class Repository:
         """All documents of a kind with their ids; one that went meanwhile is left out.
 
         Raises:
-            Damaged: one is not what was saved.
+            Damaged: some are not what was saved; after all the others.
         """
+        damaged: list[str] = []
         for found in self.store.listing(f"{kind}/"):
             document = found.name.removeprefix(f"{kind}/")
             try:
-                yield document, self.load_document(kind, document)
+                loaded = self.load_document(kind, document)
             except NotFound:
                 continue
+            except Damaged:
+                damaged.append(found.name)
+                continue
+            yield document, loaded
+        if damaged:
+            raise Damaged("a document cannot be read", objects=tuple(damaged))
 
     def remove_document(self, kind: str, document: str) -> None:
         """Remove a document; gone already is success."""
@@ -292,7 +322,12 @@ class Repository:
         self._write_index(finished)
 
     def _write_index(self, finished: list[FinishedPack]) -> None:
-        self.add_to_index({pack.id: pack.entries for pack in finished})
+        try:
+            self.add_to_index({pack.id: pack.entries for pack in finished})
+        except BaseException:
+            with self._lock:
+                self._unindexed = finished + self._unindexed
+            raise
         with self._lock:
             for pack in finished:
                 self._pending -= {(entry.kind, entry.id) for entry in pack.entries}
@@ -301,6 +336,16 @@ class Repository:
         try:
             return name, list(parse_index(self.load_document("index", name)))
         except NotFound:
-            return name, []  # superseded since the listing
+            return name, []  # superseded since the listing, or not to be seen as yet
         except (Damaged, KeyError, TypeError, ValueError):
             return name, None
+
+
+def _first_key(store: Store, password: bytes, identity: Identity) -> tuple[SealingKey, str | None]:
+    """A new repository's key, and the name of its file where it was made now."""
+    if any(True for _ in store.listing(PREFIX)):
+        # With a second key the password would open now the one and now the other.
+        return find_key(store, password)[0], None
+    key = SealingKey.random()
+    user = (identity.username, identity.hostname)
+    return key, PREFIX + add_key_file(store, key, password, user=user, at=store.now())

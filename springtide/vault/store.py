@@ -1,6 +1,7 @@
 """What the vault asks of an object store: a handful of calls, given by clouds or by a folder."""
 
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -29,8 +30,12 @@ class FolderStore:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
-        partial.write_bytes(data)
-        partial.replace(path)
+        try:
+            partial.write_bytes(data)
+            partial.replace(path)
+        except OSError:
+            partial.unlink(missing_ok=True)  # on a full disk it would stay for ever
+            raise
 
     def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
         """As `Store.get`."""
@@ -53,11 +58,17 @@ class FolderStore:
 
     def listing(self, prefix: str) -> Iterator[StoredObject]:
         """As `Store.listing`."""
-        found = (p for p in self._folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-        for path in sorted(found):
-            name = path.relative_to(self._folder).as_posix()
-            if name.startswith(prefix):
-                yield StoredObject(name, path.stat().st_size)
+        top = self._folder / prefix.rpartition("/")[0]
+        paths = (path for path in top.rglob("*") if not path.name.startswith("."))
+        for name in sorted(path.relative_to(self._folder).as_posix() for path in paths):
+            if not name.startswith(prefix):
+                continue
+            try:
+                state = (self._folder / name).stat()
+            except FileNotFoundError:
+                continue  # deleted since
+            if stat.S_ISREG(state.st_mode):
+                yield StoredObject(name, state.st_size)
 
     def delete(self, name: str) -> None:
         """As `Store.delete`."""

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from springtide.errors import Damaged, Misconfigured, NotFound
+from springtide.model.backup import Cutting
 from springtide.vault.blobs import BlobId, BlobKind
-from springtide.vault.chunking import LEAST, Cutting, chunks
+from springtide.vault.chunking import LEAST, chunks
 from springtide.vault.nodes import Node, NodeKind, tree_bytes
 from springtide.vault.repository import Repository
 from springtide.vault.tree_reading import node_of, opened, same_file, unchanged

@@ -8,6 +8,7 @@ Source: restic 0.18, release notes: the mitigation of chunk-size fingerprinting 
 
 import random
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
@@ -37,6 +38,7 @@ class PackWriter:
         self._chance = random.SystemRandom()
         self._uploads = ThreadPoolExecutor(_UPLOADS, "springtide-upload")
         self._under_way: set[Future[None]] = set()
+        self._unsent: deque[OpenPack | FinishedPack] = deque()
 
     def add(self, kind: BlobKind, blob: BlobId, sealed: bytes, raw: tuple[int, bool]) -> None:
         """Put a sealed blob into a pack; waits while too many packs are on their way.
@@ -50,17 +52,21 @@ class PackWriter:
             pack.add(kind, blob, sealed, raw)
             if pack.size < PACK_BYTES:
                 return
-            self._open[kind][number] = OpenPack()
+            # Where this raises, the pack is still open, and the next flush sends it.
             self._wait_for_room()
+            self._open[kind][number] = OpenPack()
             self._send(pack)
 
     def flush(self) -> None:
         """Store all that is open; returns when everything is confirmed.
 
         Raises:
-            Retryable, Damaged, Misconfigured: a pack could not be stored.
+            Retryable, Damaged, Misconfigured: a pack could not be stored; the next call of this
+                sends it again.
         """
         with self._lock:
+            while self._unsent:
+                self._send(self._unsent.popleft())
             for kind, packs in self._open.items():
                 full = [pack for pack in packs if pack.size]
                 self._open[kind] = [OpenPack() for _ in range(_OPEN_PACKS)]
@@ -73,7 +79,7 @@ class PackWriter:
         """Wait for what is on its way, and take no more."""
         self._uploads.shutdown(wait=True, cancel_futures=True)
 
-    def _send(self, pack: OpenPack) -> None:
+    def _send(self, pack: OpenPack | FinishedPack) -> None:
         self._under_way.add(self._uploads.submit(self._upload, pack))
 
     def _wait_for_room(self) -> None:
@@ -86,11 +92,19 @@ class PackWriter:
         for each in done:
             each.result()
 
-    def _upload(self, pack: OpenPack) -> None:
-        finished = pack.finish(self._key)
-        name = pack_name(finished.id)
-        self._store.put(name, finished.data)
+    def _upload(self, pack: OpenPack | FinishedPack) -> None:
+        try:
+            # Finished once: sealed anew it would have another name, and might stand there twice.
+            pack = pack.finish(self._key) if isinstance(pack, OpenPack) else pack
+            self._put(pack)
+        except BaseException:
+            self._unsent.append(pack)
+            raise
+        self._stored(pack)
+
+    def _put(self, pack: FinishedPack) -> None:
+        name = pack_name(pack.id)
+        self._store.put(name, pack.data)
         # The confirmation of a write is one thing; that the pack is there is asked for itself.
-        if self._store.size(name) != len(finished.data):
+        if self._store.size(name) != len(pack.data):
             raise Retryable(f"{name} was confirmed and is not there")
-        self._stored(finished)

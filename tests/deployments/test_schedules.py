@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from deployments.automations import NOTICE
-from deployments.deploy import POOL, ROOT, WATCHED_TAGS
+from deployments.deploy import POOL, ROOT, STORAGE_TAGS, WATCHED_TAGS
 from deployments.stack import ESTATE
 from springtide.estate import load_estate
 from springtide.planning.evening_schedules import Edge, estate_schedules
@@ -47,9 +47,34 @@ def test_the_schedules_are_those_of_the_windows() -> None:
 
 def test_a_scheduled_flow_is_given_the_fleet_alone() -> None:
     """No schedule opens with a number of its own or as a dry run."""
-    given = [d["parameters"] for d in DEPLOYMENTS if "schedules" in d]
+    given = [d["parameters"] for d in DEPLOYMENTS if "schedules" in d and not _of_storage(d)]
     assert given
     assert [] == [each for each in given if each != {"fleet": "api"}]
+
+
+def _of_storage(deployment: dict[str, Any]) -> bool:
+    return bool(set(deployment["tags"]) & set(STORAGE_TAGS))
+
+
+def test_what_is_backed_up_is_in_the_estate() -> None:
+    """Every deployment of storage names a source or a vault that is there."""
+    estate = load_estate(ESTATE)
+    known = {"source": {s.name for s in estate.sources}, "vault": {v.name for v in estate.vaults}}
+    given = [d["parameters"] for d in DEPLOYMENTS if _of_storage(d)]
+    assert given
+    unknown = [(k, v) for each in given for k, v in each.items() if v not in known[k]]
+    assert [] == unknown
+
+
+def test_storage_is_not_touched_in_the_hour_that_comes_twice() -> None:
+    """From 02:00 to 03:00 clocks are set; a run then would come twice, or never."""
+    hours = {
+        schedule["cron"].split()[1]
+        for deployment in DEPLOYMENTS
+        if _of_storage(deployment)
+        for schedule in deployment.get("schedules", ())
+    }
+    assert {"6", "10", "22"} == hours
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A Prefect server of the tests' own, and a sandbox cloud with the real estate's rehearsal."""
+"""A Prefect server of the tests' own, a sandbox cloud after the real estate, and a real Swift."""
 
 import asyncio
 import os
@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from prefect.testing.utilities import prefect_test_harness
+from typer.testing import CliRunner
 
 from deployments.rehearsal import write_rehearsal
+from springtide.cli import app
 from springtide.sandbox.config import BootTime, SandboxConfig
+from springtide.sandbox.object_store import ObjectStore, ObjectStoreError
 from springtide.sandbox.process import Sandbox
+from tasks.cloud import read_estate
 from tests.flows.evening import ESTATE, MONDAY_16H, Evening, clear_store, fast_estate
+from tests.flows.storage import SECRET, Storage, write_storage_estate
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +64,52 @@ def evening(prefect_server: None, sandbox: tuple[Sandbox, Path]) -> Evening:  # 
     asyncio.run(clear_store())
     running.forget_calls()
     return Evening(running, estate)
+
+
+@pytest.fixture(scope="module")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A Keystone and a Swift; the folder of their clouds.yaml."""
+    folder = tmp_path_factory.mktemp("swift")
+    with Sandbox(SandboxConfig(data_plane=False)) as sandbox:
+        store = ObjectStore(folder / "objects", keystone_url=f"{sandbox.url}/identity/v3")
+        try:
+            store.check()
+        except ObjectStoreError as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+        with store:
+            path = sandbox.clouds_yaml(folder / "clouds.yaml")
+            clouds = yaml.safe_load(path.read_text("utf-8"))
+            clouds["clouds"]["sandbox"]["object_store_endpoint_override"] = store.url
+            path.write_text(yaml.safe_dump(clouds), "utf-8")
+            yield folder
+
+
+@pytest.fixture
+def storage(prefect_server: None, swift: Path, tmp_path: Path) -> Iterator[Storage]:  # noqa: ARG001 - must run
+    """A vault made by the command line, and some documents that are not backed up yet."""
+    estate = write_storage_estate(tmp_path, ESTATE)
+    documents = tmp_path / "documents"
+    for year in ("2024", "2025"):
+        (documents / year).mkdir(parents=True)
+        for number in range(30):
+            text = f"{SECRET} {year} {number}\n" * 50
+            (documents / year / f"{SECRET}-{number}.txt").write_text(text)
+    (documents / "scan.bin").write_bytes(os.urandom(3_000_000))
+    changes = {
+        "OS_CLIENT_CONFIG_FILE": str(swift / "clouds.yaml"),
+        "SPRINGTIDE_ESTATE": str(estate),
+        "SPRINGTIDE_CACHE": str(tmp_path / "cache"),
+    }
+    before = dict(os.environ)
+    os.environ.update(changes)
+    read_estate.cache_clear()
+    # Each test has a container of its own, made where the estate says.
+    text = estate.read_text("utf-8").replace("backup-documents", f"backup-{tmp_path.name}")
+    estate.write_text(text, "utf-8")
+    made = CliRunner().invoke(app, ["vault", "create", "documents"], catch_exceptions=False)
+    assert 0 == made.exit_code, made.output
+    yield Storage(estate, documents, tmp_path / "restores")
+    os.environ.clear()
+    os.environ.update(before)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from springtide.vault.chunking import LEAST, Cutting, chunks
+from springtide.model.backup import Cutting
+from springtide.vault.chunking import LEAST, chunks
 
 MIB = 1024 * 1024
 NOISE = random.Random(5).randbytes(24 * MIB)  # noqa: S311 - data

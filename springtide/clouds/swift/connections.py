@@ -59,6 +59,10 @@ class Connections:
                 failures += 1
                 time.sleep(self._pause_s(error, what, failures))
 
+    def access(self) -> Access:
+        """The token that its calls use just now, and where."""
+        return self._token.current()
+
     def close(self) -> None:
         """Let go of the connections that nobody uses."""
         while self._idle:

@@ -22,7 +22,7 @@ from swiftclient.client import (  # type: ignore[import-untyped]  # it has no ty
 
 from springtide.clouds.swift.backoff import StorePolicy
 from springtide.clouds.swift.connections import Connections
-from springtide.clouds.swift.token import Authenticate
+from springtide.clouds.swift.token import Access, Authenticate
 from springtide.clouds.swift.translation import ShortBody
 from springtide.clouds.swift.upload import Upload
 from springtide.errors import Damaged, Misconfigured, NotFound, Retryable
@@ -73,6 +73,14 @@ class SwiftStore:
     def close(self) -> None:
         """Let go of its connections; a later call opens new ones."""
         self._connections.close()
+
+    def access(self) -> Access:
+        """The account's address and a token, for another program that reads the container.
+
+        Raises:
+            Retryable, Misconfigured: there is no token to be had.
+        """
+        return self._connections.access()
 
     def make_container(self) -> None:
         """Make the container; there already is success.

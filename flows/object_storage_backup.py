@@ -1,0 +1,81 @@
+"""Backup to object storage: each part of a source a snapshot, confirmed and read back.
+
+A run that is killed loses nothing: the next one takes over what has arrived. Verification is a run
+of its own, and so does not trust what the backup said of itself.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+
+from prefect import State, flow
+from prefect.states import Completed, Failed
+
+from springtide.errors import Misconfigured
+from springtide.estate import estate_path
+from springtide.model.backup import PartOutcome, VaultVerification
+from springtide.planning.object_storage_backup import (
+    backup_alarm,
+    backup_rows,
+    backup_summary,
+    verification_alarm,
+    verification_rows,
+    verification_summary,
+)
+from tasks.cloud import read_estate
+from tasks.outage import best_effort
+from tasks.vaults import VaultOrder, back_up_part, show_table, verify_vault
+
+
+@flow(name="back-up-to-object-storage", flow_run_name="back up {source}")
+async def back_up_to_object_storage(
+    source: str, *, parts: tuple[int, ...] = ()
+) -> State[tuple[PartOutcome, ...]]:
+    """Back up a source; Failed unless each part is stored, confirmed, and read back in a sample.
+
+    Args:
+        source: Name of the source in the estate file.
+        parts: Only those of its paths, counted from 1; empty: all.
+    """
+    path = estate_path()
+    found = read_estate(path).source(source)
+    known = range(1, len(found.paths) + 1)
+    if unknown := [part for part in parts if part not in known]:
+        raise Misconfigured(
+            f"{source} has no part {unknown[0]}", field="parts", allowed=f"1 to {len(known)}"
+        )
+    order = VaultOrder(estate_file=path, vault=found.vault)
+    futures = {part: back_up_part.submit(order, found, part) for part in parts or known}
+    outcomes = []
+    for part, future in futures.items():
+        done = await asyncio.to_thread(future.result, raise_on_failure=False)
+        if isinstance(done, BaseException):
+            done = PartOutcome(part=part, failure=str(done) or type(done).__name__)
+        outcomes.append(done)
+    summary = backup_summary(source, tuple(outcomes))
+    with best_effort("outcome"):
+        await asyncio.to_thread(show_table, f"backup-{source}", backup_rows(outcomes), summary)
+    if (alarm := backup_alarm(source, tuple(outcomes))) is not None:
+        return Failed(message=alarm, data=tuple(outcomes))
+    return Completed(message=summary, data=tuple(outcomes))
+
+
+@flow(name="verify-backups", flow_run_name="verify {vault}")
+async def verify_backups(vault: str, *, everything: bool = False) -> State[VaultVerification]:
+    """Verify a vault; Failed where anything is damaged, missing, or was not backed up in time.
+
+    Args:
+        vault: Name of the vault in the estate file.
+        everything: Read all packs; else those that are due today (`verified_in_days`).
+    """
+    path = estate_path()
+    days = 1 if everything else read_estate(path).vault(vault).verified_in_days
+    today = datetime.now(UTC).toordinal() % days + 1
+    order = VaultOrder(estate_file=path, vault=vault)
+    found = await asyncio.to_thread(verify_vault.submit(order, today, days).result)
+    summary = verification_summary(found)
+    with best_effort("outcome"):
+        rows = verification_rows(found)
+        await asyncio.to_thread(show_table, f"verification-{vault}", rows, summary)
+    if (alarm := verification_alarm(found)) is not None:
+        return Failed(message=alarm, data=found)
+    return Completed(message=summary, data=found)

@@ -1,0 +1,83 @@
+"""Restores: to a new folder for whoever needs it, and as drills that prove they work.
+
+Nothing that stands anywhere is written over: what was restored is put in its place by people.
+"""
+
+import asyncio
+
+from prefect import State, flow
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+
+from springtide.errors import Misconfigured
+from springtide.estate import estate_path
+from springtide.model.backup import DrillOutcome, RestoreOutcome
+from springtide.planning.storage_restore import (
+    drill_alarm,
+    drill_rows,
+    drill_summary,
+    restore_alarm,
+    restore_summary,
+)
+from tasks.cloud import read_estate
+from tasks.outage import best_effort
+from tasks.restores import LATEST, drill_part, new_folder, restore_part
+from tasks.vaults import VaultOrder, show_table
+
+
+@flow(name="restore-from-object-storage", flow_run_name="restore {source}, part {part}")
+async def restore_from_object_storage(
+    source: str,
+    *,
+    part: int = 1,
+    snapshot: str = LATEST,
+    paths: tuple[str, ...] = (),
+    folder: str = "",
+) -> State[RestoreOutcome]:
+    """Restore a snapshot, or some paths of it, to a new folder below the source's restore folder.
+
+    Args:
+        source: Name of the source in the estate file.
+        part: Which of its paths, counted from 1.
+        snapshot: The first digits of its id, or `latest`.
+        paths: Absolute paths as they were backed up; empty: everything.
+        folder: Name of the new folder; empty: the run's id.
+    """
+    path = estate_path()
+    found = read_estate(path).source(source)
+    if part not in range(1, len(found.paths) + 1):
+        raise Misconfigured(
+            f"{source} has no part {part}", field="part", allowed=f"1 to {len(found.paths)}"
+        )
+    name = new_folder(found, folder or f"restored-{flow_run.id}")
+    order = VaultOrder(estate_file=path, vault=found.vault)
+    future = restore_part.submit(order, found, part, (snapshot, paths, name))
+    outcome = await asyncio.to_thread(future.result)
+    if (alarm := restore_alarm((outcome,))) is not None:
+        return Failed(message=alarm, data=outcome)
+    return Completed(message=restore_summary((outcome,)), data=outcome)
+
+
+@flow(name="drill-restore", flow_run_name="drill the restore of {source}")
+async def drill_restore(source: str) -> State[tuple[DrillOutcome, ...]]:
+    """Restore the newest snapshots of a source to scratch folders, compare, measure, clean up.
+
+    Failed where anything differs, or could not be restored.
+
+    Args:
+        source: Name of the source in the estate file.
+    """
+    path = estate_path()
+    found = read_estate(path).source(source)
+    order = VaultOrder(estate_file=path, vault=found.vault)
+    outcomes: list[DrillOutcome] = []
+    # One after another: each needs the space of a whole part.
+    for part in range(1, len(found.paths) + 1):
+        future = drill_part.submit(order, found, part)
+        outcomes += await asyncio.to_thread(future.result)
+    summary = drill_summary(source, tuple(outcomes))
+    with best_effort("outcome"):
+        await asyncio.to_thread(show_table, f"drill-{source}", drill_rows(outcomes), summary)
+    if (alarm := drill_alarm(source, tuple(outcomes))) is not None:
+        return Failed(message=alarm, data=tuple(outcomes))
+    return Completed(message=summary, data=tuple(outcomes))

@@ -1,0 +1,115 @@
+"""`springtide vault`: make a backup repository, and look into it."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from springtide.commands.estate import EstateFile
+from springtide.commands.vault_hand import (
+    cache_folder,
+    open_store,
+    opened_vault,
+    read_password,
+    writer_identity,
+)
+from springtide.errors import Misconfigured
+from springtide.estate import estate_path, load_estate
+from springtide.vault.reports import load_report
+from springtide.vault.repository import Repository
+from springtide.vault.snapshots import Snapshot, list_snapshots
+
+VaultName = Annotated[str, typer.Argument(help="Name of the vault in the estate file.")]
+SnapshotId = Annotated[str, typer.Argument(help="The first digits of the snapshot's id.")]
+
+app = typer.Typer(help="Backup repositories in object storage.", no_args_is_help=True)
+
+
+@app.command()
+def create(vault: VaultName, estate: EstateFile = None) -> None:
+    """Make the vault's container and repository; write a password where none stands yet.
+
+    Keep copies of the password file where a fire does not reach both: without it nothing in the
+    vault can be read by anybody.
+    """
+    found = load_estate(estate or estate_path())
+    wanted = found.vault(vault)
+    written = _write_password(Path(wanted.password_file))
+    password = read_password(wanted)
+    with open_store(found, wanted) as store:
+        store.make_container()
+        with Repository.create(
+            store, password, identity=writer_identity(), work_folder=cache_folder()
+        ) as repository:
+            typer.echo(f"vault {vault}: repository {repository.id[:8]} stands")
+    if written:
+        typer.echo(f"its password is in {wanted.password_file}: copy it to two safe places now")
+
+
+@app.command()
+def snapshots(vault: VaultName, estate: EstateFile = None) -> None:
+    """Show what the vault holds, oldest first; paths are shown, so mind who looks on."""
+    found = load_estate(estate or estate_path())
+    table = Table(
+        *("snapshot", "time", "source", "paths", "files", "size"), box=SIMPLE_HEAD, pad_edge=False
+    )
+    with opened_vault(found, found.vault(vault)) as repository:
+        for each in list_snapshots(repository):
+            files = str(each.summary.total_files_processed) if each.summary else ""
+            size = decimal(each.summary.total_bytes_processed) if each.summary else ""
+            paths = "\n".join(each.paths)
+            table.add_row(
+                each.id[:8], f"{each.time:%Y-%m-%d %H:%M}", each.hostname, paths, files, size
+            )
+    Console().print(table)
+
+
+@app.command()
+def report(vault: VaultName, snapshot: SnapshotId, estate: EstateFile = None) -> None:
+    """Show which files the backup could not read, or read while they changed."""
+    found = load_estate(estate or estate_path())
+    with opened_vault(found, found.vault(vault)) as repository:
+        chosen = chosen_snapshot(list_snapshots(repository), snapshot)
+        troubles = load_report(repository, chosen.id)
+    for trouble in troubles:
+        path = trouble.path.decode("utf-8", "backslashreplace")
+        typer.echo(f"{path}: {trouble.kind} {trouble.reason}".rstrip())
+    typer.echo(f"snapshot {chosen.id[:8]}: {len(troubles)} files with trouble", err=True)
+
+
+def chosen_snapshot(known: tuple[Snapshot, ...], start: str) -> Snapshot:
+    """The one snapshot whose id begins so.
+
+    Raises:
+        Misconfigured: there is none, or there are several.
+    """
+    found = [snapshot for snapshot in known if start and snapshot.id.startswith(start)]
+    if len(found) != 1:
+        raise Misconfigured(
+            f"{len(found)} snapshots begin with {start!r}",
+            field="snapshot",
+            allowed="the first digits of one that `springtide vault snapshots` shows",
+        )
+    return found[0]
+
+
+def _write_password(path: Path) -> bool:
+    """A password of 256 random bits, for its user alone; whether it was written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise Misconfigured(
+            f"{path} cannot be written: {error.strerror}", field="password_file"
+        ) from error
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(32) + "\n")
+    return True

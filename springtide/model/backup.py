@@ -1,0 +1,169 @@
+"""What is backed up, where to, and what became of it."""
+
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from springtide.model.base import Model, Moment, Name
+from springtide.model.fleet import CloudName
+from springtide.model.object_storage import ContainerName, NamePrefix, StorePlace
+from springtide.model.retention import PrunePolicy, Retention
+
+
+class Cutting(StrEnum):
+    """How the files of a source are cut into chunks."""
+
+    CONTENT = "content"
+    """Where the content says so: an insert moves no later cut. For documents and dumps."""
+    BLOCKS = "blocks"
+    """Into blocks aligned to pages. For what changes in place: databases, disks."""
+
+
+def _absolute(text: str) -> str:
+    path = PurePosixPath(text)
+    if not path.is_absolute() or ".." in path.parts or str(path) != text:
+        raise ValueError("an absolute path is wanted, in its shortest form")
+    return text
+
+
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+
+
+class Vault(Model):
+    """One backup repository: one for each tenant, as whoever has its password reads all of it."""
+
+    name: Name
+    region: CloudName
+    """Where its objects are; one of the residency's."""
+    container: ContainerName
+    prefix: NamePrefix = ""
+    password_file: AbsolutePath
+    """On the worker's machine, readable for its user alone; its first line is the password."""
+    retention: Retention = Retention(
+        keep_last=7, keep_daily=14, keep_weekly=8, keep_monthly=12, keep_yearly=3
+    )
+    prune: PrunePolicy = PrunePolicy()
+    verified_in_days: Annotated[int, Field(ge=1, le=365)] = 28
+    """Each day another part of the packs is read, so that in so many days all have been."""
+
+    @property
+    def place(self) -> StorePlace:
+        """Where its store stands."""
+        return StorePlace(region=self.region, container=self.container, prefix=self.prefix)
+
+
+class BackupSource(Model):
+    """Directories that are backed up; each path is a part with snapshots of its own."""
+
+    name: Name
+    """Stands in the snapshots as the host: whichever worker made them, they belong together."""
+    vault: Name
+    paths: Annotated[tuple[AbsolutePath, ...], Field(min_length=1)]
+    excludes: tuple[str, ...] = ()
+    """Shell patterns for whole paths, e.g. `/srv/documents/tmp/*`; `*` matches `/`, too."""
+    cutting: Cutting = Cutting.CONTENT
+    max_age: timedelta = timedelta(hours=26)
+    """An older newest snapshot is an alarm."""
+    restore_folder: AbsolutePath
+    """On the worker's machine; restores and drills stand in new folders below it, nowhere else."""
+
+
+class PartOutcome(Model):
+    """What became of one part of a backup. It names no file and no path."""
+
+    part: int
+    """From 1, in the order of the source's paths."""
+    snapshot: str = ""
+    """Its id; empty where there is none."""
+    files: int = 0
+    unchanged_files: int = 0
+    directories: int = 0
+    bytes: int = 0
+    """Of all files."""
+    read_bytes: int = 0
+    new_bytes: int = 0
+    """Such as the vault did not hold, before compression."""
+    stored_bytes: int = 0
+    """Sent to the store: compressed, sealed, with trees and headers."""
+    packs: int = 0
+    """Each confirmed by its checksum, and asked for again."""
+    adopted_packs: int = 0
+    """Taken over from a run that was killed."""
+    read_back_packs: int = 0
+    """Of the new ones, a sample that was read back and hashed."""
+    unreadable: int = 0
+    """Files and directories that could not be read."""
+    changed: int = 0
+    """Files that changed while they were read, or had gone before."""
+    took_s: float = 0.0
+    failure: str | None = None
+    """Why there is no snapshot, or none that counts."""
+
+
+class VaultFinding(Model):
+    """One object of a vault that is not as it should be."""
+
+    name: str
+    """Of the object in the store."""
+    fault: str
+
+
+class SourceAge(Model):
+    """How old the newest snapshot of a source's part is."""
+
+    source: Name
+    part: int
+    newest: Moment | None
+    """None: there is none."""
+    overdue: bool
+
+
+class VaultVerification(Model):
+    """What a verification found."""
+
+    vault: Name
+    part: str
+    """What was read, e.g. `part 3 of 28`."""
+    packs: int
+    read_packs: int
+    read_bytes: int
+    snapshots: int
+    findings: tuple[VaultFinding, ...] = ()
+    ages: tuple[SourceAge, ...] = ()
+    took_s: float
+
+
+class DrillOutcome(Model):
+    """What a restore drill measured."""
+
+    source: Name
+    part: int
+    by: str
+    """The program that restored: `springtide` or `restic`."""
+    snapshot: str
+    files: int = 0
+    bytes: int = 0
+    restore_s: float = 0.0
+    """The recovery time: until everything stood again."""
+    recovery_point_s: float = 0.0
+    """The age of the snapshot: what would have been lost."""
+    differences: int = 0
+    failure: str | None = None
+
+
+class RestoreOutcome(Model):
+    """What became of a restore."""
+
+    source: Name
+    part: int
+    snapshot: str
+    target: str
+    """The new folder."""
+    files: int
+    bytes: int
+    troubles: int
+    """Files that are damaged in the vault, or could not be written as they were."""
+    took_s: float

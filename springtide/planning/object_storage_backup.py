@@ -1,0 +1,99 @@
+"""What people are told of backups: tables, one line, and whether it is an alarm."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from springtide.model.backup import BackupSource, PartOutcome, SourceAge, VaultVerification
+from springtide.planning.telling import Row
+
+_MB = 1_000_000
+
+
+def backup_rows(outcomes: Iterable[PartOutcome]) -> list[Row]:
+    """One row for each part; no path, no file's name."""
+    return [
+        {
+            "part": str(each.part),
+            "snapshot": each.snapshot[:8] or "none",
+            "files": f"{each.files} ({each.unchanged_files} unchanged)",
+            "size": megabytes(each.bytes),
+            "new": megabytes(each.new_bytes),
+            "sent": f"{megabytes(each.stored_bytes)} in {each.packs} packs",
+            "read back": f"{each.read_back_packs} packs",
+            "unreadable": str(each.unreadable),
+            "changed meanwhile": str(each.changed),
+            "speed": f"{each.read_bytes / _MB / each.took_s:.0f} MB/s" if each.took_s else "",
+            "what": each.failure or "confirmed",
+        }
+        for each in outcomes
+    ]
+
+
+def backup_summary(source: str, outcomes: tuple[PartOutcome, ...]) -> str:
+    """One line for the run."""
+    files = sum(each.files for each in outcomes)
+    size, new = sum(each.bytes for each in outcomes), sum(each.new_bytes for each in outcomes)
+    adopted = sum(each.adopted_packs for each in outcomes)
+    taken = f", {adopted} packs of a killed run taken over" if adopted else ""
+    return f"{source}: {files} files of {megabytes(size)}, {megabytes(new)} of them new{taken}"
+
+
+def backup_alarm(source: str, outcomes: tuple[PartOutcome, ...]) -> str | None:
+    """Why the run has failed; None: everything that was to be read stands, confirmed."""
+    failed = [f"part {each.part}: {each.failure}" for each in outcomes if each.failure]
+    if failed:
+        return f"{source}: {'; '.join(failed)}"
+    unreadable = sum(each.unreadable for each in outcomes)
+    if unreadable:
+        return (
+            f"{source}: {unreadable} files or directories could not be read;"
+            " the rest is stored: springtide vault report says which"
+        )
+    return None
+
+
+def source_ages(
+    sources: Iterable[BackupSource], newest: dict[tuple[str, str], datetime], now: datetime
+) -> tuple[SourceAge, ...]:
+    """How old each part's newest snapshot is; `newest` is by source and path."""
+    ages = []
+    for source in sources:
+        for part, path in enumerate(source.paths, 1):
+            time = newest.get((source.name, path))
+            overdue = time is None or now - time > source.max_age
+            ages.append(SourceAge(source=source.name, part=part, newest=time, overdue=overdue))
+    return tuple(ages)
+
+
+def verification_rows(found: VaultVerification) -> list[Row]:
+    """What is wrong first; then how old the newest backups are."""
+    rows: list[Row] = [{"what": each.name, "is": each.fault} for each in found.findings]
+    for age in found.ages:
+        newest = f"{age.newest:%Y-%m-%d %H:%M} UTC" if age.newest else "never"
+        late = ", too long ago" if age.overdue else ""
+        rows.append(
+            {"what": f"{age.source}, part {age.part}", "is": f"last backed up: {newest}{late}"}
+        )
+    return rows or [{"what": "nothing", "is": "no source is backed up to this vault"}]
+
+
+def verification_summary(found: VaultVerification) -> str:
+    """One line for the run."""
+    return (
+        f"{found.vault}: {found.packs} packs are there, {found.read_packs} of them read"
+        f" ({megabytes(found.read_bytes)}, {found.part}), {found.snapshots} snapshots are whole"
+    )
+
+
+def verification_alarm(found: VaultVerification) -> str | None:
+    """Why the run has failed; None: all is well."""
+    wrong = [f"{finding.name} {finding.fault}" for finding in found.findings[:3]]
+    if len(found.findings) > len(wrong):
+        wrong.append(f"and {len(found.findings) - len(wrong)} more")
+    late = [f"{age.source}, part {age.part}, is overdue" for age in found.ages if age.overdue]
+    return f"{found.vault}: {'; '.join(wrong + late)}" if wrong or late else None
+
+
+def megabytes(size: int) -> str:
+    """The size in MB, of 1,000,000 bytes."""
+    return f"{size / _MB:,.1f} MB"

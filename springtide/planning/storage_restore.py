@@ -1,0 +1,80 @@
+"""What people are told of restores and drills."""
+
+from collections.abc import Iterable
+
+from springtide.model.backup import DrillOutcome, RestoreOutcome
+from springtide.planning.object_storage_backup import megabytes
+from springtide.planning.telling import Row
+
+_DAY_S = 86_400
+
+
+def drill_rows(outcomes: Iterable[DrillOutcome]) -> list[Row]:
+    """One row for each restore of the drill."""
+    return [
+        {
+            "part": str(each.part),
+            "by": each.by,
+            "snapshot": each.snapshot[:8],
+            "files": str(each.files) if each.files else "",
+            "size": megabytes(each.bytes) if each.bytes else "",
+            "recovery time": span(each.restore_s),
+            "recovery point": span(each.recovery_point_s),
+            "differences": str(each.differences),
+            "what": each.failure or "restored and compared, file by file",
+        }
+        for each in outcomes
+    ]
+
+
+def drill_summary(source: str, outcomes: tuple[DrillOutcome, ...]) -> str:
+    """One line for the run."""
+    ours = [each for each in outcomes if each.by == "springtide" and not each.failure]
+    if not ours:
+        return f"{source}: nothing was restored"
+    size = sum(each.bytes for each in ours)
+    time, point = sum(each.restore_s for each in ours), max(each.recovery_point_s for each in ours)
+    programs = " and by ".join(dict.fromkeys(each.by for each in outcomes if not each.failure))
+    return (
+        f"{source}: {megabytes(size)} restored by {programs}; recovery time {span(time)},"
+        f" recovery point {span(point)}"
+    )
+
+
+def drill_alarm(source: str, outcomes: tuple[DrillOutcome, ...]) -> str | None:
+    """Why the drill has failed; None: all of it stood again as it was."""
+    wrong = [
+        f"part {each.part} by {each.by}: {each.failure or f'{each.differences} differences'}"
+        for each in outcomes
+        if each.failure or each.differences
+    ]
+    if not outcomes:
+        return f"{source}: there is no snapshot to restore"
+    return f"{source}: {'; '.join(wrong)}" if wrong else None
+
+
+def restore_summary(outcomes: tuple[RestoreOutcome, ...]) -> str:
+    """One line for the run; the target's name is no secret, what is in it is."""
+    size, files = sum(each.bytes for each in outcomes), sum(each.files for each in outcomes)
+    time = span(sum(each.took_s for each in outcomes))
+    return f"{files} files of {megabytes(size)} in {time}, to {outcomes[0].target}"
+
+
+def restore_alarm(outcomes: tuple[RestoreOutcome, ...]) -> str | None:
+    """Why the restore has failed; None: nothing is missing."""
+    troubles = sum(each.troubles for each in outcomes)
+    if not troubles:
+        return None
+    return (
+        f"{troubles} files are damaged in the vault or could not be made as they were;"
+        f" the rest is in {outcomes[0].target}; a list is beside it"
+    )
+
+
+def span(seconds: float) -> str:
+    """The time in the units in which people speak of it."""
+    if seconds < 120:  # noqa: PLR2004 - two minutes
+        return f"{seconds:.1f} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 2 * _DAY_S else f"{seconds / _DAY_S:.1f} days"

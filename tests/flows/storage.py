@@ -1,0 +1,90 @@
+"""What the tests of storage flows share: an estate with a vault and a source, and runs of flows."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect import Flow, State, get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.sorting import ArtifactSort
+
+from springtide.commands.vault_hand import opened_vault
+from springtide.estate import load_estate
+from springtide.vault.repository import Repository
+
+SECRET = "pupil-1234"  # noqa: S105 - stands in names and contents, and must show up nowhere
+
+
+@dataclass(frozen=True)
+class Storage:
+    """An estate with the vault `documents` over a real Swift, and a source of files."""
+
+    estate_file: Path
+    source: Path
+    restores: Path
+
+    def run(self, flow: Flow[Any, Any], **parameters: Any) -> State[Any]:  # noqa: ANN401 - a form's
+        """The state in which the flow ends."""
+        state: State[Any] = asyncio.run(flow(**parameters, return_state=True))
+        return state
+
+    def artifact(self, key: str) -> str:
+        """The newest artifact of that key, as the UI gets it."""
+        return asyncio.run(_artifact(key))
+
+    def opened(self) -> Any:  # noqa: ANN401 - a context
+        """The vault's repository."""
+        estate = load_estate(self.estate_file)
+        return opened_vault(estate, estate.vault("documents"))
+
+    def change_source(self, **changes: object) -> None:
+        """Write the estate anew with another source."""
+        estate = yaml.safe_load(self.estate_file.read_text("utf-8"))
+        estate["sources"][0] |= changes
+        self.estate_file.write_text(yaml.safe_dump(estate), "utf-8")
+
+
+def write_storage_estate(folder: Path, template: Path) -> Path:
+    """An estate with one vault and one source below the folder."""
+    estate = yaml.safe_load(template.read_text("utf-8"))
+    estate["cloud"] = "sandbox"
+    # Files beside the template, which nothing here needs.
+    estate.pop("school_holidays_file", None)
+    estate["fleets"][0].pop("user_data_file", None)
+    estate["vaults"] = [
+        {
+            "name": "documents",
+            "region": "GRA11",
+            "container": "backup-documents",
+            "password_file": str(folder / "documents.password"),
+        }
+    ]
+    estate["sources"] = [
+        {
+            "name": "documents",
+            "vault": "documents",
+            "paths": [str(folder / "documents")],
+            "restore_folder": str(folder / "restores"),
+        }
+    ]
+    path = folder / "estate.yaml"
+    path.write_text(yaml.safe_dump(estate), "utf-8")
+    return path
+
+
+def packs_of(repository: Repository) -> list[str]:
+    """The object names of all packs."""
+    return [found.name for found in repository.store.listing("data/")]
+
+
+async def _artifact(key: str) -> str:
+    async with get_client() as client:
+        found = await client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
+            sort=ArtifactSort.CREATED_DESC,
+            limit=1,
+        )
+    return json.dumps([found[0].data, found[0].description], ensure_ascii=False) if found else ""

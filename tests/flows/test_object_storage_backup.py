@@ -1,0 +1,107 @@
+"""Backup and verification as flows, on a real Swift and the sandbox's Keystone."""
+
+import logging
+import os
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.object_storage_backup import back_up_to_object_storage, verify_backups
+from flows.storage_restore import drill_restore, restore_from_object_storage
+from springtide.cli import app
+from springtide.vault.repository import Repository
+from tasks.cloud import read_estate
+from tests.flows.storage import SECRET, Storage, packs_of
+from tests.vault.places import seen_in
+
+
+def test_back_up_lose_restore_compare(storage: Storage, caplog: pytest.LogCaptureFixture) -> None:
+    """The main path; and no log line and no artifact names a file or holds of its content."""
+    caplog.set_level(logging.INFO)
+    state = storage.run(back_up_to_object_storage, source="documents")
+    assert state.is_completed(), state.message
+    before = seen_in(storage.source)
+    shutil.rmtree(storage.source)
+    state = storage.run(restore_from_object_storage, source="documents", folder="again")
+    assert state.is_completed(), state.message
+    again = (storage.restores / "again").joinpath(*storage.source.parts[1:])
+    assert before == seen_in(again)
+    shown = storage.artifact("backup-documents") + storage.artifact("backup-documents-1")
+    assert "confirmed" in shown
+    assert SECRET not in shown + caplog.text
+
+
+def test_the_second_backup_sends_what_is_new(storage: Storage) -> None:
+    """One file of sixty-one is read."""
+    storage.run(back_up_to_object_storage, source="documents")
+    (storage.source / "2025" / "new.txt").write_text("new")
+    state = storage.run(back_up_to_object_storage, source="documents")
+    (outcome,) = state.data if isinstance(state.data, tuple) else state.result()
+    assert (62, 61, 3) == (outcome.files, outcome.unchanged_files, outcome.read_bytes)
+
+
+def test_what_a_killed_run_has_sent_is_taken_over(storage: Storage) -> None:
+    """Packs that no index names count as stored."""
+    with storage.opened() as repository:
+        repository.load_index()
+        for number in range(5):
+            repository.save("data", os.urandom(1000) + bytes([number]))  # type: ignore[arg-type] # its value
+        repository.flush()
+        sent = len(repository.stored)
+        for found in list(repository.store.listing("index/")):
+            repository.store.delete(found.name)
+    state = storage.run(back_up_to_object_storage, source="documents")
+    (outcome,) = state.result()
+    assert sent == outcome.adopted_packs
+    assert storage.run(verify_backups, vault="documents", everything=True).is_completed()
+
+
+def test_a_file_that_cannot_be_read_fails_the_run_and_costs_nothing_else(storage: Storage) -> None:
+    """The snapshot stands; the report in the vault names the file, the run does not."""
+    # Not even root may read it: nothing is mapped at its beginning.
+    unreadable = f"/proc/{os.getpid()}/mem"
+    storage.change_source(paths=[str(storage.source), unreadable])
+    read_estate.cache_clear()
+    state = storage.run(back_up_to_object_storage, source="documents")
+    assert state.is_failed()
+    assert "1 files or directories could not be read" in (state.message or "")
+    outcomes = state.result(raise_on_failure=False)
+    assert [0, 1] == [outcome.unreadable for outcome in outcomes]
+    told = CliRunner().invoke(app, ["vault", "report", "documents", outcomes[1].snapshot])
+    assert f"{unreadable}: could not be read EIO" in told.output
+    assert unreadable not in (state.message or "") + storage.artifact("backup-documents")
+
+
+def test_verification_is_whole_and_notices_age(storage: Storage) -> None:
+    """Without a backup it is an alarm; with one it is not."""
+    state = storage.run(verify_backups, vault="documents")
+    assert state.is_failed()
+    assert "documents: documents, part 1, is overdue" == state.message
+    storage.run(back_up_to_object_storage, source="documents")
+    state = storage.run(verify_backups, vault="documents", everything=True)
+    assert state.is_completed(), state.message
+    assert "1 snapshots are whole" in storage.artifact("verification-documents")
+
+
+def test_a_lost_pack_is_an_alarm_that_names_it(storage: Storage) -> None:
+    """By verification, by drill, and by restore, which restores the rest."""
+    storage.run(back_up_to_object_storage, source="documents")
+    with storage.opened() as repository:
+        lost = _pack_with_data(repository)
+        repository.store.delete(lost)
+    state = storage.run(verify_backups, vault="documents")
+    assert state.is_failed()
+    assert f"{lost} is not there" in (state.message or "")
+    drilled = storage.run(drill_restore, source="documents")
+    assert drilled.is_failed()
+    state = storage.run(restore_from_object_storage, source="documents", folder="rest")
+    assert state.is_failed()
+    assert "a list is beside it" in (state.message or "")
+    assert (storage.restores / "rest.troubles").stat().st_mode & 0o777 == 0o600
+    assert SECRET not in (state.message or "")
+
+
+def _pack_with_data(repository: Repository) -> str:
+    sizes = {name: repository.store.size(name) or 0 for name in packs_of(repository)}
+    return max(sizes, key=lambda name: sizes[name])
