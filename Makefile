@@ -68,6 +68,10 @@ lock: ## Write requirements.lock anew from pyproject.toml (needs uv on PATH)
 demo: .venv/.project ## Rehearse an evening on the sandbox, start to end
 	@$(IN_VENV)/python -m deployments.demo $(ARGS)
 
+.PHONY: demo-backup
+demo-backup: .venv/.project ## Back up documents to a real Swift, lose them, restore, compare
+	@$(IN_VENV)/python -m deployments.demo_backup $(ARGS)
+
 .PHONY: up
 up: .venv/.project ## Start sandbox, Prefect server and worker, with everything deployed
 	@$(IN_VENV)/python -m deployments.stack up $(ARGS)
@@ -118,6 +122,10 @@ real-packages: haproxy chromium
 .PHONY: bench
 bench: .venv/.project ## Measure how long an opening and a closing take
 	@$(IN_VENV)/python -m tests.bench $(ARGS)
+
+.PHONY: bench-backup
+bench-backup: .venv/.project ## Measure backups beside restic and others on a real Swift
+	@$(IN_VENV)/python -m tests.bench.backup $(ARGS)
 
 .PHONY: bench-real
 bench-real: export SPRINGTIDE_SURGE_SERVERS := 300

@@ -57,12 +57,13 @@ class Stage:
         """Move the sandbox's clock."""
         self._sandbox.post("/admin/clock", json={"at": at.isoformat()}).raise_for_status()
 
-    def start(self, deployment: str) -> str:
+    def start(self, deployment: str, parameters: dict[str, Any] | None = None) -> str:
         """Start a deployment as any program would: by its name, over HTTP; the run's id."""
         found = self._ask("GET", f"/deployments/name/{deployment}")
         path = f"/deployments/{found['id']}/create_flow_run"
         # With a key of its own the call may be repeated: there will be one run.
-        return str(self._ask("POST", path, json={"idempotency_key": str(uuid4())})["id"])
+        order = {"idempotency_key": str(uuid4()), "parameters": parameters or {}}
+        return str(self._ask("POST", path, json=order)["id"])
 
     def state_of(self, run_id: str) -> str:
         """The run's state type, e.g. RUNNING."""

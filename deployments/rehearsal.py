@@ -57,3 +57,21 @@ def write_rehearsal(estate_file: Path, to: Path, *, sandbox_url: str, server_por
             region.pop("subnet", None)
     to.write_text(yaml.safe_dump(estate, sort_keys=False, allow_unicode=True), "utf-8")
     return to
+
+
+def add_storage(estate_file: Path, to: Path, folder: Path) -> None:
+    """Put the estate's vaults and sources into a rehearsal's file: all of them below the folder.
+
+    Each source's path `/srv/documents` is `<folder>/srv/documents` there.
+    """
+    estate: dict[str, Any] = yaml.safe_load(estate_file.read_text("utf-8"))
+    rehearsed: dict[str, Any] = yaml.safe_load(to.read_text("utf-8"))
+    for vault in estate["vaults"]:
+        vault["region"] = rehearsed["residency"][0]
+        vault["password_file"] = f"{folder}{vault['password_file']}"
+    for source in estate["sources"]:
+        source["paths"] = [f"{folder}{path}" for path in source["paths"]]
+        source["excludes"] = [f"{folder}{pattern}" for pattern in source.get("excludes", ())]
+        source["restore_folder"] = f"{folder}{source['restore_folder']}"
+    rehearsed |= {"vaults": estate["vaults"], "sources": estate["sources"]}
+    to.write_text(yaml.safe_dump(rehearsed, sort_keys=False, allow_unicode=True), "utf-8")

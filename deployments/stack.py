@@ -82,6 +82,7 @@ def environment(stack: Stack) -> dict[str, str]:
         **_prefect_environment(stack.folder, stack.api_url),
         "OS_CLIENT_CONFIG_FILE": str(stack.clouds_yaml),
         "SPRINGTIDE_AUDIT_LOG": str(stack.folder / "audit.jsonl"),
+        "SPRINGTIDE_CACHE": str(stack.folder / "cache"),
         "SPRINGTIDE_ESTATE": str(stack.estate),
     }
 

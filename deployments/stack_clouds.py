@@ -13,7 +13,7 @@ import yaml
 
 from deployments.deploy import ROOT
 from deployments.processes import Processes
-from deployments.rehearsal import next_evening_of, write_rehearsal
+from deployments.rehearsal import add_storage, next_evening_of, write_rehearsal
 from springtide.errors import Misconfigured
 from springtide.estate import load_estate
 from springtide.sandbox.sockets import free_port
@@ -55,6 +55,8 @@ class SandboxCloud:
     """Whose fleets and windows are rehearsed."""
     settings: Mapping[str, object] = field(default_factory=dict)
     """What the sandbox's configuration says beside its defaults."""
+    storage: Path | None = None
+    """With it there is an object store, and what the estate backs up stands below this folder."""
 
     def ready(self, folder: Path, processes: Processes) -> Ground:
         """A sandbox whose clock shows the first minute of the next evening.
@@ -69,6 +71,7 @@ class SandboxCloud:
         settings = {
             "starts_at": evening.opens_at.isoformat(),
             "server_port": server_port,
+            "object_store": self.storage is not None,
             **self.settings,
         }
         config.write_text(yaml.safe_dump(settings), "utf-8")
@@ -80,6 +83,8 @@ class SandboxCloud:
         write_rehearsal(
             self.estate, ground_files[0], sandbox_url=found["url"], server_port=server_port
         )
+        if self.storage is not None:
+            add_storage(self.estate, ground_files[0], self.storage)
         return Ground(*ground_files, control_url=found["url"], front_url=found["front_url"])
 
 

@@ -33,6 +33,8 @@ def run_sandbox(
         typer.echo(f"cloud:   OS_CLIENT_CONFIG_FILE={clouds_yaml} OS_CLOUD=sandbox openstack …")
         typer.echo(f"control: {sandbox.url}/admin/state")
         typer.echo(f"entry:   {front or 'none: HAProxy is not installed'}")
+        if sandbox.object_store is not None:
+            typer.echo(f"objects: {sandbox.object_store.url}")
         if ready_file is not None:
             ready_file.write_text(json.dumps({"url": sandbox.url, "front_url": front}))
 

@@ -13,7 +13,7 @@ Source: restic 0.14, `restic forget`: the rules, their words and the grouping by
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -75,7 +75,7 @@ def plan_expiry(
             allowed="at least one of keep_last, keep_hourly … keep_yearly, keep_within",
         )
     groups: dict[tuple[str, tuple[str, ...]], list[BackupSnapshot]] = {}
-    for snapshot in sorted(snapshots, key=lambda s: (s.time, s.id), reverse=True):
+    for snapshot in sorted(snapshots, key=lambda s: (_instant(s), s.id), reverse=True):
         groups.setdefault((snapshot.hostname, tuple(sorted(snapshot.paths))), []).append(snapshot)
     return ExpiryPlan(
         tuple(
@@ -106,7 +106,7 @@ def _untouchable(snapshot: BackupSnapshot, retention: Retention, now: datetime) 
     for tag in retention.protected_tags:
         if tag in snapshot.tags:
             yield f"protected by its tag {tag}"
-    if snapshot.time > now:
+    if _instant(snapshot) > now.astimezone(UTC):
         yield FUTURE
 
 
@@ -119,7 +119,8 @@ def _kept_by_rules(
             if tag in snapshot.tags:
                 yield snapshot, f"has tags [{tag}]"
         # From the newest, as restic does: where backups have stopped, time alone removes none.
-        if retention.keep_within and newest_first[0].time - snapshot.time < retention.keep_within:
+        age = _instant(newest_first[0]) - _instant(snapshot)
+        if retention.keep_within and age < retention.keep_within:
             yield snapshot, f"within {retention.keep_within}"
     for snapshot in newest_first[: retention.keep_last]:
         yield snapshot, "last snapshot"
@@ -151,3 +152,8 @@ def _newest_of_each(
         if found != last:
             yield snapshot
         last = found
+
+
+def _instant(snapshot: BackupSnapshot) -> datetime:
+    """Its time in UTC: within one zone Python compares and subtracts what clocks show."""
+    return snapshot.time.astimezone(UTC)

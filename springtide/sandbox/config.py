@@ -1,6 +1,7 @@
 """What the sandbox cloud consists of: regions, quotas, capacity, boot times, rate limits."""
 
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import (
@@ -113,3 +114,8 @@ class SandboxConfig(Model):
     """The customer's entry: a front HAProxy over the regional pools; 0: one that is free."""
     page_size: PositiveInt = 1000
     """Most servers in one page of a listing."""
+    object_store: bool = False
+    """Whether a real Swift stands beside it, in the catalogue of every region; needs the extra
+    `sandbox`, and Linux."""
+    object_store_folder: Path | None = None
+    """Where that keeps its objects, for good; None: in a folder that goes with the sandbox."""

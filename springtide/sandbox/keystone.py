@@ -134,8 +134,9 @@ class Keystone:
         base = base_url(request)
         found: dict[str, Document] = {}
         for region in self._world.regions:
-            identity = {"identity": ("keystone", "/identity/v3")}
-            for kind, (name, path) in (identity | self._world.services_for(region)).items():
+            here = {"identity": ("keystone", "/identity/v3")} | self._world.services_for(region)
+            served = {kind: (name, base + path) for kind, (name, path) in here.items()}
+            for kind, (name, url) in (served | self._world.elsewhere).items():
                 service_id = uuid5(NAMESPACE_URL, f"service/{kind}").hex
                 service = {"id": service_id, "type": kind, "name": name, "endpoints": []}
                 endpoint = {
@@ -143,7 +144,7 @@ class Keystone:
                     "interface": "public",
                     "region": region,
                     "region_id": region,
-                    "url": base + path,
+                    "url": url,
                 }
                 found.setdefault(kind, service)["endpoints"].append(endpoint)
         return list(found.values())

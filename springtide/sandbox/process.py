@@ -6,7 +6,9 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType, TracebackType
 from typing import Literal, Self, TypeVar
 
@@ -21,6 +23,7 @@ from springtide.sandbox.controls import Controls
 from springtide.sandbox.gateway import CLOSE
 from springtide.sandbox.handle import ControlHandle
 from springtide.sandbox.keystone import credential_id
+from springtide.sandbox.object_store import ObjectStore
 from springtide.sandbox.sockets import listening_socket
 from springtide.sandbox.world import World
 
@@ -47,6 +50,9 @@ class Sandbox(ControlHandle):
         self._server: _Server | None = None
         self._cloud: Cloud | None = None
         self._failure: BaseException | None = None
+        self._beside = ExitStack()
+        self.object_store: ObjectStore | None = None
+        """The Swift beside it, where the configuration wants one and while it runs."""
         self.port = self.config.port
         """Where it listens, on 127.0.0.1."""
 
@@ -56,6 +62,7 @@ class Sandbox(ControlHandle):
         Raises:
             AddressBusyError: when an address that it needs is taken.
             HAProxyError: when HAProxy is installed and does not start.
+            ObjectStoreError: when an object store is wanted that cannot be run here.
             TimeoutError: when it does not start in time.
         """
         self._thread.start()
@@ -63,6 +70,12 @@ class Sandbox(ControlHandle):
             raise TimeoutError(f"the sandbox did not start within {START_TIMEOUT_S} s")
         if self._failure is not None:
             raise self._failure
+        if self.config.object_store:
+            try:
+                self._start_object_store()
+            except BaseException:
+                self._stop()
+                raise
         return self
 
     def __exit__(
@@ -72,6 +85,20 @@ class Sandbox(ControlHandle):
         trace: TracebackType | None,
     ) -> None:
         """Stop it: held requests are released, connections closed."""
+        self._stop()
+
+    def _start_object_store(self) -> None:
+        folder = self.config.object_store_folder
+        if folder is None:
+            made = TemporaryDirectory(prefix="springtide-objects-", ignore_cleanup_errors=True)
+            folder = Path(self._beside.enter_context(made))
+        store = ObjectStore(folder, keystone_url=f"{self.url}/identity/v3")
+        self.object_store = self._beside.enter_context(store)
+        world = self.world
+        self.control(lambda _: world.register_elsewhere("object-store", "swift", store.url))
+
+    def _stop(self) -> None:
+        self._beside.close()
         self.control(Controls.clear_faults)
         if self._server is not None:
             self._server.should_exit = True

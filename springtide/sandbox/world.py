@@ -49,6 +49,8 @@ class World:
         self.user_id = uuid5(NAMESPACE_URL, "user/springtide").hex
         self.regions: dict[str, RegionState] = {}
         self.services: dict[str, tuple[str, str]] = {}
+        self.elsewhere: dict[str, tuple[str, str]] = {}
+        """Services that are none of the sandbox's own: type → (name, address)."""
         self.on_server_up: list[UpListener] = []
         self.on_server_down: list[DownListener] = []
         self.reset()
@@ -76,6 +78,10 @@ class World:
     def register_service(self, service_type: str, name: str, path: str) -> None:
         """Have the catalogue list a service in each region at `/{region}{path}`."""
         self.services[service_type] = (name, path)
+
+    def register_elsewhere(self, service_type: str, name: str, url: str) -> None:
+        """Have the catalogue list a service at that address, one and the same for all regions."""
+        self.elsewhere[service_type] = (name, url)
 
     def services_for(self, region: str) -> dict[str, tuple[str, str]]:
         """The services of a region: type → (name, path of the endpoint on this host)."""

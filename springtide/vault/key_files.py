@@ -92,7 +92,8 @@ def _tried(store: Store, name: str, password: bytes) -> SealingKey | None:
 
 def _opened(file: dict[str, Any], password: bytes) -> SealingKey:
     costs = n, r, p = file["N"], file["r"], file["p"]
-    if file["kdf"] != "scrypt" or n * r > _MOST_BLOCKS or p > _MOST_PARALLEL:
+    sane = min(costs) > 0 and n * r <= _MOST_BLOCKS and p <= _MOST_PARALLEL
+    if file["kdf"] != "scrypt" or not sane:
         raise ValueError("not a key file that is safe to try")
     by_password = _derived(password, base64.b64decode(file["salt"]), costs)
     secret = json.loads(by_password.open(base64.b64decode(file["data"])))

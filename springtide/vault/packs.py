@@ -53,9 +53,11 @@ class OpenPack:
         self.size += len(sealed)
 
     def finish(self, key: SealingKey) -> FinishedPack:
-        """The pack with its header."""
+        """The pack with its header; nothing can be added any more."""
         header = key.seal(b"".join(self._header()))
-        data = b"".join((*self._parts, header, _LENGTH.pack(len(header))))
+        self._parts += (header, _LENGTH.pack(len(header)))
+        data = b"".join(self._parts)
+        self._parts.clear()  # they are as large as the whole
         pack = hashlib.sha256(data).digest()
         return FinishedPack(pack, data, tuple(self._entries(pack)))
 

@@ -25,6 +25,7 @@ from springtide.vault.compression import compressed, decompressed
 from springtide.vault.index import BlobIndex
 from springtide.vault.index_documents import index_document, parse_index, parted
 from springtide.vault.key_files import PREFIX, add_key_file, find_key
+from springtide.vault.memory import share_one_heap
 from springtide.vault.packs import FinishedPack
 from springtide.vault.polynomials import random_irreducible
 from springtide.vault.sealing import SealingKey
@@ -68,13 +69,15 @@ class Repository:
         self.index = BlobIndex(work_folder / f"{id_}.sqlite")
         self.stored: list[StoredPack] = []
         """What this run has stored, in the order of its confirmation."""
+        share_one_heap()
         self._writer = PackWriter(store, key, self._take_pack)
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
         self._added = threading.Condition(self._lock)
         self._in_hand: set[tuple[BlobKind, BlobId]] = set()
         self._pending: set[tuple[BlobKind, BlobId]] = set()
-        self._unindexed: list[FinishedPack] = []
+        self._unindexed: list[tuple[bytes, tuple[PackEntry, ...]]] = []
+        """Ids and blobs of packs; not their data, which would fill the memory."""
 
     @classmethod
     def create(
@@ -315,22 +318,22 @@ class Repository:
     def _take_pack(self, pack: FinishedPack) -> None:
         with self._lock:
             self.stored.append(StoredPack(pack.id, len(pack.data)))
-            self._unindexed.append(pack)
+            self._unindexed.append((pack.id, pack.entries))
             if len(self._unindexed) < _PACKS_AN_INDEX:
                 return
             finished, self._unindexed = self._unindexed, []
         self._write_index(finished)
 
-    def _write_index(self, finished: list[FinishedPack]) -> None:
+    def _write_index(self, finished: list[tuple[bytes, tuple[PackEntry, ...]]]) -> None:
         try:
-            self.add_to_index({pack.id: pack.entries for pack in finished})
+            self.add_to_index(dict(finished))
         except BaseException:
             with self._lock:
                 self._unindexed = finished + self._unindexed
             raise
         with self._lock:
-            for pack in finished:
-                self._pending -= {(entry.kind, entry.id) for entry in pack.entries}
+            for _, entries in finished:
+                self._pending -= {(entry.kind, entry.id) for entry in entries}
 
     def _read_index(self, name: str) -> tuple[str, list[PackEntry] | None]:
         try:

@@ -95,7 +95,7 @@ def load_snapshot(repository: Repository, snapshot: str) -> Snapshot:
     document = repository.load_document(KIND, snapshot)
     known = {key: value for key, value in document.items() if key in _FIELDS and value is not None}
     try:
-        return Snapshot.model_validate(known | {"id": snapshot})
+        return Snapshot.model_validate({"program_version": ""} | known | {"id": snapshot})
     except ValidationError as error:
         name = f"{KIND}/{snapshot}"
         raise Damaged(f"{name} is no snapshot", objects=(name,)) from error

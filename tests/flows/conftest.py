@@ -7,18 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from prefect.testing.utilities import prefect_test_harness
 from typer.testing import CliRunner
 
 from deployments.rehearsal import write_rehearsal
 from springtide.cli import app
 from springtide.sandbox.config import BootTime, SandboxConfig
-from springtide.sandbox.object_store import ObjectStore, ObjectStoreError
 from springtide.sandbox.process import Sandbox
 from tasks.cloud import read_estate
 from tests.flows.evening import ESTATE, MONDAY_16H, Evening, clear_store, fast_estate
 from tests.flows.storage import SECRET, Storage, write_storage_estate
+from tests.object_stores import skip_where_it_cannot_run
 
 
 @pytest.fixture(scope="session")
@@ -70,20 +69,10 @@ def evening(prefect_server: None, sandbox: tuple[Sandbox, Path]) -> Evening:  # 
 def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A Keystone and a Swift; the folder of their clouds.yaml."""
     folder = tmp_path_factory.mktemp("swift")
-    with Sandbox(SandboxConfig(data_plane=False)) as sandbox:
-        store = ObjectStore(folder / "objects", keystone_url=f"{sandbox.url}/identity/v3")
-        try:
-            store.check()
-        except ObjectStoreError as error:
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(str(error))
-        with store:
-            path = sandbox.clouds_yaml(folder / "clouds.yaml")
-            clouds = yaml.safe_load(path.read_text("utf-8"))
-            clouds["clouds"]["sandbox"]["object_store_endpoint_override"] = store.url
-            path.write_text(yaml.safe_dump(clouds), "utf-8")
-            yield folder
+    skip_where_it_cannot_run(folder)
+    with Sandbox(SandboxConfig(data_plane=False, object_store=True)) as sandbox:
+        sandbox.clouds_yaml(folder / "clouds.yaml")
+        yield folder
 
 
 @pytest.fixture

@@ -1,0 +1,82 @@
+"""A backup that ends itself at one of its writes, as if the machine had lost its power.
+
+`python -m tests.vault.killed_writer FOLDER PREFIX NUMBER WHEN SIZE` kills itself with SIGKILL at
+the write of that number below that prefix: before it, in the middle of it, or after it.
+"""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from springtide.errors import Misconfigured
+from springtide.vault.adoption import Adoption, adopt_packs
+from springtide.vault.blobs import BlobKind
+from springtide.vault.locks import shared_lock
+from springtide.vault.repository import Repository
+from springtide.vault.store import FolderStore, Store
+from tests.vault.places import IDENTITY, PASSWORD
+from tests.vault.vaults import KIB, MIB, contents, save_tree
+
+SIZES = {"small": (4, 12, 16 * KIB), "large": (1, 24, 8 * MIB)}
+"""How many flushes, how many blobs for each, and of how many bytes."""
+
+
+class DeadlyStore(FolderStore):
+    """A folder at one of whose writes the process dies."""
+
+    def __init__(self, folder: Path, prefix: str, *, number: int, when: str) -> None:
+        """`number` 1 is the first below the prefix; `when` is before, within or after."""
+        super().__init__(folder)
+        self._folder_of_ours, self._prefix, self._when = folder, prefix, when
+        self._left = number
+        self._lock = threading.Lock()
+
+    def put(self, name: str, data: bytes) -> None:
+        """As `Store.put`, while the process lives."""
+        with self._lock:
+            self._left -= name.startswith(self._prefix)
+            if self._left:
+                super().put(name, data)
+                return
+            if self._when == "within":
+                path = self._folder_of_ours / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.with_name(f".{path.name}.0-0.partial").write_bytes(data[: len(data) // 2])
+            if self._when == "after":
+                super().put(name, data)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def plains(size: str) -> list[list[bytes]]:
+    """The contents for each flush."""
+    flushes, blobs, length = SIZES[size]
+    return [contents(blobs, size=length, seed=number) for number in range(flushes)]
+
+
+def back_up(folder: Path, store: Store, size: str, *, work: str = "work") -> Adoption:
+    """One whole backup into the repository of that folder, which is made where there is none."""
+    with _repository(folder, store, work) as repository, shared_lock(repository, IDENTITY):
+        repository.load_index()
+        adopted = adopt_packs(repository)
+        for part in plains(size):
+            for plain in part:
+                repository.save(BlobKind.DATA, plain)
+            repository.flush()
+        first = [part[0] for part in plains(size)]
+        save_tree(repository, {f"file-{number}": plain for number, plain in enumerate(first)})
+    return adopted
+
+
+def _repository(folder: Path, store: Store, work: str) -> Repository:
+    try:
+        return Repository.open(store, PASSWORD, work_folder=folder / work)
+    except Misconfigured:
+        return Repository.create(store, PASSWORD, identity=IDENTITY, work_folder=folder / work)
+
+
+if __name__ == "__main__":
+    place, below, which, moment, amount = sys.argv[1:]
+    deadly = DeadlyStore(Path(place) / "repository", below, number=int(which), when=moment)
+    back_up(Path(place), deadly, amount)

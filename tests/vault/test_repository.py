@@ -1,0 +1,485 @@
+"""A repository: what is saved is there, and where the store fails nobody says that it is."""
+
+import errno
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from springtide.errors import Damaged, GuardRefused, Misconfigured, NotFound, Retryable
+from springtide.vault.blobs import BlobKind, SavedBlob, blob_id
+from springtide.vault.key_files import find_key
+from springtide.vault.repository import Repository
+from springtide.vault.snapshots import list_snapshots
+from springtide.vault.store import FolderStore
+from springtide.vault.trees import TreeReader
+from tests.vault.places import IDENTITY, PASSWORD, a_repository
+from tests.vault.vaults import (
+    MIB,
+    Failing,
+    LateStore,
+    Restic,
+    WatchedStore,
+    contents,
+    loaded,
+    named_by_headers,
+    names,
+    opened,
+    restic_check,
+    save_tree,
+    saved,
+)
+
+DATA, TREE = BlobKind.DATA, BlobKind.TREE
+BUSY = Retryable("the store is busy")
+FULL = OSError(errno.ENOSPC, "no space left on device")
+SHAPES = {
+    "empty": b"",
+    "one byte": b"x",
+    "of zeros": bytes(MIB),
+    "that cannot be compressed": contents(2, size=MIB)[1],
+    "a little larger than a pack": contents(2, size=33 * MIB)[1],
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[Repository]:
+    """An empty one in a folder."""
+    with a_repository(tmp_path) as made:
+        yield made
+
+
+def test_a_second_one_is_refused(repository: Repository, tmp_path: Path) -> None:
+    """Nothing is changed."""
+    before = names(repository.store)
+    with pytest.raises(Misconfigured, match="stands there already"):
+        a_repository(tmp_path)
+    assert before == names(repository.store)
+
+
+@pytest.mark.parametrize("at", ["keys/", "config"])
+def test_a_creation_that_was_cut_short_is_ended(tmp_path: Path, at: str) -> None:
+    """By the next one with the same password; the first key file is the only one."""
+    failing = WatchedStore(tmp_path / "repository", Failing(BUSY, at, frozenset({1})))
+    with pytest.raises(Retryable):
+        a_repository(tmp_path, failing)
+    a_repository(tmp_path, failing).close()
+    opened(tmp_path).close()
+    assert 1 == len(names(failing, "keys/"))
+
+
+def test_a_creation_that_was_cut_short_had_another_password(tmp_path: Path) -> None:
+    """Then whoever knows it ends it."""
+    failing = WatchedStore(tmp_path / "repository", Failing(BUSY, "config", frozenset({1})))
+    with pytest.raises(Retryable):
+        a_repository(tmp_path, failing)
+    with pytest.raises(GuardRefused):
+        Repository.create(failing, b"other", identity=IDENTITY, work_folder=tmp_path)
+
+
+def test_two_creations_at_once(tmp_path: Path) -> None:
+    """One is told that the other was quicker; the repository that stands is a whole one."""
+    folder = tmp_path / "repository"
+
+    def meanwhile(name: str) -> None:
+        if name == "config":
+            slow.before = lambda _: None
+            for key in names(slow, "keys/"):
+                hidden.add(key)
+            a_repository(tmp_path, LateStore(folder, unlisted=hidden)).close()
+
+    hidden: set[str] = set()
+    slow = WatchedStore(folder, meanwhile)
+    with pytest.raises(Misconfigured, match="meanwhile"):
+        a_repository(tmp_path, slow)
+    assert 1 == len(names(slow, "keys/"))
+    with opened(tmp_path) as found:
+        assert saved(found, [b"text"]) == loaded(found, {blob_id(b"text"): b""})
+
+
+def test_a_repository_without_its_config_is_not_made_anew(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """Its blobs would be there, and another repository around them."""
+    saved(repository, [b"text"])
+    repository.store.delete("config")
+    with pytest.raises(Misconfigured, match="lost its config"):
+        a_repository(tmp_path)
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_another_version_is_refused(repository: Repository, tmp_path: Path, version: int) -> None:
+    """Both an older one and one to come."""
+    config = json.loads(repository.key.open(repository.store.get("config"))) | {"version": version}
+    (tmp_path / "repository" / "config").write_bytes(
+        repository.key.seal(json.dumps(config).encode())
+    )
+    with pytest.raises(Misconfigured, match=f"of version {version}"):
+        opened(tmp_path)
+
+
+def test_nothing_to_open(repository: Repository, tmp_path: Path) -> None:
+    """No key file, no config, the wrong password: each has its own word."""
+    with pytest.raises(Misconfigured, match="no key file"):
+        opened(tmp_path / "elsewhere")
+    with pytest.raises(GuardRefused):
+        Repository.open(repository.store, b"wrong", work_folder=tmp_path)
+    repository.store.delete("config")
+    with pytest.raises(Misconfigured, match="no config"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("plain", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("kind", BlobKind)
+def test_what_is_saved_is_there(
+    repository: Repository, tmp_path: Path, kind: BlobKind, plain: bytes
+) -> None:
+    """For this run, and for another one that opens it."""
+    blob = repository.save(kind, plain).id
+    repository.flush()
+    with opened(tmp_path) as other:
+        other.load_index()
+        place = other.place(kind, blob)
+        assert (plain, plain) == (repository.load(kind, blob), other.load(kind, blob))
+    assert (len(plain), plain == bytes(MIB)) == (place.raw_length, place.compressed)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("plain", SHAPES.values(), ids=SHAPES.keys())
+def test_restic_reads_what_was_saved(repository: Repository, tmp_path: Path, plain: bytes) -> None:
+    """Every blob and the tree, with `restic cat`, `ls` and `check`."""
+    snapshot = save_tree(repository, {"one": plain, "two": b"second"})
+    blob = repository.save(DATA, plain).id
+    repository.flush()
+    restic = Restic(tmp_path)
+    restic_check(tmp_path)
+    assert plain == restic.says("cat", "blob", blob.hex())
+    assert [b"/one", b"/two"] == restic.says("ls", "-q", snapshot.id).splitlines()[-2:]
+    listed = json.loads(restic.says("snapshots", "--json"))
+    assert [(snapshot.id, snapshot.tree)] == [(one["id"], one["tree"]) for one in listed]
+
+
+@pytest.mark.real
+def test_what_restic_wrote_is_read(tmp_path: Path) -> None:
+    """Its key file, its config, its index, its snapshot, its trees, its chunks; then written to."""
+    source = tmp_path / "source"
+    (source / "folder").mkdir(parents=True)
+    plains = {"large": contents(2, size=9 * MIB)[1], "zeros": bytes(3 * MIB), "empty": b""}
+    for name, plain in plains.items():
+        (source / "folder" / name).write_bytes(plain)
+    restic = Restic(tmp_path)
+    restic.says("init", "--repository-version", "2")
+    restic.says("backup", str(source), "--tag", "of-restic", "--host", "elsewhere")
+    with opened(tmp_path) as repository:
+        repository.load_index()
+        (snapshot,) = list_snapshots(repository)
+        assert (("of-restic",), "elsewhere") == (snapshot.tags, snapshot.hostname)
+        assert (str(source),) == snapshot.paths
+        found = _files(repository, bytes.fromhex(snapshot.tree))
+        assert plains == found
+        ours = save_tree(repository, {"ours": b"text"})
+        assert [snapshot, ours] == sorted(
+            list_snapshots(repository), key=lambda one: one.id != snapshot.id
+        )
+    restic_check(tmp_path)
+    assert b"text" == restic.says("dump", ours.id, "/ours")
+
+
+def _files(repository: Repository, tree: bytes) -> dict[str, bytes]:
+    """The files below that tree, whatever the folder."""
+    found: dict[str, bytes] = {}
+    for node in json.loads(repository.load(TREE, tree))["nodes"]:
+        if node["type"] == "dir":
+            found |= _files(repository, bytes.fromhex(node["subtree"]))
+        else:
+            chunks = (repository.load(DATA, bytes.fromhex(blob)) for blob in node["content"] or ())
+            found[node["name"]] = b"".join(chunks)
+    return found
+
+
+def test_saved_twice_is_stored_once(repository: Repository, tmp_path: Path) -> None:
+    """Before the flush, after it, and by another run; of another kind it is another blob."""
+    blob = blob_id(b"text")
+    new, known = SavedBlob(blob, new=True), SavedBlob(blob, new=False)
+    assert [new, known] == [repository.save(DATA, b"text") for _ in range(2)]
+    repository.flush()
+    assert known == repository.save(DATA, b"text")
+    assert new == repository.save(TREE, b"text")
+    repository.flush()
+    with opened(tmp_path) as other:
+        other.load_index()
+        assert [known, known] == [other.save(kind, b"text") for kind in (DATA, TREE)]
+    assert [(DATA, blob), (TREE, blob)] == sorted(named_by_headers(repository))
+
+
+def test_it_has_what_is_on_its_way(repository: Repository) -> None:
+    """Saved counts, for whoever asks in the same run; loaded it can be only once it is stored."""
+    blob = repository.save(DATA, b"text").id
+    assert (True, False) == (repository.has(DATA, blob), repository.has(TREE, blob))
+    with pytest.raises(NotFound, match=blob.hex()):
+        repository.load(DATA, blob)
+    repository.flush()
+    assert repository.has(DATA, blob)
+
+
+def test_nothing_to_flush(repository: Repository) -> None:
+    """Leaves nothing behind."""
+    before = names(repository.store)
+    repository.flush()
+    assert before == names(repository.store)
+
+
+def test_many_threads(repository: Repository) -> None:
+    """Each blob is stored once, whoever saves it, and however often is flushed meanwhile."""
+    plains = contents(300)
+
+    def work(number: int) -> int:
+        new = sum(repository.save(DATA, plain).new for plain in plains[number * 20 :])
+        repository.flush()
+        return new
+
+    with ThreadPoolExecutor(8) as threads:
+        new = list(threads.map(work, range(8)))
+    repository.flush()
+    wanted = {blob_id(plain): plain for plain in plains}
+    assert (300, wanted) == (sum(new), loaded(repository, wanted))
+    assert sorted((DATA, blob) for blob in wanted) == sorted(named_by_headers(repository))
+    assert len(names(repository.store, "data/")) == len(repository.stored)
+
+
+def test_a_flush_waits_for_what_others_have_in_hand(repository: Repository, tmp_path: Path) -> None:
+    """Another thread is told that a blob is known while it is still being sealed."""
+    plain = contents(2, size=24 * MIB)[1]
+    with ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(repository.save, DATA, plain)
+        while not repository.has(DATA, blob_id(plain)):
+            slow.done()
+        repository.flush()
+        with opened(tmp_path) as other:
+            other.load_index()
+            assert plain == other.load(DATA, blob_id(plain))
+
+
+@pytest.mark.parametrize("work", ["work", "other-work"], ids=["one index file", "two"])
+@pytest.mark.parametrize("judged", [pytest.param(True, marks=pytest.mark.real), False])
+def test_two_writers_at_once(
+    repository: Repository, tmp_path: Path, work: str, *, judged: bool
+) -> None:
+    """Both write the same and different things; each is done, and all of it can be read."""
+    with opened(tmp_path, work=work) as other:
+        other.load_index()
+
+        def back_up(writer: Repository, number: int) -> None:
+            for part in range(5):
+                for seed in (part, 100 + number * 10 + part):
+                    saved(writer, contents(20, seed=seed))
+            save_tree(writer, {f"of-{number}": b"text", "of-both": b"other text"})
+
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(back_up, (repository, other), (0, 1)))
+    seeds = [*range(5), *range(100, 105), *range(110, 115)]
+    wanted = {blob_id(plain): plain for seed in seeds for plain in contents(20, seed=seed)}
+    with opened(tmp_path, work="third") as third:
+        third.load_index()
+        assert wanted == loaded(third, wanted)
+        assert 2 == len(list_snapshots(third))
+    if judged:
+        restic_check(tmp_path)
+
+
+def test_reopened_it_reads_no_document_twice(repository: Repository, tmp_path: Path) -> None:
+    """The index file is of this machine; what it has read it keeps."""
+    blobs = saved(repository, contents(4))
+    gone = set(names(repository.store, "index/"))
+    with opened(tmp_path, LateStore(tmp_path / "repository", gone=gone), work="work") as again:
+        again.load_index()
+        assert blobs == loaded(again, blobs)
+
+
+def test_superseded_documents_are_forgotten(repository: Repository, tmp_path: Path) -> None:
+    """What they named may be gone; what the others name is known."""
+    gone, stays = saved(repository, [b"gone"]), saved(repository, [b"stays"])
+    with opened(tmp_path) as other:
+        other.load_index()
+        (old,) = {
+            name
+            for name in names(other.store, "index/")
+            if blob_id(b"gone").hex()
+            in json.dumps(other.load_document("index", name.removeprefix("index/")))
+        }
+        other.store.delete(old)
+        other.load_index()
+        assert (False, True) == tuple(other.has(DATA, blob) for blob in (*gone, *stays))
+
+
+def test_an_index_that_is_listed_and_cannot_be_seen_yet(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """Is read as soon as it can be."""
+    blobs = saved(repository, contents(4))
+    late = LateStore(tmp_path / "repository", gone=set(names(repository.store, "index/")))
+    with opened(tmp_path, late) as other:
+        other.load_index()
+        assert not any(other.has(DATA, blob) for blob in blobs)
+        late.gone = set()
+        other.load_index()
+        assert blobs == loaded(other, blobs)
+
+
+def test_an_index_that_is_there_and_not_listed_yet(repository: Repository, tmp_path: Path) -> None:
+    """What it names is stored once more by whoever doesn't see it: more bytes, no damage."""
+    blobs = saved(repository, contents(4))
+    late = LateStore(tmp_path / "repository", unlisted=set(names(repository.store, "index/")))
+    with opened(tmp_path, late) as other:
+        other.load_index()
+        assert blobs == saved(other, contents(4))
+    repository.load_index()
+    assert blobs == loaded(repository, blobs)
+
+
+def test_a_pack_that_is_gone(repository: Repository) -> None:
+    """Is told as gone; the index still names it."""
+    (blob,) = saved(repository, [b"text"])
+    (pack,) = names(repository.store, "data/")
+    repository.store.delete(pack)
+    with pytest.raises(NotFound, match=pack):
+        repository.load(DATA, blob)
+
+
+FAULTS = {
+    "busy at the first pack": (BUSY, "data/", {1}),
+    "busy at the second pack": (BUSY, "data/", {2}),
+    "busy at an index": (BUSY, "index/", {1}),
+    "busy for long": (BUSY, "data/", {1, 2, 3, 4}),
+    "full at the first pack": (FULL, "data/", {1}),
+    "full at an index": (FULL, "index/", {1}),
+    "full from then on": (FULL, "", set(range(1, 1000))),
+    "misconfigured": (Misconfigured("no such container"), "data/", {1}),
+    "another of that name": (Damaged("stands already", objects=("data/x",)), "data/", {1}),
+}
+
+
+@pytest.mark.parametrize(("error", "prefix", "numbers"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_failing_store_is_told(
+    tmp_path: Path, error: Exception, prefix: str, numbers: set[int]
+) -> None:
+    """By the flush; and as often as it is called: it returns when all is there, and not before."""
+    store = WatchedStore(tmp_path / "repository")
+    plains = contents(20)
+    with a_repository(tmp_path, store) as repository:
+        store.before = Failing(error, prefix, frozenset(numbers))
+        failed = 0
+        for plain in plains:
+            repository.save(DATA, plain)
+        for _ in range(8):
+            try:
+                repository.flush()
+            except type(error):
+                failed += 1
+            else:
+                break
+        store.before = lambda _: None
+        assert failed >= 1
+        assert (failed == 8) is (len(numbers) > 8)
+        if failed < 8:
+            _assert_all_there(tmp_path, plains)
+        repository.flush()
+    _assert_all_there(tmp_path, plains)
+
+
+def _assert_all_there(folder: Path, plains: list[bytes]) -> None:
+    """Read by another run, whose index is made anew, and each stored once."""
+    wanted = {blob_id(plain): plain for plain in plains}
+    with opened(folder) as other:
+        other.index.clear()
+        other.load_index()
+        assert wanted == loaded(other, wanted)
+        assert sorted((DATA, blob) for blob in wanted) == sorted(named_by_headers(other))
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_failing_store_is_told_while_packs_are_filled(tmp_path: Path, number: int) -> None:
+    """By a save or by the flush; nothing that was said to be known is missing afterwards."""
+    store = WatchedStore(tmp_path / "repository")
+    plains = [plain for seed in range(7) for plain in contents(2, size=32 * MIB, seed=seed)[1:]]
+    with a_repository(tmp_path, store) as repository:
+        store.before = Failing(BUSY, "data/", frozenset({number}))
+        failed = 0
+        for plain in [*plains, *plains]:
+            try:
+                repository.save(DATA, plain)
+            except Retryable:
+                failed += 1
+        for _ in range(3):
+            try:
+                repository.flush()
+            except Retryable:
+                failed += 1
+        assert 1 == failed
+    _assert_all_there(tmp_path, plains)
+
+
+def test_a_full_disk_leaves_nothing_half(tmp_path: Path) -> None:
+    """What was begun is removed: it would be in nobody's listing, and stay."""
+    store = FolderStore(tmp_path)
+    (tmp_path / "data").mkdir()
+    name = "data/" + "x" * 250  # longer by the partial file's ending than a name may be
+    with pytest.raises(OSError, match="too long"):
+        store.put(name, b"text")
+    assert [] == [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_not_flushed_is_not_stored(repository: Repository, tmp_path: Path) -> None:
+    """Whoever closes it without a flush has stored nothing, and nothing says otherwise."""
+    repository.save(DATA, b"text")
+    repository.close()
+    with opened(tmp_path) as other:
+        other.load_index()
+        assert not other.has(DATA, blob_id(b"text"))
+        assert [] == names(other.store, "data/")
+
+
+def test_documents_are_found_by_their_ids(repository: Repository) -> None:
+    """Two of the same content have two ids: nobody sees that they are the same."""
+    document = {"text": "école", "number": 7}
+    ids = {repository.save_document("sessions", document) for _ in range(2)}
+    assert dict.fromkeys(ids, document) == dict(repository.documents("sessions"))
+    for one in ids:
+        repository.remove_document("sessions", one)
+        repository.remove_document("sessions", one)
+    assert [] == list(repository.documents("sessions"))
+    with pytest.raises(NotFound):
+        repository.load_document("sessions", "00" * 32)
+
+
+def test_a_document_that_went_since_the_listing(repository: Repository, tmp_path: Path) -> None:
+    """Is left out; the others come."""
+    gone, stays = (repository.save_document("sessions", {"number": n}) for n in range(2))
+    repository.store = LateStore(tmp_path / "repository", gone={f"sessions/{gone}"})
+    assert {stays: {"number": 1}} == dict(repository.documents("sessions"))
+
+
+def test_nothing_readable_leaves_the_house(tmp_path: Path) -> None:
+    """No content, no name, no password in any object, and no key; names are hashes."""
+    with a_repository(tmp_path) as repository:
+        save_tree(repository, {"marks-of-the-pupils": b"the best of all marks " * 10})
+        key = find_key(repository.store, PASSWORD)[0]
+        every = b"".join(repository.store.get(name) for name in names(repository.store))
+        listed = "".join(names(repository.store))
+    secrets = (b"marks-of-the-pupils", b"best of all", b"documents", PASSWORD, key.encryption)
+    assert [] == [secret for secret in secrets if secret in every]
+    assert set(listed) <= set("0123456789abcdef/configdataindexkeyssnapshots")
+
+
+def test_trees_are_blobs_of_their_own_packs(repository: Repository) -> None:
+    """Restic wants trees and data apart."""
+    snapshot = save_tree(repository, {f"file-{n}": bytes([n]) * 100 for n in range(9)})
+    kinds = [
+        {entry.kind for entry in repository.index.entries(pack)}
+        for pack in repository.index.packs()
+    ]
+    assert {DATA} in kinds
+    assert all(len(kind) == 1 for kind in kinds)
+    assert TreeReader(repository).nodes(bytes.fromhex(snapshot.tree))
