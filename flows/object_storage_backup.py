@@ -12,17 +12,25 @@ from prefect.states import Completed, Failed
 
 from springtide.errors import Misconfigured
 from springtide.estate import estate_path
-from springtide.model.backup import PartOutcome, VaultVerification
+from springtide.model.backup import (
+    PartOutcome,
+    SnapshotVerdict,
+    VaultExpiry,
+    VaultVerification,
+)
 from springtide.planning.object_storage_backup import (
     backup_alarm,
     backup_rows,
     backup_summary,
+    expiry_rows,
+    expiry_summary,
     verification_alarm,
     verification_rows,
     verification_summary,
 )
 from tasks.cloud import read_estate
 from tasks.outage import best_effort
+from tasks.vault_expiry import expire_snapshots, prune_vault
 from tasks.vaults import VaultOrder, back_up_part, show_table, verify_vault
 
 
@@ -78,4 +86,42 @@ async def verify_backups(vault: str, *, everything: bool = False) -> State[Vault
         await asyncio.to_thread(show_table, f"verification-{vault}", rows, summary)
     if (alarm := verification_alarm(found)) is not None:
         return Failed(message=alarm, data=found)
+    return Completed(message=summary, data=found)
+
+
+@flow(name="expire-backups", flow_run_name="expire backups of {vault}")
+async def expire_backups(vault: str, *, dry_run: bool = True) -> State[VaultExpiry]:
+    """Remove the snapshots that no rule of the vault's retention keeps, and what nobody needs.
+
+    Packs go in steps over days, each run doing what is due; backups run meanwhile.
+
+    Args:
+        vault: Name of the vault in the estate file.
+        dry_run: Show what would go, and why the rest stays; change nothing.
+    """
+    order = VaultOrder(estate_file=estate_path(), vault=vault)
+    future = expire_snapshots.submit(order, dry_run=dry_run)
+    verdicts = await asyncio.to_thread(future.result)
+    return await _pruned(order, verdicts, dry_run=dry_run)
+
+
+@flow(name="sweep-vault", flow_run_name="sweep {vault}")
+async def sweep_vault(vault: str) -> State[VaultExpiry]:
+    """Show how much of a vault no snapshot needs, and what it costs; nothing is changed.
+
+    Args:
+        vault: Name of the vault in the estate file.
+    """
+    return await _pruned(VaultOrder(estate_file=estate_path(), vault=vault), (), dry_run=True)
+
+
+async def _pruned(
+    order: VaultOrder, verdicts: tuple[SnapshotVerdict, ...], *, dry_run: bool
+) -> State[VaultExpiry]:
+    future = prune_vault.submit(order, verdicts, dry_run=dry_run)
+    found = await asyncio.to_thread(future.result)
+    summary = expiry_summary(found)
+    with best_effort("outcome"):
+        rows = expiry_rows(found)
+        await asyncio.to_thread(show_table, f"expiry-{order.vault}", rows, summary)
     return Completed(message=summary, data=found)

@@ -1,6 +1,7 @@
 """What is backed up, where to, and what became of it."""
 
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated
@@ -46,6 +47,8 @@ class Vault(Model):
         keep_last=7, keep_daily=14, keep_weekly=8, keep_monthly=12, keep_yearly=3
     )
     prune: PrunePolicy = PrunePolicy()
+    price_per_gb_month: Decimal | None = None
+    """Of 1,000,000,000 bytes, without VAT, in euros: what superfluous packs cost is told then."""
     verified_in_days: Annotated[int, Field(ge=1, le=365)] = 28
     """Each day another part of the packs is read, so that in so many days all have been."""
 
@@ -167,3 +170,38 @@ class RestoreOutcome(Model):
     troubles: int
     """Files that are damaged in the vault, or could not be written as they were."""
     took_s: float
+
+
+class SnapshotVerdict(Model):
+    """What becomes of one snapshot, and why."""
+
+    snapshot: str
+    source: Name
+    at: Moment
+    kept: bool
+    reasons: tuple[str, ...]
+
+
+class VaultExpiry(Model):
+    """What expiry and prune have done, or in a dry run would do."""
+
+    vault: Name
+    dry_run: bool
+    verdicts: tuple[SnapshotVerdict, ...] = ()
+    """Newest first; empty where only packs were looked at."""
+    packs: int = 0
+    """That the index names."""
+    size: int = 0
+    """Of those, in bytes."""
+    freed: int = 0
+    """By so many bytes the vault is smaller once all of it is done."""
+    freed_per_month: Decimal | None = None
+    """What those cost a month, in euros; None: the estate tells no price."""
+    tombstoned_packs: int = 0
+    """In this run: they go after the grace."""
+    deleted_packs: int = 0
+    """In this run."""
+    blocked: tuple[str, ...] = ()
+    """Why more was not deleted."""
+    again_at: Moment | None = None
+    """When there will be more to delete."""

@@ -2,8 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 
-from springtide.model.backup import BackupSource, PartOutcome, SourceAge, VaultVerification
+from springtide.model.backup import (
+    BackupSource,
+    PartOutcome,
+    SourceAge,
+    VaultExpiry,
+    VaultVerification,
+)
 from springtide.planning.telling import Row
 
 _MB = 1_000_000
@@ -92,6 +99,46 @@ def verification_alarm(found: VaultVerification) -> str | None:
         wrong.append(f"and {len(found.findings) - len(wrong)} more")
     late = [f"{age.source}, part {age.part}, is overdue" for age in found.ages if age.overdue]
     return f"{found.vault}: {'; '.join(wrong + late)}" if wrong or late else None
+
+
+def expiry_rows(found: VaultExpiry) -> list[Row]:
+    """One row for each snapshot, and what became of packs."""
+    rows: list[Row] = [
+        {
+            "snapshot": each.snapshot[:8],
+            "source": each.source,
+            "time": f"{each.at:%Y-%m-%d %H:%M} UTC",
+            "what": "stays" if each.kept else _gone(found),
+            "why": ", ".join(each.reasons),
+        }
+        for each in found.verdicts
+    ]
+    told = [("prune waits", each) for each in found.blocked]
+    if found.again_at is not None:
+        told.append(("prune goes on", f"from {found.again_at:%Y-%m-%d %H:%M} UTC"))
+    rows += [{"snapshot": "", "source": "", "time": "", "what": w, "why": y} for w, y in told]
+    return rows or [{"snapshot": "", "source": "", "time": "", "what": "nothing to do", "why": ""}]
+
+
+def _gone(found: VaultExpiry) -> str:
+    return "would go" if found.dry_run else "removed"
+
+
+def expiry_summary(found: VaultExpiry) -> str:
+    """One line for the run."""
+    going = sum(not each.kept for each in found.verdicts)
+    cost = f", {found.freed_per_month:.2f} EUR a month" if found.freed_per_month else ""
+    would = "dry run: " if found.dry_run else ""
+    return (
+        f"{found.vault}: {would}{going} of {len(found.verdicts)} snapshots {_gone(found)};"
+        f" {megabytes(found.freed)} of {megabytes(found.size)} are superfluous{cost};"
+        f" {found.tombstoned_packs} packs tombstoned, {found.deleted_packs} deleted"
+    )
+
+
+def monthly_cost(size: int, per_gb: Decimal | None) -> Decimal | None:
+    """What so many bytes cost a month, in euros; None without a price."""
+    return None if per_gb is None else (per_gb * size / 1_000_000_000).quantize(Decimal("0.01"))
 
 
 def megabytes(size: int) -> str:

@@ -162,8 +162,10 @@ def _is_usable(path: Path) -> bool:
     """Whether it is an index of ours, or nothing as yet."""
     database = _connected(path)
     try:
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        # In one statement: another run may be making the tables between two.
+        version, tables = database.execute(
+            "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
+        ).fetchone()
     except sqlite3.DatabaseError as error:
         # The extended codes have more bits. Whatever else is wrong, e.g. a full disk, is no
         # reason to delete what another run may be reading.

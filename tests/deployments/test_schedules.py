@@ -74,7 +74,7 @@ def test_storage_is_not_touched_in_the_hour_that_comes_twice() -> None:
         if _of_storage(deployment)
         for schedule in deployment.get("schedules", ())
     }
-    assert {"6", "10", "22"} == hours
+    assert {"6", "8", "10", "22"} == hours
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 from springtide.commands.vault_hand import opened_vault
 from springtide.estate import load_estate
 from springtide.vault.repository import Repository
+from tasks.cloud import read_estate
 
 SECRET = "pupil-1234"  # noqa: S105 - stands in names and contents, and must show up nowhere
 
@@ -40,11 +41,12 @@ class Storage:
         estate = load_estate(self.estate_file)
         return opened_vault(estate, estate.vault("documents"))
 
-    def change_source(self, **changes: object) -> None:
-        """Write the estate anew with another source."""
+    def change(self, part: str, **changes: object) -> None:
+        """Have the estate's one vault (`vaults`) or source (`sources`) say something else."""
         estate = yaml.safe_load(self.estate_file.read_text("utf-8"))
-        estate["sources"][0] |= changes
+        estate[part][0] |= changes
         self.estate_file.write_text(yaml.safe_dump(estate), "utf-8")
+        read_estate.cache_clear()
 
 
 def write_storage_estate(folder: Path, template: Path) -> Path:

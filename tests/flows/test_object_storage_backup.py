@@ -3,15 +3,20 @@
 import logging
 import os
 import shutil
+import time
 
 import pytest
 from typer.testing import CliRunner
 
-from flows.object_storage_backup import back_up_to_object_storage, verify_backups
+from flows.object_storage_backup import (
+    back_up_to_object_storage,
+    expire_backups,
+    sweep_vault,
+    verify_backups,
+)
 from flows.storage_restore import drill_restore, restore_from_object_storage
 from springtide.cli import app
 from springtide.vault.repository import Repository
-from tasks.cloud import read_estate
 from tests.flows.storage import SECRET, Storage, packs_of
 from tests.vault.places import seen_in
 
@@ -61,8 +66,7 @@ def test_a_file_that_cannot_be_read_fails_the_run_and_costs_nothing_else(storage
     """The snapshot stands; the report in the vault names the file, the run does not."""
     # Not even root may read it: nothing is mapped at its beginning.
     unreadable = f"/proc/{os.getpid()}/mem"
-    storage.change_source(paths=[str(storage.source), unreadable])
-    read_estate.cache_clear()
+    storage.change("sources", paths=[str(storage.source), unreadable])
     state = storage.run(back_up_to_object_storage, source="documents")
     assert state.is_failed()
     assert "1 files or directories could not be read" in (state.message or "")
@@ -105,3 +109,60 @@ def test_a_lost_pack_is_an_alarm_that_names_it(storage: Storage) -> None:
 def _pack_with_data(repository: Repository) -> str:
     sizes = {name: repository.store.size(name) or 0 for name in packs_of(repository)}
     return max(sizes, key=lambda name: sizes[name])
+
+
+SOON = {"listing_lag": "PT0S", "grace": "PT8S", "resume_within": "PT0S"}
+"""A store that is never late; a run of prune must be done within half of the grace."""
+_RUNS = 12
+_BETWEEN_S = 3.0
+
+
+def test_expiry_shows_first_and_then_removes(storage: Storage) -> None:
+    """A dry run changes nothing; the real one removes what no rule keeps, and says why."""
+    storage.change("vaults", retention={"keep_last": 1, "minimum_copies": 1})
+    for number in range(3):
+        (storage.source / "scan.bin").write_bytes(os.urandom(200_000) + bytes([number]))
+        storage.run(back_up_to_object_storage, source="documents")
+        time.sleep(1)  # the store's clock tells seconds
+    shown = storage.run(expire_backups, vault="documents")
+    assert [True, False, False] == [each.kept for each in shown.result().verdicts]
+    assert "dry run: 2 of 3 snapshots would go" in (shown.message or "")
+    done = storage.run(expire_backups, vault="documents", dry_run=False)
+    assert "2 of 3 snapshots removed" in (done.message or "")
+    assert "last snapshot" in storage.artifact("expiry-documents")
+    again = storage.run(expire_backups, vault="documents")
+    assert [True] == [each.kept for each in again.result().verdicts]
+
+
+def test_what_nobody_needs_is_priced_and_goes(storage: Storage) -> None:
+    """Over several runs; what is needed is whole all the while, and restic agrees in the end."""
+    retention = {"keep_last": 1, "minimum_copies": 1}
+    storage.change("vaults", retention=retention, prune=SOON, price_per_gb_month="0.01")
+    storage.run(back_up_to_object_storage, source="documents")
+    (storage.source / "scan.bin").unlink()
+    time.sleep(1)
+    storage.run(back_up_to_object_storage, source="documents")
+    deleted = 0
+    for _ in range(_RUNS):
+        state = storage.run(expire_backups, vault="documents", dry_run=False)
+        assert state.is_completed(), state.message
+        deleted += state.result().deleted_packs
+        if deleted:
+            break
+        time.sleep(_BETWEEN_S)
+    assert deleted > 0, storage.artifact("expiry-documents")
+    swept = storage.run(sweep_vault, vault="documents").result()
+    assert (0, "0.00") == (swept.freed, str(swept.freed_per_month))
+    state = storage.run(verify_backups, vault="documents", everything=True)
+    assert state.is_completed(), state.message
+    drilled = storage.run(drill_restore, source="documents")
+    assert drilled.is_completed(), drilled.message
+
+
+def test_a_retention_that_says_nothing_is_refused(storage: Storage) -> None:
+    """All would go: that is no wish anybody has."""
+    storage.change("vaults", retention={"minimum_copies": 1})
+    storage.run(back_up_to_object_storage, source="documents")
+    state = storage.run(expire_backups, vault="documents", dry_run=False)
+    assert state.is_failed()
+    assert "no rule says what to keep" in (state.message or "")
