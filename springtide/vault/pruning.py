@@ -28,13 +28,16 @@ from springtide.vault.adoption import adopt_packs
 from springtide.vault.blobs import pack_name
 from springtide.vault.pack_removal import Outlook, Removal, remove_due
 from springtide.vault.repository import Identity, Repository
+from springtide.vault.sealing import OVERHEAD
 from springtide.vault.sessions import write_session
 from springtide.vault.snapshots import Snapshot, list_snapshots
 from springtide.vault.tombstones import Ledger, Stage, name_packs, read_ledger, write_down
 from springtide.vault.usage import Usage, find_usage
 
-_HEADER_BYTES = 41
-"""For each blob in a pack's header; 37 where the blob is not compressed."""
+_PLAIN_ENTRY, _COMPRESSED_ENTRY = 37, 41
+"""So long a blob's entry in a pack's header is, in bytes."""
+_PACK_BYTES = OVERHEAD + 4
+"""Of a pack beside its blobs and their entries: the header is sealed, its length follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +194,10 @@ def _uses(repository: Repository, tombstoned: frozenset[bytes], usage: Usage) ->
     """All packs that the index names, with how much of each is needed."""
     index = repository.index
     for pack in sorted(index.packs()):
-        needed = spare = size = 0
+        needed, spare, size = 0, 0, _PACK_BYTES
         for entry in index.entries(pack):
-            size += entry.place.length + _HEADER_BYTES
+            size += entry.place.length
+            size += _COMPRESSED_ENTRY if entry.place.compressed else _PLAIN_ENTRY
             # Of several copies the first is needed, and rather one that is to stay; where all are
             # tombstoned, all are.
             place = index.place(entry.kind, entry.id) if usage.has(entry.kind, entry.id) else None

@@ -4,6 +4,7 @@ Each writer and pruner is a thread that waits before each of its calls to the st
 machine decides who goes on, how late the listings are, what the clock says and who is killed.
 """
 
+import os
 import shutil
 import tempfile
 import threading
@@ -48,6 +49,9 @@ LONGEST_PAUSE_S = GRACE_S // 2
 """A call that waited longer has failed; so two of them take no longer than the grace."""
 WAIT_S = 60
 TIMES_S = (1, LAG_S, LAG_S + 1, LAG_S + 1, GRACE_S // 2, GRACE_S + 1, SESSION_S)
+STEPS_A_RUN = 30
+"""Losing something takes some five to ten."""
+RUNS = 200 if os.environ.get("CI") else 20
 MOST_CALLS = 10_000
 MOST_PASSES = 16
 SLOTS = st.integers(0, 1)
@@ -65,6 +69,8 @@ STOPS = (
 )
 MACHINES = st.integers(0, 1)
 LAGS = st.sampled_from((Lag.NONE, Lag.NONE, *Lag))
+NAMES = st.sampled_from(("", "a", "ab", "bc"))
+DISTURBANCES = st.sampled_from(("kill", "unlock", "forget"))
 IMPATIENT = PrunePolicy.model_construct(
     listing_lag=timedelta(0),
     grace=timedelta(0),
@@ -72,6 +78,9 @@ IMPATIENT = PrunePolicy.model_construct(
     resume_within=timedelta(0),
     waste_share=POLICY.waste_share,
 )
+
+
+Step = tuple[str, dict[str, object]]
 
 
 class Lost(AssertionError):
@@ -137,6 +146,21 @@ class Actor:
             raise self._bug
 
 
+def happens(what: str, /, **arguments: st.SearchStrategy[object]) -> st.SearchStrategy[Step]:
+    """That method of the machine with such arguments."""
+    return st.tuples(st.just(what), st.fixed_dictionaries(arguments))
+
+
+STEPS = st.one_of(
+    happens("begin", slot=SLOTS, machine=MACHINES, names=NAMES),
+    happens("go_on", slot=SLOTS, before=st.sampled_from(STOPS), lag=LAGS),
+    happens("disturb", slot=SLOTS, what=DISTURBANCES),
+    happens("let_time_pass", seconds=st.sampled_from(TIMES_S)),
+    happens("prune_when_due", machine=MACHINES, lag=LAGS),
+    happens("prune_when_due", machine=MACHINES, lag=LAGS),
+)
+
+
 class PruneMachine(RuleBasedStateMachine):
     """Writers and pruners of two machines over one store."""
 
@@ -159,7 +183,12 @@ class PruneMachine(RuleBasedStateMachine):
                 prune(repository, identity=IDENTITY, policy=POLICY, dry_run=False)
         self._seen: list[list[str]] = []
 
-    @rule(slot=SLOTS, machine=MACHINES, names=st.sampled_from(("", "a", "ab", "bc")))
+    @rule(step=STEPS)
+    def step(self, step: Step) -> None:
+        """One thing happens. One rule for all: of several, hypothesis leaves some out for a run."""
+        what, arguments = step
+        getattr(self, what)(**arguments)
+
     def begin(self, slot: int, machine: int, names: str) -> None:
         """A writer of those contents begins, or a pruner, where that slot is free."""
         if names:
@@ -167,14 +196,12 @@ class PruneMachine(RuleBasedStateMachine):
         else:
             self._begin(slot, machine, self._pruned)
 
-    @rule(slot=SLOTS, before=st.sampled_from(STOPS), lag=LAGS)
     def go_on(self, slot: int, before: str, lag: Lag) -> None:
         """Somebody makes some calls."""
         self.world.lag = lag
         if slot in self.actors:
             self.actors[slot].go_on(before)
 
-    @rule(slot=SLOTS, what=st.sampled_from(("kill", "unlock", "forget")))
     def disturb(self, slot: int, what: str) -> None:
         """Somebody dies, all locks are removed, or a snapshot expires."""
         if what == "unlock":
@@ -184,12 +211,10 @@ class PruneMachine(RuleBasedStateMachine):
         elif what == "forget" and slot < len(snapshots := self.world.names("snapshots")):
             self.world.delete(snapshots[slot])
 
-    @rule(seconds=st.sampled_from(TIMES_S))
     def let_time_pass(self, seconds: int) -> None:
         """The clock goes on."""
         self.world.clock_s += seconds
 
-    @rule(machine=MACHINES, lag=LAGS)
     def prune_when_due(self, machine: int, lag: Lag) -> None:
         """A pruner does its work at one go, at the time when there is some."""
         self.world.lag = lag
@@ -285,14 +310,14 @@ QUIETLY = settings(
     deadline=None,
     database=None,
     derandomize=True,
-    stateful_step_count=40,
+    stateful_step_count=STEPS_A_RUN,
     suppress_health_check=list(HealthCheck),
 )
 
 
 def test_no_interleaving_loses_what_a_snapshot_needs() -> None:
     """Nor does it leave anything behind that no snapshot needs, once all is quiet."""
-    run_state_machine_as_test(PruneMachine, settings=settings(QUIETLY, max_examples=60))
+    run_state_machine_as_test(PruneMachine, settings=settings(QUIETLY, max_examples=RUNS))
 
 
 @pytest.mark.parametrize("faulty", [HastyMachine, SessionlessMachine])

@@ -1,19 +1,16 @@
-"""A repository: what is saved is there, and where the store fails nobody says that it is."""
+"""A repository: made, opened, written and read; by restic, too."""
 
-import errno
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from springtide.errors import Damaged, GuardRefused, Misconfigured, NotFound, Retryable
+from springtide.errors import GuardRefused, Misconfigured, NotFound, Retryable
 from springtide.vault.blobs import BlobKind, SavedBlob, blob_id
 from springtide.vault.key_files import find_key
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import list_snapshots
-from springtide.vault.store import FolderStore
 from springtide.vault.trees import TreeReader
 from tests.vault.places import IDENTITY, PASSWORD, a_repository
 from tests.vault.vaults import (
@@ -34,7 +31,6 @@ from tests.vault.vaults import (
 
 DATA, TREE = BlobKind.DATA, BlobKind.TREE
 BUSY = Retryable("the store is busy")
-FULL = OSError(errno.ENOSPC, "no space left on device")
 SHAPES = {
     "empty": b"",
     "one byte": b"x",
@@ -229,206 +225,6 @@ def test_nothing_to_flush(repository: Repository) -> None:
     before = names(repository.store)
     repository.flush()
     assert before == names(repository.store)
-
-
-def test_many_threads(repository: Repository) -> None:
-    """Each blob is stored once, whoever saves it, and however often is flushed meanwhile."""
-    plains = contents(300)
-
-    def work(number: int) -> int:
-        new = sum(repository.save(DATA, plain).new for plain in plains[number * 20 :])
-        repository.flush()
-        return new
-
-    with ThreadPoolExecutor(8) as threads:
-        new = list(threads.map(work, range(8)))
-    repository.flush()
-    wanted = {blob_id(plain): plain for plain in plains}
-    assert (300, wanted) == (sum(new), loaded(repository, wanted))
-    assert sorted((DATA, blob) for blob in wanted) == sorted(named_by_headers(repository))
-    assert len(names(repository.store, "data/")) == len(repository.stored)
-
-
-def test_a_flush_waits_for_what_others_have_in_hand(repository: Repository, tmp_path: Path) -> None:
-    """Another thread is told that a blob is known while it is still being sealed."""
-    plain = contents(2, size=24 * MIB)[1]
-    with ThreadPoolExecutor(1) as threads:
-        slow = threads.submit(repository.save, DATA, plain)
-        while not repository.has(DATA, blob_id(plain)):
-            slow.done()
-        repository.flush()
-        with opened(tmp_path) as other:
-            other.load_index()
-            assert plain == other.load(DATA, blob_id(plain))
-
-
-@pytest.mark.parametrize("work", ["work", "other-work"], ids=["one index file", "two"])
-@pytest.mark.parametrize("judged", [pytest.param(True, marks=pytest.mark.real), False])
-def test_two_writers_at_once(
-    repository: Repository, tmp_path: Path, work: str, *, judged: bool
-) -> None:
-    """Both write the same and different things; each is done, and all of it can be read."""
-    with opened(tmp_path, work=work) as other:
-        other.load_index()
-
-        def back_up(writer: Repository, number: int) -> None:
-            for part in range(5):
-                for seed in (part, 100 + number * 10 + part):
-                    saved(writer, contents(20, seed=seed))
-            save_tree(writer, {f"of-{number}": b"text", "of-both": b"other text"})
-
-        with ThreadPoolExecutor(2) as threads:
-            list(threads.map(back_up, (repository, other), (0, 1)))
-    seeds = [*range(5), *range(100, 105), *range(110, 115)]
-    wanted = {blob_id(plain): plain for seed in seeds for plain in contents(20, seed=seed)}
-    with opened(tmp_path, work="third") as third:
-        third.load_index()
-        assert wanted == loaded(third, wanted)
-        assert 2 == len(list_snapshots(third))
-    if judged:
-        restic_check(tmp_path)
-
-
-def test_reopened_it_reads_no_document_twice(repository: Repository, tmp_path: Path) -> None:
-    """The index file is of this machine; what it has read it keeps."""
-    blobs = saved(repository, contents(4))
-    gone = set(names(repository.store, "index/"))
-    with opened(tmp_path, LateStore(tmp_path / "repository", gone=gone), work="work") as again:
-        again.load_index()
-        assert blobs == loaded(again, blobs)
-
-
-def test_superseded_documents_are_forgotten(repository: Repository, tmp_path: Path) -> None:
-    """What they named may be gone; what the others name is known."""
-    gone, stays = saved(repository, [b"gone"]), saved(repository, [b"stays"])
-    with opened(tmp_path) as other:
-        other.load_index()
-        (old,) = {
-            name
-            for name in names(other.store, "index/")
-            if blob_id(b"gone").hex()
-            in json.dumps(other.load_document("index", name.removeprefix("index/")))
-        }
-        other.store.delete(old)
-        other.load_index()
-        assert (False, True) == tuple(other.has(DATA, blob) for blob in (*gone, *stays))
-
-
-def test_an_index_that_is_listed_and_cannot_be_seen_yet(
-    repository: Repository, tmp_path: Path
-) -> None:
-    """Is read as soon as it can be."""
-    blobs = saved(repository, contents(4))
-    late = LateStore(tmp_path / "repository", gone=set(names(repository.store, "index/")))
-    with opened(tmp_path, late) as other:
-        other.load_index()
-        assert not any(other.has(DATA, blob) for blob in blobs)
-        late.gone = set()
-        other.load_index()
-        assert blobs == loaded(other, blobs)
-
-
-def test_an_index_that_is_there_and_not_listed_yet(repository: Repository, tmp_path: Path) -> None:
-    """What it names is stored once more by whoever doesn't see it: more bytes, no damage."""
-    blobs = saved(repository, contents(4))
-    late = LateStore(tmp_path / "repository", unlisted=set(names(repository.store, "index/")))
-    with opened(tmp_path, late) as other:
-        other.load_index()
-        assert blobs == saved(other, contents(4))
-    repository.load_index()
-    assert blobs == loaded(repository, blobs)
-
-
-def test_a_pack_that_is_gone(repository: Repository) -> None:
-    """Is told as gone; the index still names it."""
-    (blob,) = saved(repository, [b"text"])
-    (pack,) = names(repository.store, "data/")
-    repository.store.delete(pack)
-    with pytest.raises(NotFound, match=pack):
-        repository.load(DATA, blob)
-
-
-FAULTS = {
-    "busy at the first pack": (BUSY, "data/", {1}),
-    "busy at the second pack": (BUSY, "data/", {2}),
-    "busy at an index": (BUSY, "index/", {1}),
-    "busy for long": (BUSY, "data/", {1, 2, 3, 4}),
-    "full at the first pack": (FULL, "data/", {1}),
-    "full at an index": (FULL, "index/", {1}),
-    "full from then on": (FULL, "", set(range(1, 1000))),
-    "misconfigured": (Misconfigured("no such container"), "data/", {1}),
-    "another of that name": (Damaged("stands already", objects=("data/x",)), "data/", {1}),
-}
-
-
-@pytest.mark.parametrize(("error", "prefix", "numbers"), FAULTS.values(), ids=FAULTS.keys())
-def test_a_failing_store_is_told(
-    tmp_path: Path, error: Exception, prefix: str, numbers: set[int]
-) -> None:
-    """By the flush; and as often as it is called: it returns when all is there, and not before."""
-    store = WatchedStore(tmp_path / "repository")
-    plains = contents(20)
-    with a_repository(tmp_path, store) as repository:
-        store.before = Failing(error, prefix, frozenset(numbers))
-        failed = 0
-        for plain in plains:
-            repository.save(DATA, plain)
-        for _ in range(8):
-            try:
-                repository.flush()
-            except type(error):
-                failed += 1
-            else:
-                break
-        store.before = lambda _: None
-        assert failed >= 1
-        assert (failed == 8) is (len(numbers) > 8)
-        if failed < 8:
-            _assert_all_there(tmp_path, plains)
-        repository.flush()
-    _assert_all_there(tmp_path, plains)
-
-
-def _assert_all_there(folder: Path, plains: list[bytes]) -> None:
-    """Read by another run, whose index is made anew, and each stored once."""
-    wanted = {blob_id(plain): plain for plain in plains}
-    with opened(folder) as other:
-        other.index.clear()
-        other.load_index()
-        assert wanted == loaded(other, wanted)
-        assert sorted((DATA, blob) for blob in wanted) == sorted(named_by_headers(other))
-
-
-@pytest.mark.parametrize("number", [1, 3])
-def test_a_failing_store_is_told_while_packs_are_filled(tmp_path: Path, number: int) -> None:
-    """By a save or by the flush; nothing that was said to be known is missing afterwards."""
-    store = WatchedStore(tmp_path / "repository")
-    plains = [plain for seed in range(7) for plain in contents(2, size=32 * MIB, seed=seed)[1:]]
-    with a_repository(tmp_path, store) as repository:
-        store.before = Failing(BUSY, "data/", frozenset({number}))
-        failed = 0
-        for plain in [*plains, *plains]:
-            try:
-                repository.save(DATA, plain)
-            except Retryable:
-                failed += 1
-        for _ in range(3):
-            try:
-                repository.flush()
-            except Retryable:
-                failed += 1
-        assert 1 == failed
-    _assert_all_there(tmp_path, plains)
-
-
-def test_a_full_disk_leaves_nothing_half(tmp_path: Path) -> None:
-    """What was begun is removed: it would be in nobody's listing, and stay."""
-    store = FolderStore(tmp_path)
-    (tmp_path / "data").mkdir()
-    name = "data/" + "x" * 250  # longer by the partial file's ending than a name may be
-    with pytest.raises(OSError, match="too long"):
-        store.put(name, b"text")
-    assert [] == [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_not_flushed_is_not_stored(repository: Repository, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_any_flipped_bit_is_seen(plain: bytes, data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(sealed) * 8 - 1))
     sealed[position // 8] ^= 1 << position % 8
     with pytest.raises(Damaged, match="not as it was sealed"):
-        KEY.open(sealed)
+        KEY.open(bytes(sealed))
 
 
 @pytest.mark.parametrize(
