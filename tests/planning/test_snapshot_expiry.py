@@ -23,7 +23,6 @@ from springtide.vault.store import FolderStore
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime(2026, 4, 1, 12, tzinfo=PARIS)
-FEWEST = {"minimum_copies": 1}
 RESTIC = shutil.which("restic")
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of a repository of this test's own
 
@@ -45,10 +44,14 @@ def at(text: str, *tags: str, hostname: str = "web-1", paths: tuple[str, ...] = 
     return Taken(time, hostname, paths, tags, id=text)
 
 
-def planned(snapshots: list[Taken], now: datetime = NOW, **rules: object) -> ExpiryPlan:
+def planned(snapshots: list[Taken], **rules: object) -> ExpiryPlan:
     """The plan by those rules; but for them, one copy is enough."""
-    retention = Retention.model_validate(FEWEST | rules)
-    return plan_expiry(snapshots, retention, now, PARIS)
+    return plan_expiry(snapshots, retention_by(rules), NOW, PARIS)
+
+
+def retention_by(rules: dict[str, object]) -> Retention:
+    """Those rules; but for them, one copy is enough."""
+    return Retention.model_validate({"minimum_copies": 1} | rules)
 
 
 def told(plan: ExpiryPlan) -> dict[str, tuple[str, ...]]:
@@ -240,7 +243,7 @@ TIMES = {
     "every 11 days": [timedelta(days=11 * n, minutes=n) for n in range(90)],
     "now and then": [timedelta(minutes=n * n * n) for n in range(60)],
 }
-ARGUMENTS = [
+ARGUMENTS: list[dict[str, object]] = [
     {"keep_last": 3},
     {"keep_hourly": 9},
     {"keep_daily": 6},
@@ -322,8 +325,7 @@ def test_restic_keeps_the_same(tmp_path: Path, times: str) -> None:
             )
             snapshots.append(save_snapshot(repository, found))
     for rules in ARGUMENTS:
-        retention = Retention.model_validate(FEWEST | rules)
-        plan = plan_expiry(snapshots, retention, NOW, PARIS)
+        plan = plan_expiry(snapshots, retention_by(rules), NOW, PARIS)
         within = rules.get("keep_within")
         ours = {
             verdict.snapshot.time.isoformat(): sorted(

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import deepcopy
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -77,7 +78,8 @@ class Stand:
             if any(stage == told["stage"] for told in self.ledger()):
                 return
             assert report.again_at
-            self.world.clock_s = int((report.again_at - BEGINNING).total_seconds())
+            due_s = int((report.again_at - BEGINNING).total_seconds())
+            self.world.clock_s = max(self.world.clock_s, due_s)
 
     def prune_to_the_end(self) -> None:
         """Run after run until nothing is under way; whatever was killed has expired by then."""
@@ -289,6 +291,22 @@ def test_a_writer_that_may_have_overlooked_a_tombstone(
     assert lost == bool(stand.missing())
     if not lost:
         stand.prune_to_the_end()
+
+
+@pytest.mark.parametrize("lost", [pytest.param(False, id="with"), pytest.param(True, id="without")])
+def test_a_writer_with_or_without_a_session(stand: Stand, *, lost: bool) -> None:
+    """What it has begun to count on goes, where nobody knows of it."""
+    with stand.opened("writer") as writer:
+        context = write_session(writer, identity=IDENTITY, policy=POLICY)
+        with nullcontext() if lost else context:
+            writer.load_index()
+            snapshot = store_tree(writer, "xb")
+            stand.prune_up_to(Stage.SIGHTED)
+            for seconds in (1, GRACE_S + 1, LAG_S + 1):
+                stand.wait(seconds)
+                stand.prune()
+            save_snapshot(writer, snapshot)
+    assert lost == bool(stand.missing())
 
 
 def test_a_snapshot_that_is_not_listed_yet(stand: Stand) -> None:
@@ -508,6 +526,7 @@ def test_an_index_that_names_what_is_gone_is_replaced(stand: Stand) -> None:
     stand.wait(GRACE_S + 1)
     report = stand.prune()
     assert ("an index names packs that are gone: it is replaced",) == report.blocked
+    stand.prune_up_to(Stage.SWEPT)
     stand.prune_to_the_end()
     with stand.opened("reader") as repository:
         repository.load_index()

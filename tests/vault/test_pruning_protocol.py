@@ -49,9 +49,9 @@ LONGEST_PAUSE_S = GRACE_S // 2
 """A call that waited longer has failed; so two of them take no longer than the grace."""
 WAIT_S = 60
 TIMES_S = (1, LAG_S, LAG_S + 1, LAG_S + 1, GRACE_S // 2, GRACE_S + 1, SESSION_S)
-STEPS_A_RUN = 30
-"""Losing something takes some five to ten."""
-RUNS = 200 if os.environ.get("CI") else 20
+STEPS_A_RUN = 20
+"""It takes some five to ten to lose something."""
+RUNS = 300 if os.environ.get("CI") else 30
 MOST_CALLS = 10_000
 MOST_PASSES = 16
 SLOTS = st.integers(0, 1)
@@ -299,13 +299,6 @@ class HastyMachine(PruneMachine):
     write = staticmethod(without_session)
 
 
-class SessionlessMachine(PruneMachine):
-    """Writers without sessions."""
-
-    settles = False
-    write = staticmethod(without_session)
-
-
 QUIETLY = settings(
     deadline=None,
     database=None,
@@ -320,9 +313,8 @@ def test_no_interleaving_loses_what_a_snapshot_needs() -> None:
     run_state_machine_as_test(PruneMachine, settings=settings(QUIETLY, max_examples=RUNS))
 
 
-@pytest.mark.parametrize("faulty", [HastyMachine, SessionlessMachine])
-def test_the_machine_finds_what_is_missing_from_the_protocol(faulty: type[PruneMachine]) -> None:
-    """Each part of the protocol that is left out loses data, and the machine finds how."""
+def test_the_machine_finds_what_a_faulty_protocol_loses() -> None:
+    """Else its silence would say nothing."""
     searching = settings(QUIETLY, max_examples=1000, phases=[Phase.generate])
     with pytest.raises(Lost):
-        run_state_machine_as_test(faulty, settings=searching)
+        run_state_machine_as_test(HastyMachine, settings=searching)
