@@ -69,6 +69,7 @@ def add_storage(estate_file: Path, to: Path, folder: Path) -> None:
     for vault in estate["vaults"]:
         vault["region"] = rehearsed["residency"][0]
         vault["password_file"] = f"{folder}{vault['password_file']}"
+        vault.pop("passwords", None)  # one is enough for a rehearsal
     for source in estate["sources"]:
         source["paths"] = [f"{folder}{path}" for path in source["paths"]]
         source["excludes"] = [f"{folder}{pattern}" for pattern in source.get("excludes", ())]

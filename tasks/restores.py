@@ -17,6 +17,7 @@ from springtide.commands.vault import chosen_snapshot
 from springtide.commands.vault_hand import open_store, opened_vault, writer_identity
 from springtide.errors import Damaged, GuardRefused, Misconfigured, NotFound
 from springtide.model.backup import BackupSource, DrillOutcome, RestoreOutcome
+from springtide.model.vault_keys import KeyRole
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
 from springtide.vault.snapshots import Snapshot, list_snapshots
@@ -124,7 +125,10 @@ class _Drill:
         vault = estate.vault(self._order.vault)
         with open_store(estate, vault) as store:
             restore_by_restic(
-                store, Path(vault.password_file), snapshot=self._snapshot.id, target=folder
+                store,
+                Path(vault.password_file_of(KeyRole.RESTORE)),
+                snapshot=self._snapshot.id,
+                target=folder,
             )
         summary = self._snapshot.summary
         return (summary.total_files_processed, summary.total_bytes_processed) if summary else (0, 0)
@@ -135,7 +139,7 @@ def _reading(order: VaultOrder) -> Iterator[Repository]:
     """The vault, its index read, while nothing of it can go."""
     vault = order.estate.vault(order.vault)
     with (
-        opened_vault(order.estate, vault) as repository,
+        opened_vault(order.estate, vault, role=KeyRole.RESTORE) as repository,
         write_session(repository, identity=writer_identity(), policy=vault.prune),
     ):
         yield repository

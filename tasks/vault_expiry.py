@@ -8,6 +8,7 @@ from prefect import task
 from springtide.commands.vault_hand import opened_vault, writer_identity
 from springtide.model.backup import SnapshotVerdict, VaultExpiry
 from springtide.model.retention import BackupSnapshot
+from springtide.model.vault_keys import KeyRole
 from springtide.planning.object_storage_backup import monthly_cost
 from springtide.planning.snapshot_expiry import plan_expiry
 from springtide.vault.pruning import prune
@@ -29,7 +30,7 @@ _ZONE = ZoneInfo("Europe/Paris")
 def expire_snapshots(order: VaultOrder, *, dry_run: bool) -> tuple[SnapshotVerdict, ...]:
     """What the retention says of each snapshot; those that no rule keeps are removed."""
     vault = order.estate.vault(order.vault)
-    with opened_vault(order.estate, vault) as repository:
+    with opened_vault(order.estate, vault, role=KeyRole.PRUNE) as repository:
         if dry_run:
             return _judged(order, repository)
         with write_session(repository, identity=writer_identity(), policy=vault.prune):
@@ -51,7 +52,7 @@ def prune_vault(
 ) -> VaultExpiry:
     """What is due by now of the packs that no snapshot needs; see `springtide.vault.pruning`."""
     vault = order.estate.vault(order.vault)
-    with opened_vault(order.estate, vault) as repository:
+    with opened_vault(order.estate, vault, role=KeyRole.PRUNE) as repository:
         report = prune(repository, identity=writer_identity(), policy=vault.prune, dry_run=dry_run)
     return VaultExpiry(
         vault=order.vault,

@@ -1,7 +1,5 @@
 """`springtide vault`: make a backup repository, and look into it."""
 
-import os
-import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -11,45 +9,57 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
+from springtide.commands import vault_keys
 from springtide.commands.estate import EstateFile
 from springtide.commands.vault_hand import (
     cache_folder,
+    machine,
     open_store,
     opened_vault,
     read_password,
-    writer_identity,
+    write_password,
 )
 from springtide.errors import Misconfigured
 from springtide.estate import estate_path, load_estate
+from springtide.model.vault_keys import KeyRole
+from springtide.vault.escrow import store_password
+from springtide.vault.key_files import find_key
 from springtide.vault.reports import load_report
-from springtide.vault.repository import Repository
+from springtide.vault.repository import Identity, Repository
 from springtide.vault.snapshots import Snapshot, list_snapshots
 
 VaultName = Annotated[str, typer.Argument(help="Name of the vault in the estate file.")]
 SnapshotId = Annotated[str, typer.Argument(help="The first digits of the snapshot's id.")]
 
 app = typer.Typer(help="Backup repositories in object storage.", no_args_is_help=True)
+app.add_typer(vault_keys.app, name="keys")
 
 
 @app.command()
 def create(vault: VaultName, estate: EstateFile = None) -> None:
     """Make the vault's container and repository; write a password where none stands yet.
 
-    Keep copies of the password file where a fire does not reach both: without it nothing in the
-    vault can be read by anybody.
+    The password is kept in the vault, encrypted to the vault's recipients. Without those, keep
+    copies of its file where a fire does not reach both: nobody could read anything without it.
     """
     found = load_estate(estate or estate_path())
     wanted = found.vault(vault)
-    written = _write_password(Path(wanted.password_file))
+    file = wanted.password_file_of(KeyRole.WRITE)
+    written = write_password(Path(file))
     password = read_password(wanted)
     with open_store(found, wanted) as store:
         store.make_container()
+        identity = Identity(KeyRole.WRITE, machine())
         with Repository.create(
-            store, password, identity=writer_identity(), work_folder=cache_folder()
+            store, password, identity=identity, work_folder=cache_folder()
         ) as repository:
             typer.echo(f"vault {vault}: repository {repository.id[:8]} stands")
+        if wanted.recipients:
+            store_password(store, find_key(store, password)[1], password, wanted.recipients)
+            typer.echo(f"its password is in {file}, and in escrow for {len(wanted.recipients)}")
+            return
     if written:
-        typer.echo(f"its password is in {wanted.password_file}: copy it to two safe places now")
+        typer.echo(f"its password is in {file}: copy it to two safe places now")
 
 
 @app.command()
@@ -97,19 +107,3 @@ def chosen_snapshot(known: tuple[Snapshot, ...], start: str) -> Snapshot:
             allowed="the first digits of one that `springtide vault snapshots` shows",
         )
     return found[0]
-
-
-def _write_password(path: Path) -> bool:
-    """A password of 256 random bits, for its user alone; whether it was written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        raise Misconfigured(
-            f"{path} cannot be written: {error.strerror}", field="password_file"
-        ) from error
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(32) + "\n")
-    return True

@@ -1,6 +1,7 @@
 """A vault opened by the estate: its store in the cloud, its password, its cache on this machine."""
 
 import os
+import secrets
 import socket
 import stat
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from springtide.clouds.swift.store import SwiftStore
 from springtide.errors import Misconfigured
 from springtide.model.backup import Vault
 from springtide.model.estate import Estate
+from springtide.model.vault_keys import KeyRole
 from springtide.vault.repository import Identity, Repository
 
 CACHE_VARIABLE = "SPRINGTIDE_CACHE"
@@ -29,15 +31,19 @@ def open_store(estate: Estate, vault: Vault) -> SwiftStore:
 
 
 @contextmanager
-def opened_vault(estate: Estate, vault: Vault) -> Iterator[Repository]:
+def opened_vault(
+    estate: Estate, vault: Vault, *, role: KeyRole = KeyRole.WRITE
+) -> Iterator[Repository]:
     """The vault's repository for as long as the context lasts; its index is not read yet.
+
+    It is opened with the password of that role.
 
     Raises:
         Misconfigured: no repository stands there, or the password file cannot be used.
         GuardRefused: the password opens it not.
         Retryable: the store does not answer.
     """
-    password = read_password(vault)
+    password = read_password(vault, role)
     with (
         open_store(estate, vault) as store,
         Repository.open(store, password, work_folder=cache_folder()) as repository,
@@ -45,20 +51,23 @@ def opened_vault(estate: Estate, vault: Vault) -> Iterator[Repository]:
         yield repository
 
 
-def read_password(vault: Vault) -> bytes:
-    """The vault's password.
+def read_password(vault: Vault, role: KeyRole = KeyRole.WRITE) -> bytes:
+    """The vault's password of that role.
 
     Raises:
         Misconfigured: the file is missing, is readable for others, or holds no strong password.
     """
-    path, field = Path(vault.password_file), f"vaults.{vault.name}.password_file"
+    own = vault.passwords.of(role) is not None
+    named = f"passwords.{role}" if own else "password_file"
+    path, field = Path(vault.password_file_of(role)), f"vaults.{vault.name}.{named}"
     try:
         mode, text = path.stat().st_mode, path.read_bytes()
     except OSError as error:
         raise Misconfigured(
             f"{path} cannot be read: {error.strerror}",
             field=field,
-            allowed="a file of the worker's user; `springtide vault create` writes one",
+            allowed="a file of the worker's user; `springtide vault create` and `vault keys add`"
+            " write one",
         ) from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Misconfigured(f"{path} is open to others", field=field, allowed="mode 0600")
@@ -70,6 +79,35 @@ def read_password(vault: Vault) -> bytes:
             allowed=f"{_LEAST_PASSWORD} random characters or more",
         )
     return password
+
+
+def write_password(path: Path) -> bool:
+    """A password of 256 random bits, for its user alone; whether it was written: never over one.
+
+    Raises:
+        Misconfigured: the file cannot be written.
+    """
+    return write_secret(path, secrets.token_urlsafe(32).encode() + b"\n")
+
+
+def write_secret(path: Path, content: bytes) -> bool:
+    """A new file for its user alone; False: something stands there, and is left as it is.
+
+    Raises:
+        Misconfigured: the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise Misconfigured(
+            f"{path} cannot be written: {error.strerror}", field="password_file"
+        ) from error
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    return True
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -84,5 +122,10 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def writer_identity() -> Identity:
-    """Who writes, as locks and key files tell it."""
-    return Identity("springtide", socket.gethostname())
+    """Who writes, as locks and snapshots tell it."""
+    return Identity("springtide", machine())
+
+
+def machine() -> str:
+    """This machine's name."""
+    return socket.gethostname()

@@ -3,15 +3,16 @@
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from springtide.model.base import Model, Moment, Name
 from springtide.model.fleet import CloudName
 from springtide.model.object_storage import ContainerName, NamePrefix, StorePlace
+from springtide.model.paths import AbsolutePath
 from springtide.model.retention import PrunePolicy, Retention
+from springtide.model.vault_keys import KeyRole, Recipients, RolePasswords
 
 
 class Cutting(StrEnum):
@@ -21,16 +22,6 @@ class Cutting(StrEnum):
     """Where the content says so: an insert moves no later cut. For documents and dumps."""
     BLOCKS = "blocks"
     """Into blocks aligned to pages. For what changes in place: databases, disks."""
-
-
-def _absolute(text: str) -> str:
-    path = PurePosixPath(text)
-    if not path.is_absolute() or ".." in path.parts or str(path) != text:
-        raise ValueError("an absolute path is wanted, in its shortest form")
-    return text
-
-
-AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 
 
 class Vault(Model):
@@ -43,6 +34,11 @@ class Vault(Model):
     prefix: NamePrefix = ""
     password_file: AbsolutePath
     """On the worker's machine, readable for its user alone; its first line is the password."""
+    passwords: RolePasswords = RolePasswords()
+    """Of roles that have a password of their own."""
+    recipients: Recipients = ()
+    """Public keys of age, at least two, to which each password is encrypted: whoever has one of
+    their other halves, kept offline, can read it when every machine of ours is lost."""
     retention: Retention = Retention(
         keep_last=7, keep_daily=14, keep_weekly=8, keep_monthly=12, keep_yearly=3
     )
@@ -56,6 +52,10 @@ class Vault(Model):
     def place(self) -> StorePlace:
         """Where its store stands."""
         return StorePlace(region=self.region, container=self.container, prefix=self.prefix)
+
+    def password_file_of(self, role: KeyRole) -> str:
+        """The file with the password that this role uses."""
+        return self.passwords.of(role) or self.password_file
 
 
 class BackupSource(Model):

@@ -1,7 +1,7 @@
 """Key files: the repository's key, sealed with a password; one for each role or person.
 
 A password is taken away by removing its file. That stops whoever has the password alone; who has
-read the key itself keeps it: then the data goes into a new repository.
+read the key itself, or kept a copy of the file, keeps it: then the data goes into a new repository.
 
 Source: restic, "Design", section "Keys, Encryption and MAC".
 """
@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -27,10 +28,32 @@ _MOST_BLOCKS, _MOST_PARALLEL = 2**23, 16
 _SALT_BYTES = 64
 
 
+@dataclass(frozen=True)
+class KeyFile:
+    """What a key file tells to everybody who sees it."""
+
+    id: str
+    """64 hexadecimal digits."""
+    username: str
+    """The role, or whatever restic was told."""
+    hostname: str
+    """Who has the password: a person, or a machine."""
+    created: datetime
+
+
 def add_key_file(
     store: Store, key: SealingKey, password: bytes, *, user: tuple[str, str], at: datetime
 ) -> str:
     """Store the key under one more password; the file's id. `user` is a name and a machine's."""
+    name, data = make_key_file(key, password, user=user, at=at)
+    store.put(PREFIX + name, data)
+    return name
+
+
+def make_key_file(
+    key: SealingKey, password: bytes, *, user: tuple[str, str], at: datetime
+) -> tuple[str, bytes]:
+    """The id and content of a key file that is not stored yet."""
     salt = os.urandom(_SALT_BYTES)
     by_password = _derived(password, salt, (_COST, _BLOCK, _PARALLEL))
     secret = {
@@ -49,9 +72,24 @@ def add_key_file(
         "data": _text(by_password.seal(json.dumps(secret).encode())),
     }
     data = json.dumps(file).encode()
-    name = hashlib.sha256(data).hexdigest()
-    store.put(PREFIX + name, data)
-    return name
+    return hashlib.sha256(data).hexdigest(), data
+
+
+def list_key_files(store: Store) -> tuple[KeyFile, ...]:
+    """All key files, oldest first.
+
+    Raises:
+        Damaged: one of them is no key file; it names which.
+    """
+    found = []
+    for listed in store.listing(PREFIX):
+        try:
+            found.append(_described(listed.name.removeprefix(PREFIX), store.get(listed.name)))
+        except NotFound:
+            continue  # a listing may name what has gone
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise Damaged(f"{listed.name} is no key file", objects=(listed.name,)) from error
+    return tuple(sorted(found, key=lambda each: (each.created, each.id)))
 
 
 def find_key(store: Store, password: bytes) -> tuple[SealingKey, str]:
@@ -77,6 +115,12 @@ def find_key(store: Store, password: bytes) -> tuple[SealingKey, str]:
     if damaged:
         raise Damaged("the password opens no key file that can be read", objects=tuple(damaged))
     raise GuardRefused(f"the password opens none of the repository's {len(names)} key files")
+
+
+def _described(name: str, data: bytes) -> KeyFile:
+    file = json.loads(data)
+    created = datetime.fromisoformat(file["created"])
+    return KeyFile(name, file.get("username", ""), file.get("hostname", ""), created)
 
 
 def _tried(store: Store, name: str, password: bytes) -> SealingKey | None:
