@@ -10,8 +10,9 @@ from decimal import Decimal
 
 from springtide.model.base import Model
 from springtide.model.fleet import Fleet
+from springtide.model.price import RoundingRule
 from springtide.model.window import Evening
-from springtide.pricing.paid_hours import RoundingRule, billed_seconds
+from springtide.pricing.paid_hours import billed_seconds
 
 _HOUR_S = Decimal(3600)
 

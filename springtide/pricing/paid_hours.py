@@ -9,22 +9,12 @@ billed (the provider's own worked example).
 """
 
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+
+from springtide.model.price import RoundingRule
 
 _SECOND = timedelta(seconds=1)
 _HOUR_S = 3600
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class RoundingRule(StrEnum):
-    """How a provider rounds the time that a server stood."""
-
-    CLOCK_HOUR = "clock_hour"
-    """Each hour of the clock that is touched (OVHcloud)."""
-    STARTED_HOUR = "started_hour"
-    """Each hour that is begun, counted from the server's own start."""
-    SECOND = "second"
-    """Each second that is begun."""
 
 
 def billed_seconds(

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from springtide.model.fleet import Fleet
+from springtide.model.price import RoundingRule
 from springtide.model.window import Evening
 from springtide.pricing.evening_cost import EveningCost, evening_cost, lead_cost
-from springtide.pricing.paid_hours import RoundingRule
 
 OPENS = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 CLOSES = OPENS + timedelta(hours=6)

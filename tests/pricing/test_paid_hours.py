@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from springtide.model.price import RoundingRule
 from springtide.pricing.paid_hours import (
-    RoundingRule,
     billed_seconds,
     clock_hours_touched,
     started_hours,

@@ -1,0 +1,107 @@
+"""The ledger's sums are the integers that its rows add up to."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from springtide.ledger.sums import daily_sums, running_hours, totals
+from springtide.ledger.usage_ledger import UsageLedger
+from springtide.model.price import Commitment, Purchase
+from springtide.model.usage import UsageKind, UsageRecord
+from springtide.pricing.charges import price_totals
+from tests.pricing.using import a_book, a_record, hours_of, totals_of
+
+BEGIN, END = date(2026, 1, 1), date(2028, 1, 1)
+PB = 10**15
+
+
+def ledger_of(folder: Path, *records: UsageRecord) -> UsageLedger:
+    """A new ledger with those records."""
+    ledger = UsageLedger(folder / f"usage-{len(list(folder.iterdir()))}")
+    ledger.merge(hours_of(*records))
+    return ledger
+
+
+MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
+STAYS = st.timedeltas(timedelta(0), timedelta(days=2))
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(stays=st.lists(st.tuples(MOMENTS, STAYS, st.sampled_from(["i-1", "i-2"])), max_size=4))
+def test_totals_are_those_of_the_rows(
+    tmp_path: Path, stays: list[tuple[datetime, timedelta, str]]
+) -> None:
+    """SQL adds up as Python does, and the charges of both are the same."""
+    records = [a_record(start, start + stay, resource=name) for start, stay, name in stays]
+    found = list(totals(ledger_of(tmp_path, *records), BEGIN, END))
+    assert totals_of(*records) == found
+    assert price_totals(totals_of(*records), a_book()) == price_totals(found, a_book())
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "hours"),
+    [
+        pytest.param(date(2026, 11, 30), date(2026, 12, 1), 3, id="the last day of a month"),
+        pytest.param(date(2026, 12, 1), date(2027, 1, 1), 5, id="a month"),
+        pytest.param(date(2026, 12, 2), date(2027, 1, 1), 0, id="afterwards"),
+        pytest.param(BEGIN, END, 8, id="all"),
+    ],
+)
+def test_days_from_and_until(tmp_path: Path, begin: date, end: date, hours: int) -> None:
+    """Begin inclusive, end exclusive, in UTC."""
+    ledger = ledger_of(tmp_path, a_record("2026-11-30 22:00", "2026-12-01 06:00"))
+    assert hours == sum(total.clock_hours for total in totals(ledger, begin, end))
+    assert hours == sum(each.clock_hours for each in daily_sums(ledger, begin, end))
+    assert hours == sum(each.resources for each in running_hours(ledger, begin, end))
+
+
+def test_petabytes_do_not_overflow(tmp_path: Path) -> None:
+    """Byte seconds of a month are beyond 64 bits, and exact."""
+    record = a_record("01 01:00", "30 01:00", kind=UsageKind.OBJECT_STORAGE, amount=2 * PB)
+    (found,) = {each.stood_s for each in daily_sums(ledger_of(tmp_path, record), BEGIN, END)}
+    assert 2 * PB * 86_400 == found
+
+
+def test_what_runs_in_an_hour(tmp_path: Path) -> None:
+    """How many stood, and their seconds, by SKU, region and fleet."""
+    ledger = ledger_of(
+        tmp_path,
+        a_record("23 16:00", "23 17:00"),
+        a_record("23 16:30", "23 17:30", resource="i-2"),
+        a_record("23 16:30", "23 17:00", resource="i-3", fleet=None),
+    )
+    assert [("api", 15, 2, 5400), (None, 15, 1, 1800), ("api", 16, 1, 1800)] == [
+        (each.fleet, each.hour.hour, each.resources, each.stood_s)
+        for each in running_hours(ledger, BEGIN, END)
+    ]
+
+
+def test_a_savings_plan_covers_so_many_each_hour(tmp_path: Path) -> None:
+    """Of three instances two are covered, while it serves; the list cost stays."""
+    records = [
+        a_record("29 22:00", "2026-12-01 02:00", resource=f"i-{number}") for number in (1, 2, 3)
+    ]
+    plan = Purchase(
+        name="savings plan",
+        sku="b2-60",
+        region="GRA11",
+        cost=Decimal(100),
+        bought_on=date(2026, 11, 1),
+        serves_until=date(2026, 12, 1),
+        source="the order of a test",
+        covers=Commitment(sku="b2-60", region="GRA11", instances=2),
+    )
+    found = list(totals(ledger_of(tmp_path, *records), BEGIN, END, purchases=[plan]))
+    hours = {
+        (total.day.isoformat()[5:], total.resource): (total.clock_hours, total.covered)
+        for total in found
+    }
+    assert (24, True) == hours["11-30", "i-1"] == hours["11-30", "i-2"]
+    assert (24, False) == hours["11-30", "i-3"]
+    assert (1, False) == hours["12-01", "i-1"]
