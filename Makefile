@@ -111,12 +111,16 @@ testbed-down: .venv/.project ## End it; its folder may then be deleted
 haproxy: ## Install HAProxy where it is missing (Debian, as root)
 	@command -v haproxy >/dev/null || tests/real/install.sh haproxy
 
+.PHONY: openssh
+openssh: ## Install OpenSSH's client, which verifies approvals, where it is missing (Debian, as root)
+	@command -v ssh-keygen >/dev/null || tests/real/install.sh openssh-client
+
 .PHONY: chromium
 chromium: ## Install Chromium where it is missing (Debian, as root)
 	@command -v chromium >/dev/null || tests/real/install.sh chromium fonts-dejavu-core
 
 .PHONY: real-packages
-real-packages: haproxy chromium
+real-packages: haproxy openssh chromium
 	@tests/real/install.sh $$(grep -v '^#' tests/real/packages.txt)
 
 .PHONY: bench

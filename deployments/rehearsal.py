@@ -32,6 +32,7 @@ def write_rehearsal(estate_file: Path, to: Path, *, sandbox_url: str, server_por
     """
     estate: dict[str, Any] = yaml.safe_load(estate_file.read_text("utf-8"))
     named = [fleet.get("user_data_file") for fleet in estate["fleets"]]
+    named += [v for k, v in estate.get("approvals", {}).items() if k.endswith("_file")]
     for name in filter(None, [*named, estate.get("school_holidays_file")]):
         (to.parent / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(estate_file.parent / name, to.parent / name)

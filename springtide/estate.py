@@ -15,6 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from springtide.errors import Misconfigured
+from springtide.model.approval import ApprovalPolicy
 from springtide.model.base import Model
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet
@@ -48,7 +49,22 @@ def load_estate(path: Path) -> Estate:
     for number, fleet in enumerate(estate.fleets):
         _user_data(fleet, path, field=f"fleets.{number}.user_data_file")
     school_holidays(estate, path)
+    if estate.approvals is not None:
+        approval_files(estate.approvals, path)
     return estate
+
+
+def approval_files(policy: ApprovalPolicy, path: Path) -> tuple[Path, Path | None]:
+    """Where allowed signers and revoked keys stand; `path` is the estate file's.
+
+    Raises:
+        Misconfigured: one of the files is missing.
+    """
+    allowed, revoked = policy.allowed_signers_file, policy.revoked_keys_file
+    return (
+        _beside(path, allowed, field="approvals.allowed_signers_file"),
+        _beside(path, revoked, field="approvals.revoked_keys_file") if revoked else None,
+    )
 
 
 def school_holidays(estate: Estate, path: Path) -> SchoolHolidays:

@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.artifacts import acreate_table_artifact
-from prefect.flow_runs import asuspend_flow_run
-from prefect.input import RunInput
 
 from springtide.errors import GuardRefused
 from springtide.model.base import Moment
@@ -13,7 +11,7 @@ from springtide.model.claim import Claim
 from springtide.model.surge import SurgePlan, SurgePolicy, SurgeRequest
 from springtide.planning.deciding import Decider
 from springtide.planning.emergency_surge import (
-    approval_limitation,
+    approvable,
     claim_of,
     proposal_of,
     proposed,
@@ -23,20 +21,10 @@ from springtide.planning.emergency_surge import (
     surge_rows,
 )
 from springtide.pricing.surge_cost import surge_cost
+from tasks.approvals import Approvers, approved
 from tasks.claims import store_entry
 from tasks.outage import best_effort
 from tasks.watch import FleetWatch
-
-
-class Approval(RunInput):
-    """A person's answer to a plan that goes beyond what was authorised."""
-
-    approve: bool
-    """Whether it may run."""
-    plan: str
-    """The plan's fingerprint, as the artifact shows it: this very plan is approved."""
-    name: str
-    """Who answers, as typed: it is recorded as claimed."""
 
 
 async def accepted_claim(
@@ -62,7 +50,7 @@ async def accepted_claim(
         await show_surge(plan)
     if dry_run:
         return surge_claim(request, seen.now)
-    approver = await approve_surge(plan, policy, seen.now) if plan.beyond else None
+    approver = await approve_surge(watch, plan, policy, seen.now) if plan.beyond else None
     claim = surge_claim(request, watch.now(), approved_by=approver)
     await accept_surge(plan, claim, seen.now)
     return claim
@@ -78,26 +66,19 @@ async def show_surge(plan: SurgePlan) -> None:
     )
 
 
-async def approve_surge(plan: SurgePlan, policy: SurgePolicy, now: Moment) -> str:
-    """The name of who approved the plan; until then the run is suspended and takes no process.
+async def approve_surge(
+    watch: FleetWatch, plan: SurgePlan, policy: SurgePolicy, now: Moment
+) -> str:
+    """Who approved the plan by their signature; until then the run is suspended.
 
     Raises:
-        GuardRefused: it was refused, or another plan was approved than the one that was shown.
+        GuardRefused: another plan was approved than the one that was shown, or not by its people.
+        Misconfigured: the estate names nobody who may approve.
     """
+    approvers = Approvers.of(watch.estate_file, minutes=policy.approval_minutes)
     await store_entry(proposal_of(plan, policy, now))
-    get_run_logger().warning("surge=waits plan=%s why=%s", plan.digest, "; ".join(plan.beyond))
-    answer = await asuspend_flow_run(
-        wait_for_input=Approval.with_initial_data(description=_question(plan)),
-        timeout=round(policy.approval_minutes * 60),
-        key=plan.digest,
-    )
-    why_not = approval_limitation(
-        plan, approve=answer.approve, fingerprint=answer.plan, name=answer.name
-    )
-    if why_not is not None:
-        raise GuardRefused(why_not)
-    get_run_logger().info("surge=approved plan=%s by=%s", plan.digest, answer.name.strip())
-    return f"{answer.name.strip()} (the name as typed)"
+    approval = await approved(approvable(plan), surge_rows(plan), approvers, now=now)
+    return approval.approved_by
 
 
 async def accept_surge(plan: SurgePlan, claim: Claim, now: Moment) -> None:
@@ -109,8 +90,3 @@ async def accept_surge(plan: SurgePlan, claim: Claim, now: Moment) -> None:
     if spending is not None:
         await store_entry(spending)
     await store_entry(claim)
-
-
-def _question(plan: SurgePlan) -> str:
-    rows = "\n".join(f"- {row['measure']}: {row['value']}" for row in surge_rows(plan))
-    return f"This surge goes beyond what is authorised.\n\n{rows}"

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, HttpUrl, model_validator
 
 from springtide.errors import Misconfigured
+from springtide.model.approval import ApprovalPolicy
 from springtide.model.backup import BackupSource, Vault
 from springtide.model.base import Model
 from springtide.model.fleet import CloudName, Fleet, RateLimit
@@ -44,6 +45,8 @@ class Estate(Model):
     """Where backups are stored."""
     sources: tuple[BackupSource, ...] = ()
     """What is backed up."""
+    approvals: ApprovalPolicy | None = None
+    """Whose signatures approve what goes beyond what is authorised; None: nothing can."""
     rate_limit: RateLimit = RateLimit()
     poll_interval_s: Annotated[float, Field(ge=0.2, le=60)] = 4.0
     """Pause between two looks at the cloud while something is under way, in seconds."""

@@ -1,6 +1,5 @@
 """A surge: many servers for some hours, within what was authorised, or approved by a person."""
 
-import hashlib
 from decimal import Decimal
 from typing import Annotated
 
@@ -28,7 +27,7 @@ class SurgePolicy(Model):
     regions: tuple[CloudName, ...] = ()
     """The order in which regions are filled, where the request names none; empty: by weight."""
     approval_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 60
-    """How long a surge that goes beyond waits for a person before it is given up."""
+    """How long a surge that goes beyond waits for its approval before it is given up."""
     step_down_servers: PositiveInt = 60
     """Most servers that are on their way out at once when the fleet becomes smaller."""
 
@@ -75,11 +74,6 @@ class SurgePlan(Model):
     """What the month's other surges have been given already, in the same currency."""
     beyond: tuple[str, ...] = ()
     """How it goes beyond what was authorised; empty: it runs without asking."""
-
-    @property
-    def digest(self) -> str:
-        """The plan's fingerprint: another size, cost, spread or reason has another one."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
 
 class SurgeSpending(Model):

@@ -5,7 +5,7 @@ rounds of the fleet do the rest, and when it ends, what other claims need stays.
 created the plan says how many servers each region gets, how many find no room, and the most that it
 can cost. Within what the estate authorises it runs at once; beyond it (more servers, more hours,
 over the budget, a month's budget used up, a price or a store that is not known) a person approves
-that very plan by its fingerprint, or it is given up.
+that very plan by their signature, or it is given up.
 
 Example: 300 servers for 3 hours, authorised are 300 for 12 hours and 2,000 EUR: at most 765 EUR, so
 it runs. For 48 hours it waits for a person: "hours 48 are more than the 12 that are authorised".
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from springtide.errors import GuardRefused
+from springtide.model.approval import Proposal
 from springtide.model.base import Moment
 from springtide.model.claim import Claim, ClaimBook, ClaimKind
 from springtide.model.fleet import Fleet
@@ -185,17 +186,9 @@ def proposed(request: SurgeRequest, book: ClaimBook) -> SurgePlan | None:
     return plan
 
 
-def approval_limitation(
-    plan: SurgePlan, *, approve: bool, fingerprint: str, name: str
-) -> str | None:
-    """Why a person's answer is no approval of this plan; None where it is one."""
-    if not name.strip():
-        return "name: who approves has to say so"
-    if not approve:
-        return f"refused by {name.strip()} (the name as typed)"
-    if fingerprint.strip().lower() != plan.digest:
-        return f"plan: given {fingerprint!r}, the plan that was shown is {plan.digest}"
-    return None
+def approvable(plan: SurgePlan) -> Proposal:
+    """What a person signs: another size, cost, spread or reason is another proposal."""
+    return Proposal.of("emergency-surge", plan.request.fleet, plan)
 
 
 def spending_of(plan: SurgePlan, now: Moment) -> SurgeSpending | None:
@@ -240,8 +233,7 @@ def surge_rows(plan: SurgePlan) -> list[Row]:
             },
             {"measure": "the month's other surges", "value": f"{plan.month_before:.2f} {money}"},
         ]
-    rows += [{"measure": "beyond what is authorised", "value": why} for why in plan.beyond]
-    return [*rows, {"measure": "plan", "value": plan.digest}]
+    return rows + [{"measure": "beyond what is authorised", "value": why} for why in plan.beyond]
 
 
 def surge_patience_s(fleet: Fleet) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -21,8 +22,10 @@ from deployments.deploy import ROOT, WATCHED_TAGS
 from deployments.processes import Processes
 from deployments.stack import SERVER, WORKER, Stack, environment
 from springtide.planning.claim_book import PREFIX
+from tests.signing import Person
 
 OPEN, CLOSE, KEEP = "open-evening-window/api", "close-evening-window/api", "keep-fleet/api"
+ON_CALL = "on-call@example.org"
 TELLING = "springtide: tell failures"
 TURN = "fleet-api"
 ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -161,6 +164,13 @@ class PrefectRig:
         done = self.ask("POST", f"/flow_runs/{run_id}/resume", {"run_input": answer})
         return str(done.raise_for_status().json()["status"])
 
+    def statement(self, run_id: str, kind: str) -> str:
+        """The line that the run has shown, by which its proposal is approved."""
+        text = self.artifact(f"proposal-{kind}", run_id)["data"]
+        shown = re.search(r"springtide-approval-v1 .+", text)
+        assert shown, text
+        return shown[0]
+
     def entry(self, name: str) -> dict[str, Any]:
         """What is stored under that name."""
         found = self.ask("GET", f"/variables/name/{name}").raise_for_status().json()
@@ -268,6 +278,7 @@ class Rig(PrefectRig):
         super().__init__(stack, variables)
         self.stage = Stage(stack)
         self.evening = self.stage.evening()
+        self.on_call = Person(ON_CALL, stack.folder / "keys" / ON_CALL)
 
     def begin(self) -> None:
         """An empty cloud without faults at the evening's first minute, and an empty store."""

@@ -1,11 +1,15 @@
 """A surge on a whole stack: by the API as anybody asks for it, approved, refused, and killed."""
 
+import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.deployments.rig import CLOSE, KEEP, RUN_S, End, Rig, wait_until
 from tests.deployments.test_stack_kills import kill_when_held
+from tests.signing import a_person
 
 SURGE = "emergency-surge/api"
 SETTLED = End("COMPLETED", "Completed", "settled")
@@ -42,41 +46,54 @@ def test_a_surge_of_sixty(rig: Rig) -> None:
     assert (60, 60, 60) == rig.fleet()
 
 
-def test_a_surge_beyond_is_approved_by_its_fingerprint(rig: Rig) -> None:
+def test_a_surge_beyond_is_approved_by_signature(rig: Rig) -> None:
     """It takes no process while it waits, and creates nothing; approved, it is as it was shown."""
     run_id = waits_for_approval(rig)
-    plan = shown(rig, run_id)
+    plan, statement = shown(rig, run_id), rig.statement(run_id, "emergency-surge")
     before = rig.fleet()
-    answer = {"approve": True, "plan": plan["plan"], "name": "the one on call"}
+    answer = {"statement": statement, "signature": rig.on_call.sign(statement)}
     assert "ACCEPT" == rig.resume(run_id, answer)
     assert SETTLED == rig.end(run_id)
     assert ((0, 0, 0), (60, 60, 60)) == (before, rig.fleet())
     assert "hours 24 are more than the 12 authorised" == plan["beyond what is authorised"]
     claim = rig.entry("springtide_claim_surge-lockdown")
-    assert "operations, approved by the one on call (the name as typed)" == claim["owner"]
+    assert claim["owner"].startswith("operations, approved by on-call@example.org (SHA256:")
 
 
 @pytest.mark.parametrize(
-    ("answer", "why"),
+    ("change", "why"),
     [
-        pytest.param({"approve": False, "name": "the one on call"}, "refused by", id="refused"),
+        pytest.param(lambda line: line.replace("=", "=0"), "is not the line", id="no line"),
         pytest.param(
-            {"approve": True, "plan": "0123", "name": "x"}, "the plan that was", id="other"
+            lambda line: re.sub("plan=.{8}", "plan=01234567", line), "another plan", id="other plan"
         ),
-        pytest.param({"approve": True, "name": " "}, "name: who approves", id="nobody"),
+        pytest.param(lambda line: re.sub("until=....", "until=2020", line), "late", id="late"),
     ],
 )
 def test_a_surge_that_is_not_approved_creates_nothing(
-    rig: Rig, answer: dict[str, object], why: str
+    rig: Rig, change: Callable[[str], str], why: str
 ) -> None:
     """The run fails and says why; nothing is stored as a claim, nothing was changed."""
     run_id = waits_for_approval(rig)
-    rig.resume(run_id, {"plan": shown(rig, run_id)["plan"], **answer})
+    line = change(rig.statement(run_id, "emergency-surge"))
+    rig.resume(run_id, {"statement": line, "signature": rig.on_call.sign(line)})
     end = rig.end(run_id)
     assert "FAILED" == end.kind
     assert why in end.message
     assert (0, 0, 0) == rig.fleet()
     assert [] == [name for name in rig.stored() if "_claim_" in name]
+
+
+def test_a_strangers_signature_approves_no_surge(rig: Rig, tmp_path: Path) -> None:
+    """A right line, signed with a key that the estate does not know."""
+    run_id = waits_for_approval(rig)
+    line = rig.statement(run_id, "emergency-surge")
+    eve = a_person(tmp_path, "eve@example.org")
+    assert "REJECT" == rig.resume(run_id, {"statement": line})
+    assert "ACCEPT" == rig.resume(run_id, {"statement": line, "signature": eve.sign(line)})
+    end = rig.end(run_id)
+    assert ("FAILED", True) == (end.kind, "its key is not in allowed_signers" in end.message)
+    assert (0, 0, 0) == rig.fleet()
 
 
 def test_a_surge_killed_while_it_launches(rig: Rig) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from springtide.errors import GuardRefused
 from springtide.model.claim import ClaimBook
-from springtide.model.surge import SurgeCost
+from springtide.model.surge import SurgeCost, SurgePlan
 from springtide.planning.emergency_surge import (
-    approval_limitation,
+    approvable,
     claim_of,
     month_end,
     month_of,
@@ -109,30 +109,10 @@ def test_the_shortfall_is_told_beforehand() -> None:
         pytest.param(planned(short=1), id="spread"),
     ],
 )
-def test_another_plan_has_another_fingerprint(changed: object) -> None:
+def test_another_plan_is_another_proposal(changed: SurgePlan) -> None:
     """Whatever a person has read is what they approve."""
-    assert planned().digest == planned().digest
-    assert planned().digest != getattr(changed, "digest", None)
-
-
-@pytest.mark.parametrize(
-    ("approve", "fingerprint", "name", "limitation"),
-    [
-        pytest.param(True, planned().digest, "me", None, id="approved"),
-        pytest.param(True, f" {planned().digest.upper()} ", " me ", None, id="as people type"),
-        pytest.param(False, planned().digest, "me", "refused by me", id="refused"),
-        pytest.param(True, planned(short=1).digest, "me", "the plan that was", id="another"),
-        pytest.param(True, "", "me", "the plan that was", id="none"),
-        pytest.param(True, planned().digest, "  ", "name:", id="nobody"),
-    ],
-)
-def test_what_is_an_approval(
-    *, approve: bool, fingerprint: str, name: str, limitation: str | None
-) -> None:
-    """The very plan, by somebody with a name."""
-    found = approval_limitation(planned(), approve=approve, fingerprint=fingerprint, name=name)
-    assert (limitation is None) == (found is None)
-    assert (limitation or "") in (found or "")
+    assert approvable(planned()).digest == approvable(planned()).digest
+    assert approvable(planned()).digest != approvable(changed).digest
 
 
 def test_a_plan_is_kept_as_it_was_shown() -> None:

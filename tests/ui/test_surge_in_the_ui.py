@@ -14,7 +14,7 @@ SERVERS = 40
 
 
 def test_a_person_approves_the_plan_that_the_dialog_shows(rig: Rig, ui: PrefectPages) -> None:
-    """The dialog says what it comes to and how it goes beyond; its fingerprint approves it."""
+    """The dialog says what it comes to and how it goes beyond; their signature approves it."""
     rig.begin()
     run_id = rig.start(
         SURGE, servers=SERVERS, hours=24, owner="operations", reason="schools are closed", key="ui"
@@ -24,13 +24,12 @@ def test_a_person_approves_the_plan_that_the_dialog_shows(rig: Rig, ui: PrefectP
     dialog = ui.open_resume()
     ui.photograph("surge-approval")
     shown = dialog.inner_text()
-    fingerprint = re.search("plan: ([0-9a-f]{16})", shown)
-    assert fingerprint
+    line = re.search("springtide-approval-v1 .+", shown)
+    assert line
     assert "hours 24 are more than the 12 authorised" in shown
-    dialog.get_by_role("switch").click()
-    plan, name = dialog.get_by_role("textbox").all()
-    plan.fill(fingerprint[1])
-    name.fill("the one on call")
+    statement, signature = dialog.get_by_role("textbox").all()
+    statement.fill(line[0])
+    signature.fill(rig.on_call.sign(line[0]))
     ui.resume(dialog)
     assert "COMPLETED" == rig.end(run_id).kind
     assert SERVERS == rig.stage.serving()

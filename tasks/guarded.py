@@ -1,0 +1,61 @@
+"""What a guarded change has to offer to be proposed, approved and carried out."""
+
+from datetime import datetime
+from typing import Protocol
+
+from prefect import task
+from prefect.artifacts import acreate_table_artifact
+
+from springtide.model.approval import Approval, Proposal
+from springtide.model.change import ChangeOutcome, Proposed
+from springtide.planning.telling import Row
+from tasks.approvals import Approvers
+from tasks.outage import best_effort
+
+
+class GuardedChange(Protocol):
+    """A change of something that has state."""
+
+    approvers: Approvers
+
+    def now(self) -> datetime:
+        """The present."""
+        ...
+
+    async def propose(self) -> Proposed:
+        """Look, ask every guard, and say what would be done.
+
+        The same state of things has to give the same plan, to the letter: after its approval the
+        run begins anew, and what it then proposes is compared with what was approved.
+
+        Raises:
+            GuardRefused: a guard says no.
+        """
+        ...
+
+    async def standing_approval(self, proposal: Proposal) -> Approval | None:
+        """An approval that was given to a run that was killed, of a plan whose rest this is."""
+        ...
+
+    async def act(self, proposal: Proposal, approval: Approval) -> ChangeOutcome:
+        """Carry out the plan, step by step, each verified; stop at the first doubt."""
+        ...
+
+
+@task(task_run_name="show outcome of {proposal.kind}")
+async def show_change(proposal: Proposal, outcome: ChangeOutcome, approval: Approval) -> None:
+    """Show what was done, whose approval it was, and where it stopped and why."""
+    rows: list[Row] = [{"measure": "approved by", "value": approval.approved_by}]
+    rows += [{"measure": f"step {n}", "value": step} for n, step in enumerate(outcome.done, 1)]
+    rows += [{"measure": name, "value": value} for name, value in outcome.facts]
+    if outcome.trouble:
+        rows += [
+            {"measure": "stopped", "value": outcome.trouble},
+            {"measure": "what to do now", "value": outcome.what_next},
+        ]
+    with best_effort("outcome"):
+        await acreate_table_artifact(
+            rows,
+            key=f"outcome-{proposal.kind}",
+            description=f"{proposal.kind} of {proposal.subject}: {outcome.trouble or 'done'}",
+        )
