@@ -18,7 +18,8 @@ COMPLETED = (33, 157, 75)
 """The colour of what is completed."""
 ENDED = re.compile(r"^(Completed|Failed|Crashed|Cancelled)$")
 
-# A canvas has no text; in a picture of it, the upright left edges of its bars can be found.
+# A canvas has no text; in a picture of it, the upright left edges of its bars can be found. The graph
+# of a long run is drawn small: its bars are some nine pixels high then, and four wide.
 LEFT_EDGES = """async ([picture, colour]) => {
   const image = new Image();
   image.src = `data:image/png;base64,${picture}`;
@@ -33,7 +34,7 @@ LEFT_EDGES = """async ([picture, colour]) => {
   for (let x = 4; x < width; x++)
     for (let y = 0, length = 0; y < height; y++) {
       length = coloured(x, y) && !coloured(x - 4, y) ? length + 1 : 0;
-      if (length == 12 && !found.some(([a, b]) => x - a < 9 && Math.abs(y - b) < 9))
+      if (length == 6 && !found.some(([a, b]) => x - a < 9 && Math.abs(y - b) < 9))
         found.push([x, y]);
     }
   return found;
