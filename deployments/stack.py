@@ -81,7 +81,7 @@ def environment(stack: Stack) -> dict[str, str]:
     return {
         **_prefect_environment(stack.folder, stack.api_url),
         "OS_CLIENT_CONFIG_FILE": str(stack.clouds_yaml),
-        "SPRINGTIDE_AUDIT_LOG": str(stack.folder / "audit.jsonl"),
+        "SPRINGTIDE_AUDIT_LOG": str(stack.folder / "audit"),
         "SPRINGTIDE_CACHE": str(stack.folder / "cache"),
         "SPRINGTIDE_ESTATE": str(stack.estate),
     }

@@ -1,18 +1,31 @@
-"""The audit log: every change to a cloud leaves an intent before it and an outcome after."""
+"""The audit log: every change to a cloud leaves an intent before it and an outcome after.
 
+The lines of one run are a chain in a file of its own (`springtide.model.audit`). A run that is
+killed and started again, or that goes on in two processes, goes on with the same chain.
+"""
+
+import fcntl
 import json
 import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from springtide.errors import GuardRefused
+from springtide.errors import GuardRefused, Misconfigured
+from springtide.model.audit import AuditLine, beginning_of, digest_of
 
 log = logging.getLogger(__name__)
+
+_TAIL_BYTES = 64 * 1024
+"""A line is shorter: reasons and values are bounded where they come in."""
+
+Values = Mapping[str, tuple[Any, Any]]
+"""What changes: field → from, to."""
 
 
 class Act:
@@ -25,71 +38,110 @@ class Act:
 
 
 class AuditLog:
-    """Appends one JSON line for each intent and each outcome; no secrets, no user data.
+    """Writes one line for each intent and each outcome; no secrets, no user data."""
 
-    Lines: `time`, `run`, `who`, `act` (number within the run), `step` (intent or outcome),
-    `region`, `service`, `method`, `path`, `why`, and for outcomes `result`, `request_id`,
-    `seconds`.
-    """
+    def __init__(
+        self, folder: Path | None, *, run: str, who: str, approved_by: tuple[str, ...] = ()
+    ) -> None:
+        """Write to `<run>.jsonl` in the folder, both made where they are missing; None: log only.
 
-    def __init__(self, path: Path | None, *, run: str, who: str) -> None:
-        """Write to `path`, made with mode 0600 where it is missing; None: to the log only."""
-        self._path = path
-        self._head = {"run": run, "who": who}
+        Raises:
+            Misconfigured: the folder is a file.
+        """
+        if folder is not None and folder.is_file():
+            raise Misconfigured(
+                f"{folder} is a file", field="SPRINGTIDE_AUDIT_LOG", allowed="a folder"
+            )
+        self._path = folder / f"{run}.jsonl" if folder is not None else None
+        self._run = run
+        self._said = {"who": who, "approved_by": approved_by}
         self._acts = 0
         self._lock = threading.Lock()
 
     @contextmanager
-    def change(
-        self, method: str, path: str, *, region: str, service: str, why: str
+    def change(  # noqa: PLR0913 - what a line tells
+        self,
+        method: str,
+        path: str,
+        *,
+        region: str,
+        service: str,
+        why: str,
+        values: Values | None = None,
     ) -> Iterator[Act]:
         """Write the intent, yield the act, write the outcome whatever happens.
 
         Raises:
             GuardRefused: the intent cannot be written: what leaves no trace is not done.
         """
-        with self._lock:
-            self._acts += 1
-            number = self._acts
         what = {
-            "act": number,
             "region": region,
             "service": service,
             "method": method,
             "path": path,
             "why": why,
+            "values": dict(values or {}),
         }
         try:
-            self._write({**what, "step": "intent"})
-        except OSError as error:
+            number = self._write({**what, "step": "intent"})
+        except (OSError, ValueError, KeyError) as error:
             raise GuardRefused(f"the audit log cannot be written: {error}") from error
         act, began = Act(), time.monotonic()
         try:
             yield act
         finally:
-            seconds = round(time.monotonic() - began, 3)
             outcome = {
                 **what,
+                "act": number,
                 "step": "outcome",
                 "result": act.result,
                 "request_id": act.request_id,
-                "seconds": seconds,
+                "seconds": round(time.monotonic() - began, 3),
             }
             try:
                 self._write(outcome)
-            except OSError:
+            except (OSError, ValueError, KeyError):
                 # The act is done; its caller needs to know how it ended more than this.
                 log.exception("audit outcome=unwritten act=%d", number)
 
-    def _write(self, line: dict[str, object]) -> None:
-        stamped = {"time": datetime.now(UTC).isoformat(), **self._head, **line}
-        text = json.dumps(stamped, sort_keys=True)
-        log.info("audit %s", text)
-        if self._path is None:
-            return
-        # One write of one line with O_APPEND: lines of several processes never mix.
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(descriptor, text.encode() + b"\n")
-        finally:
-            os.close(descriptor)
+    def _write(self, said: Mapping[str, object]) -> int:
+        """The act's number: of an intent, that of its own line."""
+        with self._lock:
+            if self._path is None:
+                self._acts += 1
+                log.info("audit %s", self._line(said, self._acts, beginning_of(self._run)).decode())
+                return self._acts
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                # Whoever else goes on with this run waits here: a line follows the last one.
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                return self._append(descriptor, said)
+            finally:
+                os.close(descriptor)
+
+    def _append(self, descriptor: int, said: Mapping[str, object]) -> int:
+        last, torn = _last_line(descriptor)
+        number = 1 if last is None else int(json.loads(last)["number"]) + 1
+        line = self._line(
+            said, number, beginning_of(self._run) if last is None else digest_of(last)
+        )
+        if torn:
+            # Of a full disk or a lost machine: it was never whole, and is taken back.
+            os.ftruncate(descriptor, os.lseek(descriptor, 0, os.SEEK_END) - torn)
+        os.write(descriptor, line + b"\n")
+        log.info("audit %s", line.decode())
+        return number
+
+    def _line(self, said: Mapping[str, object], number: int, previous: str) -> bytes:
+        now = datetime.now(UTC)
+        chained = {"run": self._run, "number": number, "previous": previous, "time": now}
+        return AuditLine.model_validate({"act": number, **self._said, **chained, **said}).raw()
+
+
+def _last_line(descriptor: int) -> tuple[bytes | None, int]:
+    """The last whole line without its end, or None; and how many bytes are torn after it."""
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    tail = os.pread(descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+    whole, _, torn = tail.rpartition(b"\n")
+    return (whole.rpartition(b"\n")[2] or None, len(torn))

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -84,7 +85,7 @@ class Stage:
         return {
             **os.environ,
             "OS_CLIENT_CONFIG_FILE": str(self.folder / "clouds.yaml"),
-            "SPRINGTIDE_AUDIT_LOG": str(self.folder / "audit.jsonl"),
+            "SPRINGTIDE_AUDIT_LOG": str(self.folder / "audit"),
             "PYTHONPATH": str(ROOT),
         }
 
@@ -93,7 +94,7 @@ class Stage:
         # The bucket is full again after a second without a call.
         time.sleep(1.2)
         httpx.delete(f"{self.url}/admin/calls", trust_env=False).raise_for_status()
-        (self.folder / "audit.jsonl").unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "audit", ignore_errors=True)
 
     def calls(self) -> Counter[CallKey]:
         """How many requests came in since, by service, region, method and route."""
@@ -106,8 +107,9 @@ class Stage:
 
     def changes(self) -> list[dict[str, Any]]:
         """What the audit log says of the changes that were made, in order of time."""
-        lines = (self.folder / "audit.jsonl").read_text("utf-8").splitlines()
-        return [json.loads(line) for line in lines]
+        texts = [path.read_text("utf-8") for path in (self.folder / "audit").glob("*.jsonl")]
+        lines = [json.loads(line) for text in texts for line in text.splitlines()]
+        return sorted(lines, key=lambda line: str(line["time"]))
 
     def write_estate(self, terms: Terms) -> None:
         """The shipped estate file's fleet, rate limit and pace; the sandbox's names and ports."""

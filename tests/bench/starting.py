@@ -86,8 +86,6 @@ def _time_runs(say: Callable[[str], None]) -> list[Figure]:
 def _time_surge(stack: Stack, gateway: TestClient) -> dict[str, datetime]:
     """When the surge was asked for, reached each state, and asked for its first server."""
     httpx.post(f"{stack.control_url}/admin/reset", trust_env=False).raise_for_status()
-    audit = stack.folder / "audit.jsonl"
-    audit.unlink(missing_ok=True)
     asked = datetime.now(UTC)
     headers = {"Idempotency-Key": f"measured-{uuid4()}"}
     answer = gateway.post("/surges", headers=headers, json=_ORDER).raise_for_status()
@@ -104,6 +102,7 @@ def _time_surge(stack: Stack, gateway: TestClient) -> dict[str, datetime]:
     logs = {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "TIMESTAMP_ASC"}
     for line in _ask(stack, "POST", "/logs/filter", json=logs):
         reached.setdefault(line["message"], datetime.fromisoformat(line["timestamp"]))
+    audit = stack.folder / "audit" / f"{run['id']}.jsonl"
     lines = (json.loads(line) for line in audit.read_text("utf-8").splitlines())
     first = next(one["time"] for one in lines if one["method"] == "POST")
     made = {"asked": asked.isoformat(), "created": run["created"], "first": first}

@@ -2,14 +2,16 @@
 
 import json
 import stat
+from collections import Counter
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from springtide.clouds.audit import AuditLog
+from springtide.clouds.audit import AuditLog, Values
 from springtide.clouds.openstack.connection import CloudAccess
-from springtide.errors import CapacityExhausted, GuardRefused
+from springtide.errors import CapacityExhausted, GuardRefused, Misconfigured
+from springtide.model.audit import broken_at
 from springtide.sandbox.config import SandboxQuota
 from springtide.sandbox.control_inputs import RegionChange
 from springtide.sandbox.faults import FaultRule
@@ -23,8 +25,7 @@ def lines_of(path: Path) -> list[dict[str, object]]:
 
 def test_a_change_leaves_intent_and_outcome(tmp_path: Path) -> None:
     """Both name the act, who, where, what and why; the outcome how it ended."""
-    path = tmp_path / "audit.jsonl"
-    audit = AuditLog(path, run="run-1", who="evening")
+    audit, path = AuditLog(tmp_path, run="run-1", who="evening"), tmp_path / "run-1.jsonl"
     with audit.change("PUT", "/p", region="GRA11", service="load-balancer", why="3 join") as act:
         assert ["intent"] == [line["step"] for line in lines_of(path)]
         act.result, act.request_id = "done", "req-1"
@@ -49,16 +50,18 @@ def test_a_change_leaves_intent_and_outcome(tmp_path: Path) -> None:
 
 
 def test_the_log_is_its_owners_alone(tmp_path: Path) -> None:
-    """It is made with mode 0600."""
-    path = tmp_path / "audit.jsonl"
-    with AuditLog(path, run="r", who="w").change("PUT", "/", region="", service="", why="why"):
+    """Folder and file are made with modes 0700 and 0600."""
+    folder = tmp_path / "audit"
+    with AuditLog(folder, run="r", who="w").change("PUT", "/", region="", service="", why="why"):
         pass
-    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+    assert 0o700 == stat.S_IMODE(folder.stat().st_mode)
+    assert 0o600 == stat.S_IMODE((folder / "r.jsonl").stat().st_mode)
 
 
 def test_without_its_trace_nothing_is_done(tmp_path: Path) -> None:
     """A log that cannot be written refuses the change before it is made."""
-    audit, entered = AuditLog(tmp_path / "none" / "audit.jsonl", run="r", who="w"), []
+    (tmp_path / "r.jsonl").mkdir()
+    audit, entered = AuditLog(tmp_path, run="r", who="w"), []
     change = audit.change("PUT", "/", region="", service="", why="why")
     with pytest.raises(GuardRefused), change:
         entered.append(1)
@@ -67,8 +70,7 @@ def test_without_its_trace_nothing_is_done(tmp_path: Path) -> None:
 
 def test_lines_of_many_threads_do_not_mix(tmp_path: Path) -> None:
     """Two hundred changes of eight threads: each act has its two lines."""
-    path = tmp_path / "audit.jsonl"
-    audit = AuditLog(path, run="r", who="w")
+    audit, path = AuditLog(tmp_path, run="r", who="w"), tmp_path / "r.jsonl"
 
     def change_often() -> None:
         for _ in range(25):
@@ -80,20 +82,77 @@ def test_lines_of_many_threads_do_not_mix(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    acts = [int(str(line["act"])) for line in lines_of(path)]
-    assert sorted(2 * list(range(1, 201))) == sorted(acts)
+    acts = Counter(line["act"] for line in lines_of(path))
+    assert (200, {2}) == (len(acts), set(acts.values()))
+    assert broken_at(path.read_bytes().splitlines(), "r") is None
 
 
-def audited(stage: Stage, path: Path) -> Stage:
-    """The stage with an access that writes to that log."""
-    access = CloudAccess.open(an_estate(), AuditLog(path, run="run-1", who="tests"))
+def a_change(audit: AuditLog, values: Values | None = None) -> None:
+    """One change that ends well."""
+    with audit.change(
+        "PUT", "/", region="GRA11", service="compute", why="why", values=values
+    ) as act:
+        act.result = "done"
+
+
+def test_a_run_that_was_killed_goes_on_with_its_chain(tmp_path: Path) -> None:
+    """Another process of the same run follows the last line, also where its act has no outcome."""
+    path = tmp_path / "r.jsonl"
+    a_change(AuditLog(tmp_path, run="r", who="w"))
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    a_change(AuditLog(tmp_path, run="r", who="w"))
+    lines = lines_of(path)
+    assert [(1, 1), (2, 2), (3, 2)] == [(line["number"], line["act"]) for line in lines]
+    assert broken_at(path.read_bytes().splitlines(), "r") is None
+
+
+@pytest.mark.parametrize("kept", [1, 40, 199])
+def test_a_torn_line_is_taken_back(tmp_path: Path, kept: int) -> None:
+    """What a full disk left of a line is no line: the next one follows the last whole one."""
+    path = tmp_path / "r.jsonl"
+    a_change(AuditLog(tmp_path, run="r", who="w"))
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + second[:kept])
+    a_change(AuditLog(tmp_path, run="r", who="w"))
+    assert ["intent", "intent", "outcome"] == [line["step"] for line in lines_of(path)]
+    assert broken_at(path.read_bytes().splitlines(), "r") is None
+
+
+def test_a_log_whose_end_is_no_line_is_not_gone_on_with(tmp_path: Path) -> None:
+    """Somebody has written into it: the change is refused and the file is left as it is."""
+    path = tmp_path / "r.jsonl"
+    path.write_text("a remark\n", "utf-8")
+    with pytest.raises(GuardRefused, match="the audit log cannot be written"):
+        a_change(AuditLog(tmp_path, run="r", who="w"))
+    assert path.read_text("utf-8") == "a remark\n"
+
+
+def test_what_changes_and_who_approved_it_are_told(tmp_path: Path) -> None:
+    """Both lines name each field with its value before and after, and the approvers."""
+    audit = AuditLog(tmp_path, run="r", who="w", approved_by=("the owner of the key",))
+    a_change(audit, values={"ram_mib": (4096, 8192)})
+    told = [(line["values"], line["approved_by"]) for line in lines_of(tmp_path / "r.jsonl")]
+    assert [({"ram_mib": [4096, 8192]}, ["the owner of the key"])] * 2 == told
+
+
+def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
+    """It is refused by the variable's name, before anything is changed."""
+    path = tmp_path / "audit.jsonl"
+    path.touch()
+    with pytest.raises(Misconfigured, match=r"SPRINGTIDE_AUDIT_LOG.*is a file.*a folder"):
+        AuditLog(path, run="r", who="w")
+
+
+def audited(stage: Stage, folder: Path) -> Stage:
+    """The stage with an access that writes to a log in that folder."""
+    access = CloudAccess.open(an_estate(), AuditLog(folder, run="run-1", who="tests"))
     return Stage(stage.sandbox, stage.clouds_yaml, access, stage.fleet)
 
 
 def test_reads_leave_no_trace_and_user_data_is_not_written(stage: Stage, tmp_path: Path) -> None:
     """A wave is two lines; neither its user data nor a token or password is in them."""
-    path = tmp_path / "audit.jsonl"
-    stage = audited(stage, path)
+    path = tmp_path / "run-1.jsonl"
+    stage = audited(stage, tmp_path)
     image = stage.gra.newest_image(stage.fleet.image)
     assert image is not None
     stage.gra.launch(stage.fleet, a_launch(image_id=image.id), "a-secret-of-the-user-data")
@@ -105,8 +164,8 @@ def test_reads_leave_no_trace_and_user_data_is_not_written(stage: Stage, tmp_pat
 
 def test_a_refused_change_and_its_repetitions_are_told(stage: Stage, tmp_path: Path) -> None:
     """A 429 and the refusal that follows it are two acts with their results."""
-    path = tmp_path / "audit.jsonl"
-    stage = audited(stage, path)
+    path = tmp_path / "run-1.jsonl"
+    stage = audited(stage, tmp_path)
     image = stage.gra.newest_image(stage.fleet.image)
     assert image is not None
     stage.sandbox.change_region("GRA11", RegionChange(quota=SandboxQuota(instances=1)))

@@ -83,7 +83,7 @@ def test_all_of_a_surge_serves_and_the_figures_are_shown(evening: Evening) -> No
 
 def test_nothing_else_is_called_stored_shown_or_written(evening: Evening, tmp_path: Path) -> None:
     """The cloud of the estate hears nothing, the store and the audit log stay as they are."""
-    log = tmp_path / "audit.jsonl"
+    log = tmp_path / "audit"
     before = sandbox_threads()
     with environment(SPRINGTIDE_AUDIT_LOG=str(log)):
         report(evening, servers=6)

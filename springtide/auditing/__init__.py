@@ -1,0 +1,1 @@
+"""The audit log in object storage: archived and sealed, copied, and verified."""
