@@ -51,8 +51,6 @@ def access_lent(estate_file: Path, access: CloudAccess) -> Iterator[None]:
 def cloud_access(estate_file: Path) -> CloudAccess:
     """The access that the estate file describes; every change goes to its audit log.
 
-    The log's path is the environment's `SPRINGTIDE_AUDIT_LOG`; without it changes are logged only.
-
     Raises:
         Misconfigured: the cloud is not in clouds.yaml, or its credentials are refused.
     """
@@ -61,11 +59,18 @@ def cloud_access(estate_file: Path) -> CloudAccess:
 
 @cache
 def _opened(estate_file: Path) -> CloudAccess:
-    path = os.environ.get("SPRINGTIDE_AUDIT_LOG")
+    return CloudAccess.open(read_estate(estate_file), open_audit())
+
+
+def open_audit(approved_by: tuple[str, ...] = ()) -> AuditLog:
+    """The audit log of the flow run, in the folder that `SPRINGTIDE_AUDIT_LOG` names.
+
+    Without that variable changes are logged only.
+    """
+    folder = os.environ.get("SPRINGTIDE_AUDIT_LOG")
     run = str(flow_run.id or "no-flow-run")
     who = str(flow_run.flow_name or "springtide")
-    audit = AuditLog(Path(path) if path else None, run=run, who=who)
-    return CloudAccess.open(read_estate(estate_file), audit)
+    return AuditLog(Path(folder) if folder else None, run=run, who=who, approved_by=approved_by)
 
 
 def carry_out(action: Action, order: Order) -> State[ActionResult]:
