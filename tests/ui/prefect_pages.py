@@ -18,8 +18,8 @@ COMPLETED = (33, 157, 75)
 """The colour of what is completed."""
 ENDED = re.compile(r"^(Completed|Failed|Crashed|Cancelled)$")
 
-# A canvas has no text; in a picture of it, the upright left edges of its bars can be found. The graph
-# of a long run is drawn small: its bars are some nine pixels high then, and four wide.
+# A canvas has no text; in a picture of it, the upright left edges of its bars can be found. The
+# graph of a long run is drawn small: its bars are some nine pixels high then, and four wide.
 LEFT_EDGES = """async ([picture, colour]) => {
   const image = new Image();
   image.src = `data:image/png;base64,${picture}`;
