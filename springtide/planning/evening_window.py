@@ -91,7 +91,21 @@ def window_claims(
         Misconfigured: school holidays are needed to tell, and not known.
     """
     holding = (evening_at(window, calendar, now=now) for window in windows)
-    return tuple(_claim(evening) for evening in holding if evening)
+    return tuple(evening_claim(evening) for evening in holding if evening)
+
+
+def evening_claim(evening: Evening) -> Claim:
+    """The claim that an evening is: nothing of it is stored."""
+    return Claim(
+        key=f"window-{evening.window}-{evening.date:%Y%m%d}",
+        fleet=evening.fleet,
+        kind=ClaimKind.WINDOW,
+        servers=evening.servers,
+        starts_at=evening.claim_starts_at,
+        ends_at=evening.claim_ends_at,
+        owner=f"window {evening.window}",
+        reason=evening.reason,
+    )
 
 
 class _Hours(NamedTuple):
@@ -172,16 +186,3 @@ def _why(window: Window, calendar: SchoolCalendar, day: date) -> str:
     weekday = _WEEKDAYS[day.weekday()].capitalize()
     zones = [z for z in window.school_zones if calendar.school_holiday(day, z) is None]
     return f"{weekday}, school in {', '.join(zones)}" if zones else weekday
-
-
-def _claim(evening: Evening) -> Claim:
-    return Claim(
-        key=f"window-{evening.window}-{evening.date:%Y%m%d}",
-        fleet=evening.fleet,
-        kind=ClaimKind.WINDOW,
-        servers=evening.servers,
-        starts_at=evening.claim_starts_at,
-        ends_at=evening.claim_ends_at,
-        owner=f"window {evening.window}",
-        reason=evening.reason,
-    )

@@ -165,6 +165,11 @@ def plan_traffic(given: TrafficInput) -> TrafficVerdict:
     return verdict.model_copy(update=_judged(given, worst))
 
 
+def servers_needed(policy: TrafficPolicy, sessions: int) -> int:
+    """Servers that so many sessions need beside what stands elsewhere."""
+    return math.ceil(max(0, sessions - policy.sessions_elsewhere) / policy.sessions_planned)
+
+
 def surge_ask(verdict: TrafficVerdict, policy: TrafficPolicy) -> SurgeRequest:
     """The surge that a verdict of `ask` asks for."""
     return SurgeRequest(
@@ -257,9 +262,9 @@ def _judged(given: TrafficInput, worst: TrafficForecast) -> dict[str, object]:
     if worst.expected <= _carried(policy, room.claimed) * (1 + policy.tolerance):
         enough = worst.expected <= _carried(policy, given.serving) * (1 + policy.tolerance)
         answer = TrafficAnswer.CALM if enough else TrafficAnswer.CLAIMED
-        needed = _servers(policy, worst.expected)
+        needed = servers_needed(policy, worst.expected)
         return {"answer": answer, "reason": told, "needed": needed}
-    needed = max(_servers(policy, worst.later), room.claimed + 1)
+    needed = max(servers_needed(policy, worst.later), room.claimed + 1)
     servers = min(needed, room.most)
     told = f"{told}: {needed} needed"
     alarm = _may_alarm(given)
@@ -283,11 +288,6 @@ def _judged(given: TrafficInput, worst: TrafficForecast) -> dict[str, object]:
 def _carried(policy: TrafficPolicy, servers: int) -> float:
     """Open sessions that so many servers, and what stands elsewhere, are planned to carry."""
     return policy.sessions_elsewhere + servers * policy.sessions_planned
-
-
-def _servers(policy: TrafficPolicy, sessions: int) -> int:
-    """Servers that so many sessions need beside what stands elsewhere."""
-    return math.ceil(max(0, sessions - policy.sessions_elsewhere) / policy.sessions_planned)
 
 
 def _cooling(given: TrafficInput) -> bool:

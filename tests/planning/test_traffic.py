@@ -38,7 +38,12 @@ from springtide.planning.traffic import (
     watched,
 )
 from springtide.planning.traffic_forecast import forecast_limitation, forecast_sessions
-from tests.planning.school_traffic import DAY, NORMAL_WEEK, SchoolTraffic, lockdown_week
+from springtide.simulation.school_traffic import (
+    DAY,
+    NORMAL_WEEK,
+    SchoolTraffic,
+    lockdown_week,
+)
 from tests.planning.surges import a_policy, a_surging_fleet, planned
 from tests.planning.traffic_history import NOON, a_note, points
 from tests.planning.traffic_replay import Replay

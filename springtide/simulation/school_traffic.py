@@ -1,9 +1,9 @@
-"""School traffic by the minute, seeded: normal evenings, flash days, and a day of lockdown.
+"""School traffic step by step, seeded: normal evenings, flash days, and a day of lockdown.
 
 Sessions arrive by Poisson, at a rate that is the product of the day's volume, the weekday's weight,
-the share of open school zones, the minute's share of the day, a lognormal factor of the day and a
-gamma noise of the minute; each lasts lognormally long. What is concurrent at a minute are those
-that arrived before and have not ended (M/G/∞).
+the share of open school zones, the step's share of the day, a lognormal factor of the day and a
+gamma noise of the minute; each lasts lognormally long. What is concurrent at a step are those that
+arrived before and have not ended (M/G/∞).
 
 Source: the customer's figures (1 million short connections a day on 30 servers, 5 million long ones
 on 300); plain Poisson is too smooth, hence the two noises.
@@ -18,8 +18,10 @@ DAY = 1440
 SPREAD_OF_DAYS = 0.06
 FLASH_SHARE = 0.04
 _NOISE_SHAPE = 25.0
-"""Of the gamma noise: a fifth of a minute's rate."""
+"""Of the gamma noise: a fifth of a minute's rate; of longer steps it averages out."""
 _LONGEST_MINUTES = 150
+_MANY = 50
+"""Beyond it Poisson's distribution is taken for the normal one."""
 _SIGMA = 0.9
 
 Hump = tuple[float, float, float]
@@ -69,61 +71,70 @@ class _Flash:
 
 @dataclass
 class SchoolTraffic:
-    """Sessions that are open at each minute of consecutive days, the first beginning at midnight.
+    """Sessions of consecutive days, step by step, the first beginning at midnight.
 
-    The same seed and days give the same figures.
+    The same seed, days and steps give the same figures.
     """
 
     days: Sequence[SchoolDay]
     seed: int
     flash_share: float = FLASH_SHARE
+    step_minutes: int = 1
+    """Divides a day; a year of minutes takes half a minute to draw."""
     open_sessions: list[int] = field(init=False)
+    """That are open in each step."""
+    arrived: list[int] = field(init=False)
+    """That begin in each step."""
 
     def __post_init__(self) -> None:
         """Draw all of it."""
         random = Random(self.seed)  # noqa: S311 - repeatable on purpose
-        total = [0.0] * (len(self.days) * DAY + _LONGEST_MINUTES)
-        for number, day in enumerate(self.days):
-            staying = _staying(day.minutes)
-            for minute, arrived in enumerate(_arrivals(day, random, self.flash_share)):
-                begin = number * DAY + minute
+        steps = len(self.days) * DAY // self.step_minutes
+        total = [0.0] * (steps + _LONGEST_MINUTES)
+        self.arrived = []
+        for day in self.days:
+            staying = _staying(day.minutes, self.step_minutes)
+            for arrived in _arrivals(day, random, self.flash_share, self.step_minutes):
+                begin = len(self.arrived)
+                self.arrived.append(arrived)
                 for age, share in enumerate(staying):
                     total[begin + age] += arrived * share
-        self.open_sessions = [round(x) for x in total[: len(self.days) * DAY]]
+        self.open_sessions = [round(x) for x in total[:steps]]
 
 
-def _arrivals(day: SchoolDay, random: Random, flash_share: float) -> Iterator[int]:
+def _arrivals(day: SchoolDay, random: Random, flash_share: float, step: int) -> Iterator[int]:
     factor = random.lognormvariate(-(SPREAD_OF_DAYS**2) / 2, SPREAD_OF_DAYS)
     volume = day.sessions * day.weight * day.open_zones * factor
     flash = _Flash(random.randrange(16 * 60, 20 * 60), 45, random.uniform(1.5, 2.5))
     flashing = random.random() < flash_share
-    profile = _profile(day.humps)
-    for minute, share in enumerate(profile):
-        noise = random.gammavariate(_NOISE_SHAPE, 1 / _NOISE_SHAPE)
-        rate = volume * share * noise * (flash.at(minute) if flashing else 1.0)
+    profile = _profile(day.humps, step)
+    shape = _NOISE_SHAPE * step
+    for number, share in enumerate(profile):
+        noise = random.gammavariate(shape, 1 / shape)
+        rate = volume * share * noise * (flash.at(number * step) if flashing else 1.0)
         yield _poisson(rate, random)
 
 
-def _profile(humps: Sequence[Hump]) -> list[float]:
-    """The share of the day's sessions that begin in each minute."""
+def _profile(humps: Sequence[Hump], step: int) -> list[float]:
+    """The share of the day's sessions that begin in each step."""
     raw = [
         0.002 + sum(w / s * math.exp(-(((m / 60 - h) / s) ** 2) / 2) for h, s, w in humps)
-        for m in range(DAY)
+        for m in range(0, DAY, step)
     ]
     whole = sum(raw)
     return [share / whole for share in raw]
 
 
-def _staying(mean_minutes: float) -> list[float]:
-    """The share of sessions that are still open so many minutes after they began."""
+def _staying(mean_minutes: float, step: int) -> list[float]:
+    """The share of sessions that are still open so many steps after they began."""
     mu = math.log(mean_minutes) - _SIGMA**2 / 2
-    ages = (age + 0.5 for age in range(_LONGEST_MINUTES))
+    ages = (age + step / 2 for age in range(0, _LONGEST_MINUTES, step))
     return [math.erfc((math.log(age) - mu) / (_SIGMA * math.sqrt(2))) / 2 for age in ages]
 
 
 def _poisson(rate: float, random: Random) -> int:
     """A Poisson variate; beyond 50 the normal one, which differs by less than the noise."""
-    if rate > 50:
+    if rate > _MANY:
         return max(0, round(random.gauss(rate, math.sqrt(rate))))
     limit, product, count = math.exp(-rate), random.random(), 0
     while product > limit:
