@@ -24,10 +24,15 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments.automations import put_automations
 from springtide.estate import estate_path, load_estate
+from springtide.model.estate import Estate
 
 ROOT = Path(__file__).resolve().parent.parent
 POOL = "springtide"
-STORAGE_TAGS = ("object_storage_backup", "storage_restore")
+SECOND_SITE_POOL = "springtide-second-site"
+"""Of the worker that has the second site's credential, and no writer's."""
+POOLS = (POOL, SECOND_SITE_POOL)
+SECOND_SITE_TAG = "second_site"
+STORAGE_TAGS = ("object_storage_backup", "storage_restore", SECOND_SITE_TAG)
 WATCHED_TAGS = (
     *("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic"),
     *STORAGE_TAGS,
@@ -39,11 +44,12 @@ async def deploy() -> None:
     """Make the server hold what `prefect.yaml`, `automations.py` and the estate say."""
     estate = load_estate(estate_path())
     async with get_client() as client:
-        with suppress(ObjectAlreadyExists):
-            await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+        for pool in POOLS:
+            with suppress(ObjectAlreadyExists):
+                await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
         for fleet in estate.fleets:
             await _put_turn(client, f"fleet-{fleet.name}")
-        _deploy_flows(with_storage=bool(estate.sources))
+        _deploy_flows(_unwanted_tags(estate))
         await _close_forms(client)
         await put_automations(client, WATCHED_TAGS)
 
@@ -53,7 +59,7 @@ async def _close_forms(client: PrefectClient) -> None:
 
     Prefect's own schema lets it through, and the run would crash before it could say why.
     """
-    ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
+    ours = WorkPoolFilter(name=WorkPoolFilterName(any_=list(POOLS)))
     for deployment in await client.read_deployments(work_pool_filter=ours, limit=200):
         form = {**(deployment.parameter_openapi_schema or {}), "additionalProperties": False}
         change = DeploymentUpdate(parameter_openapi_schema=form)
@@ -68,18 +74,25 @@ async def _put_turn(client: PrefectClient, name: str) -> None:
         await client.create_global_concurrency_limit(limit)
 
 
-def _deploy_flows(*, with_storage: bool) -> None:
+def _unwanted_tags(estate: Estate) -> set[str]:
+    """Of deployments whose schedules would find nothing of theirs in the estate."""
+    if not estate.sources:
+        return set(STORAGE_TAGS)
+    return set() if any(vault.copy_of for vault in estate.vaults) else {SECOND_SITE_TAG}
+
+
+def _deploy_flows(unwanted: set[str]) -> None:
     # Set while deploying, the variable would be baked in; unset, each worker resolves its own.
     env = {k: v for k, v in os.environ.items() if k != "SPRINGTIDE_HOME"}
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", _FILE]
-    chosen = ["--all"] if with_storage else _without_storage()
+    chosen = _without(unwanted) if unwanted else ["--all"]
     subprocess.run([*command, *chosen], check=True, cwd=ROOT, env=env)  # noqa: S603 - our own
 
 
-def _without_storage() -> list[str]:
-    """The names of all deployments but those whose schedules would find no source."""
+def _without(tags: set[str]) -> list[str]:
+    """The names of all deployments but those with such a tag."""
     found = yaml.safe_load((ROOT / _FILE).read_text("utf-8"))["deployments"]
-    names = {each["name"] for each in found if not set(each["tags"]) & set(STORAGE_TAGS)}
+    names = {each["name"] for each in found if not set(each["tags"]) & tags}
     return [argument for name in sorted(names) for argument in ("--name", name)]
 
 

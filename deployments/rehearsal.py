@@ -67,6 +67,8 @@ def add_storage(estate_file: Path, to: Path, folder: Path) -> None:
     """
     estate: dict[str, Any] = yaml.safe_load(estate_file.read_text("utf-8"))
     rehearsed: dict[str, Any] = yaml.safe_load(to.read_text("utf-8"))
+    # One machine has one identity: no second site.
+    estate["vaults"] = [vault for vault in estate["vaults"] if "copy_of" not in vault]
     for vault in estate["vaults"]:
         vault["region"] = rehearsed["residency"][0]
         vault["password_file"] = f"{folder}{vault['password_file']}"

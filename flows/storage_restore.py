@@ -26,13 +26,14 @@ from tasks.vaults import VaultOrder, show_table
 
 
 @flow(name="restore-from-object-storage", flow_run_name="restore {source}, part {part}")
-async def restore_from_object_storage(
+async def restore_from_object_storage(  # noqa: PLR0913 - the fields of its form
     source: str,
     *,
     part: int = 1,
     snapshot: str = LATEST,
     paths: tuple[str, ...] = (),
     folder: str = "",
+    vault: str = "",
 ) -> State[RestoreOutcome]:
     """Restore a snapshot, or some paths of it, to a new folder below the source's restore folder.
 
@@ -42,15 +43,16 @@ async def restore_from_object_storage(
         snapshot: The first digits of its id, or `latest`.
         paths: Absolute paths as they were backed up; empty: everything.
         folder: Name of the new folder; empty: the run's id.
+        vault: The source's vault, or its second site; empty: the source's vault.
     """
-    path = estate_path()
-    found = read_estate(path).source(source)
+    path, estate = estate_path(), read_estate(estate_path())
+    found = estate.source(source)
     if part not in range(1, len(found.paths) + 1):
         raise Misconfigured(
             f"{source} has no part {part}", field="part", allowed=f"1 to {len(found.paths)}"
         )
     name = new_folder(found, folder or f"restored-{flow_run.id}")
-    order = VaultOrder(estate_file=path, vault=found.vault)
+    order = VaultOrder(estate_file=path, vault=estate.vault_of(found, vault).name)
     future = restore_part.submit(order, found, part, (snapshot, paths, name))
     outcome = await asyncio.to_thread(future.result)
     if (alarm := restore_alarm((outcome,))) is not None:
@@ -59,17 +61,18 @@ async def restore_from_object_storage(
 
 
 @flow(name="drill-restore", flow_run_name="drill the restore of {source}")
-async def drill_restore(source: str) -> State[tuple[DrillOutcome, ...]]:
+async def drill_restore(source: str, *, vault: str = "") -> State[tuple[DrillOutcome, ...]]:
     """Restore the newest snapshots of a source to scratch folders, compare, measure, clean up.
 
     Failed where anything differs, or could not be restored.
 
     Args:
         source: Name of the source in the estate file.
+        vault: The source's vault, or its second site; empty: the source's vault.
     """
-    path = estate_path()
-    found = read_estate(path).source(source)
-    order = VaultOrder(estate_file=path, vault=found.vault)
+    path, estate = estate_path(), read_estate(estate_path())
+    found = estate.source(source)
+    order = VaultOrder(estate_file=path, vault=estate.vault_of(found, vault).name)
     outcomes: list[DrillOutcome] = []
     # One after another: each needs the space of a whole part.
     for part in range(1, len(found.paths) + 1):

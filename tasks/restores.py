@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
@@ -123,7 +123,7 @@ class _Drill:
         """The same, by the other program."""
         estate = self._order.estate
         vault = estate.vault(self._order.vault)
-        with open_store(estate, vault) as store:
+        with open_store(estate, vault, reading=True) as store:
             restore_by_restic(
                 store,
                 Path(vault.password_file_of(KeyRole.RESTORE)),
@@ -136,13 +136,17 @@ class _Drill:
 
 @contextmanager
 def _reading(order: VaultOrder) -> Iterator[Repository]:
-    """The vault, its index read, while nothing of it can go."""
+    """The vault, its index read; nothing of it can go meanwhile where a session may be written."""
     vault = order.estate.vault(order.vault)
-    with (
-        opened_vault(order.estate, vault, role=KeyRole.RESTORE) as repository,
-        write_session(repository, identity=writer_identity(), policy=vault.prune),
-    ):
-        yield repository
+    with opened_vault(order.estate, vault, role=KeyRole.RESTORE) as repository:
+        if vault.read_cloud is not None:
+            # What goes is in prune's steps for days: longer than a restore takes.
+            with suppress(Damaged):  # what is named damaged is missed file by file
+                repository.load_index()
+            yield repository
+            return
+        with write_session(repository, identity=writer_identity(), policy=vault.prune):
+            yield repository
 
 
 @contextmanager

@@ -17,7 +17,13 @@ from prefect.tasks import exponential_backoff
 
 from springtide.commands.vault_hand import opened_vault, writer_identity
 from springtide.errors import Retryable
-from springtide.model.backup import BackupSource, PartOutcome, VaultFinding, VaultVerification
+from springtide.model.backup import (
+    BackupSource,
+    PartOutcome,
+    Vault,
+    VaultFinding,
+    VaultVerification,
+)
 from springtide.model.base import Model, Name
 from springtide.model.estate import Estate
 from springtide.planning.object_storage_backup import source_ages
@@ -26,6 +32,7 @@ from springtide.vault.adoption import adopt_packs
 from springtide.vault.reports import save_report
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
+from springtide.vault.snapshot_copy import CopyCounts
 from springtide.vault.snapshots import (
     Snapshot,
     Summary,
@@ -100,7 +107,7 @@ def back_up_part(order: VaultOrder, source: BackupSource, part: int) -> PartOutc
         session.refuse_if_expired()
         snapshot = save_snapshot(repository, _snapshot(repository, source, path, (backup, earlier)))
         save_report(repository, backup.troubles, snapshot=snapshot.id, at=snapshot.time)
-        read_back, findings = _read_back(repository)
+        read_back, findings = read_back_sample(repository)
         meter.end(backup.counts)
     kinds = Counter(trouble.kind for trouble in backup.troubles)
     return PartOutcome(
@@ -142,7 +149,7 @@ def verify_vault(order: VaultOrder, part: int, of: int) -> VaultVerification:
     for snapshot in snapshots:
         for path in snapshot.paths:
             newest[snapshot.hostname, path] = snapshot.time
-    sources = [each for each in order.estate.sources if each.vault == order.vault]
+    sources = _expected_in(order.estate, vault)
     return VaultVerification(
         vault=order.vault,
         part=f"part {part} of {of}" if of > 1 else "everything",
@@ -168,6 +175,16 @@ def newest_snapshot(known: tuple[Snapshot, ...], source: str, path: str) -> Snap
     return next(of_part, None)
 
 
+def read_back_sample(repository: Repository) -> tuple[int, set[Finding]]:
+    """How many of this run's packs were read back, and what is wrong with them."""
+    packs = [pack.id for pack in repository.stored]
+    sample = Random().sample(packs, min(_READ_BACK, len(packs)))  # noqa: S311 - a sample
+    findings: set[Finding] = set()
+    for pack in sample:
+        findings |= verify_pack(repository, pack)[1]
+    return len(sample), findings
+
+
 class Meter:
     """A progress bar in the UI: so much of what it was the last time, MB/s, time left."""
 
@@ -187,6 +204,10 @@ class Meter:
     def show_read(self, found: Verification) -> None:
         """How far a verification is."""
         self._draw(found.read_bytes, f"{found.read_packs} of {found.packs} packs looked at")
+
+    def show_copied(self, counts: CopyCounts) -> None:
+        """How far a copy is."""
+        self._draw(counts.bytes, f"{counts.blobs} blobs")
 
     def end(self, counts: Counts) -> None:
         """All is done."""
@@ -212,6 +233,17 @@ class Meter:
             self._artifact = create_progress_artifact(percent, key=self._key, description=text)
         else:
             update_progress_artifact(self._artifact, percent, description=text)  # type: ignore[arg-type] # its own id
+
+
+def _expected_in(estate: Estate, vault: Vault) -> list[BackupSource]:
+    """The sources whose snapshots are to be there; a second site has twice the time for each."""
+    if vault.copy_of is None:
+        return [each for each in estate.sources if each.vault == vault.name]
+    return [
+        each.model_copy(update={"max_age": 2 * each.max_age})
+        for each in estate.sources
+        if each.vault == vault.copy_of
+    ]
 
 
 _COUNTED = ("files", "unchanged_files", "directories", "bytes", "read_bytes", "new_bytes")
@@ -240,13 +272,3 @@ def _snapshot(
             total_bytes_processed=counts.bytes,
         ),
     )
-
-
-def _read_back(repository: Repository) -> tuple[int, set[Finding]]:
-    """How many of this run's packs were read back, and what is wrong with them."""
-    packs = [pack.id for pack in repository.stored]
-    sample = Random().sample(packs, min(_READ_BACK, len(packs)))  # noqa: S311 - a sample
-    findings: set[Finding] = set()
-    for pack in sample:
-        findings |= verify_pack(repository, pack)[1]
-    return len(sample), findings

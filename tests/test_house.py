@@ -24,6 +24,7 @@ LIFECYCLES = (
     "image_distribution",
     "object_storage_backup",
     "readiness",
+    "second_site",
     "storage_restore",
     "surge_rehearsal",
     "traffic",

@@ -21,13 +21,16 @@ _LEAST_PASSWORD = 20
 """Characters: of 64 symbols each, that is 120 bits."""
 
 
-def open_store(estate: Estate, vault: Vault) -> SwiftStore:
+def open_store(estate: Estate, vault: Vault, *, reading: bool = False) -> SwiftStore:
     """The vault's store; nothing is asked before its first call.
+
+    `reading` takes the identity that may only read, where the estate names one.
 
     Raises:
         Misconfigured: the vault's region is outside the residency.
     """
-    return open_swift_store(estate.cloud, vault.place, residency=estate.residency)
+    cloud = (vault.read_cloud if reading else None) or vault.cloud or estate.cloud
+    return open_swift_store(cloud, vault.place, residency=estate.residency)
 
 
 @contextmanager
@@ -36,7 +39,7 @@ def opened_vault(
 ) -> Iterator[Repository]:
     """The vault's repository for as long as the context lasts; its index is not read yet.
 
-    It is opened with the password of that role.
+    It is opened with the password of that role; to restore, by the identity that may only read.
 
     Raises:
         Misconfigured: no repository stands there, or the password file cannot be used.
@@ -45,7 +48,7 @@ def opened_vault(
     """
     password = read_password(vault, role)
     with (
-        open_store(estate, vault) as store,
+        open_store(estate, vault, reading=role is KeyRole.RESTORE) as store,
         Repository.open(store, password, work_folder=cache_folder()) as repository,
     ):
         yield repository

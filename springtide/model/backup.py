@@ -28,6 +28,14 @@ class Vault(Model):
     """One backup repository: one for each tenant, as whoever has its password reads all of it."""
 
     name: Name
+    cloud: CloudName | None = None
+    """Entry of clouds.yaml by which it is written and pruned; None: the estate's."""
+    read_cloud: CloudName | None = None
+    """Entry of clouds.yaml by which it is only read: by who copies it, and who restores from it.
+    With it nothing is written for a restore, not even a session. None: as above."""
+    copy_of: Name | None = None
+    """The vault of which this is the second site: copies are pulled from there, by an identity
+    that those who write there do not have."""
     region: CloudName
     """Where its objects are; one of the residency's."""
     container: ContainerName
@@ -137,6 +145,28 @@ class VaultVerification(Model):
     findings: tuple[VaultFinding, ...] = ()
     ages: tuple[SourceAge, ...] = ()
     took_s: float
+
+
+class CopyOutcome(Model):
+    """What became of copying a vault to its second site."""
+
+    vault: Name
+    """The second site."""
+    copied: int = 0
+    """Snapshots."""
+    present: int = 0
+    """Snapshots that stand there, those included."""
+    blobs: int = 0
+    new_bytes: int = 0
+    """Such as the second site did not hold, before compression."""
+    stored_bytes: int = 0
+    packs: int = 0
+    """Each confirmed by its checksum, and asked for again."""
+    adopted_packs: int = 0
+    read_back_packs: int = 0
+    failures: tuple[str, ...] = ()
+    """What could not be copied, and why, by the objects' names."""
+    took_s: float = 0.0
 
 
 class DrillOutcome(Model):

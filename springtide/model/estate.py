@@ -9,6 +9,7 @@ from springtide.model.approval import ApprovalPolicy
 from springtide.model.backup import BackupSource, Vault
 from springtide.model.base import Model
 from springtide.model.fleet import CloudName, Fleet, RateLimit
+from springtide.model.second_site import copy_mistakes
 from springtide.model.window import Window
 
 
@@ -88,7 +89,10 @@ class Estate(Model):
                     f"vault {vault.name}: region {vault.region} is not in residency"
                     f" (allowed: {', '.join(self.residency)})"
                 )
-        known = [vault.name for vault in self.vaults]
+        for mistake in copy_mistakes(self.vaults, self.cloud):
+            raise ValueError(mistake)
+        # Nobody but who pulls the copies writes to a second site.
+        known = [vault.name for vault in self.vaults if vault.copy_of is None]
         for source in self.sources:
             if source.vault not in known:
                 raise ValueError(
@@ -142,6 +146,20 @@ class Estate(Model):
                 return vault
         known = ", ".join(vault.name for vault in self.vaults) or "none is there"
         raise Misconfigured(f"no vault {name!r} in the estate", field="vault", allowed=known)
+
+    def vault_of(self, source: BackupSource, name: str = "") -> Vault:
+        """The source's vault, or the copy of it of that name.
+
+        Raises:
+            Misconfigured: that vault is neither.
+        """
+        copies = [vault.name for vault in self.vaults if vault.copy_of == source.vault]
+        if name and name not in (source.vault, *copies):
+            allowed = ", ".join((source.vault, *copies))
+            raise Misconfigured(
+                f"{source.name} is not backed up to {name}", field="vault", allowed=allowed
+            )
+        return self.vault(name or source.vault)
 
     def source(self, name: str) -> BackupSource:
         """The source of that name.

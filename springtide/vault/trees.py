@@ -3,12 +3,33 @@
 import threading
 from collections import OrderedDict
 
+import orjson
+
+from springtide.errors import Damaged
 from springtide.vault.blobs import BlobId, BlobKind, PackEntry, pack_name
 from springtide.vault.nodes import Node, parse_tree
 from springtide.vault.repository import Repository
 
 _PACKS = 4
 """Of some 32 MiB each."""
+
+
+def links_of(tree: bytes) -> tuple[dict[str, BlobId], list[BlobId]]:
+    """The trees that a stored tree names, by their names as stored, and all chunks of its files.
+
+    Raises:
+        Damaged: it is no tree.
+    """
+    below: dict[str, BlobId] = {}
+    content: list[BlobId] = []
+    try:
+        for node in orjson.loads(tree)["nodes"] or ():
+            content.extend(map(bytes.fromhex, node.get("content") or ()))
+            if subtree := node.get("subtree"):
+                below[node["name"]] = bytes.fromhex(subtree)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Damaged("a tree is not what a tree has to be") from error
+    return below, content
 
 
 class TreeReader:

@@ -1,14 +1,14 @@
 """Which blobs the snapshots need: every tree below them, and all that these name."""
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
-from springtide.errors import Damaged, GuardRefused, NotFound
+from springtide.errors import GuardRefused, NotFound
 from springtide.vault.blobs import BlobId, BlobKind
 from springtide.vault.repository import Repository
+from springtide.vault.trees import links_of
 
 _READERS = 4
 _TREES_AT_ONCE = 64
@@ -89,15 +89,12 @@ def _load(repository: Repository, tree: BlobId) -> bytes:
 
 def _taken(usage: Usage, tree: bytes) -> Iterator[BlobId]:
     """Take in what the tree names; the trees below it that are new here."""
-    try:
-        nodes = json.loads(tree)["nodes"] or ()
-        for node in nodes:
-            for blob in node.get("content") or ():
-                usage.add(BlobKind.DATA, _id(blob))
-            if (below := node.get("subtree")) and usage.add(BlobKind.TREE, _id(below)):
-                yield _id(below)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Damaged("a tree is not what a tree has to be") from error
+    below, content = links_of(tree)
+    for blob in content:
+        usage.add(BlobKind.DATA, blob)
+    for subtree in below.values():
+        if usage.add(BlobKind.TREE, subtree):
+            yield subtree
 
 
 def _id(text: str) -> BlobId:

@@ -7,7 +7,14 @@ import pytest
 import yaml
 
 from deployments.automations import NOTICE
-from deployments.deploy import POOL, ROOT, STORAGE_TAGS, WATCHED_TAGS
+from deployments.deploy import (
+    POOL,
+    ROOT,
+    SECOND_SITE_POOL,
+    SECOND_SITE_TAG,
+    STORAGE_TAGS,
+    WATCHED_TAGS,
+)
 from deployments.stack import ESTATE
 from springtide.estate import load_estate
 from springtide.planning.evening_schedules import Edge, estate_schedules
@@ -74,7 +81,7 @@ def test_storage_is_not_touched_in_the_hour_that_comes_twice() -> None:
         if _of_storage(deployment)
         for schedule in deployment.get("schedules", ())
     }
-    assert {"6", "8", "10", "22"} == hours
+    assert {"4", "6", "7", "8", "9", "10", "22"} == hours
 
 
 @pytest.mark.parametrize(
@@ -100,8 +107,11 @@ def test_the_worker_says_where_the_checkout_is() -> None:
 
 
 def test_all_deployments_are_in_the_pool_that_deploy_makes() -> None:
-    """No run waits in a pool that no worker serves."""
-    assert {POOL} == {d["work_pool"]["name"] for d in DEPLOYMENTS}
+    """No run waits in a pool that no worker serves; what needs another identity has its own."""
+    pools = {SECOND_SITE_TAG: SECOND_SITE_POOL}
+    assert {(tag, pools.get(tag, POOL)) for d in DEPLOYMENTS for tag in d["tags"]} == {
+        (tag, d["work_pool"]["name"]) for d in DEPLOYMENTS for tag in d["tags"]
+    }
 
 
 def test_every_scheduled_flow_is_watched_and_the_notice_is_not() -> None:
