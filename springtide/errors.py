@@ -43,7 +43,7 @@ class Damaged(SpringtideError):
 
 
 class CapacityExhausted(SpringtideError):
-    """The cloud has no room: by quota (`kind="quota"`) or for lack of hosts (`kind="hosts"`)."""
+    """The cloud has no room: by `kind`, in its `quota`, on its `hosts` or on its `datastores`."""
 
     def __init__(self, message: str, *, region: str, kind: str) -> None:
         """Keep where and which, so that nobody parses the message."""
@@ -54,6 +54,14 @@ class CapacityExhausted(SpringtideError):
 
 class GuardRefused(SpringtideError):
     """A guard says no; its reason is the message. Nothing was changed."""
+
+
+class ChangedMeanwhile(GuardRefused):
+    """What was looked at has been changed by somebody since; look again, and decide again."""
+
+
+class DeadlinePassed(SpringtideError):
+    """What was begun did not end in time and may be under way still: look before going on."""
 
 
 class Misconfigured(SpringtideError):

@@ -8,6 +8,7 @@ from springtide.errors import Misconfigured
 from springtide.model.approval import ApprovalPolicy
 from springtide.model.backup import BackupSource, Vault
 from springtide.model.base import Model
+from springtide.model.core import Core
 from springtide.model.fleet import CloudName, Fleet, RateLimit
 from springtide.model.second_site import copy_mistakes
 from springtide.model.window import Window
@@ -48,6 +49,8 @@ class Estate(Model):
     """What is backed up."""
     approvals: ApprovalPolicy | None = None
     """Whose signatures approve what goes beyond what is authorised; None: nothing can."""
+    core: Core | None = None
+    """The private cloud; None: there is none, or it is none of Springtide's business."""
     rate_limit: RateLimit = RateLimit()
     poll_interval_s: Annotated[float, Field(ge=0.2, le=60)] = 4.0
     """Pause between two looks at the cloud while something is under way, in seconds."""
@@ -134,6 +137,16 @@ class Estate(Model):
     def windows_of(self, fleet: str) -> tuple[Window, ...]:
         """The windows of that fleet, in the file's order."""
         return tuple(window for window in self.windows if window.fleet == fleet)
+
+    def private_cloud(self) -> Core:
+        """The core.
+
+        Raises:
+            Misconfigured: the estate has none.
+        """
+        if self.core is None:
+            raise Misconfigured("the estate names no private cloud", field="core")
+        return self.core
 
     def vault(self, name: str) -> Vault:
         """The vault of that name.
