@@ -5,8 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from springtide.model.backup import AbsolutePath
 from springtide.model.base import Model
+from springtide.model.paths import AbsolutePath
 
 EnvironmentVariable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 InventoryName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
