@@ -23,10 +23,10 @@ from springtide.planning.evening_orders import (
     opening_order,
     opening_patience_s,
 )
-from springtide.planning.telling import Row
+from springtide.planning.leftover_sweep import residue_rows, residue_told
 from springtide.pricing.evening_cost import lead_note
 from tasks.claims import store_entry
-from tasks.leftovers import sweep_fleet
+from tasks.leftovers import find_residue, sweep_fleet
 from tasks.turn import fleet_turn
 from tasks.watch import open_watch
 
@@ -86,11 +86,13 @@ async def close_evening_window(fleet: str = "api", *, dry_run: bool = False) -> 
         outcome = await converge_fleet(
             watch, decider, Pace(watch.estate.poll_interval_s, patience_s, dry_run=dry_run)
         )
-    swept = () if outcome.ending in UNTOUCHED else await sweep_fleet(watch)
+    touched = outcome.ending not in UNTOUCHED
+    swept = await sweep_fleet(watch) if touched else ()
+    left = await find_residue(watch, outcome) if touched else ()
     late_s = late_by_s(evening, outcome.ended_at) if outcome.changed("delete") else 0.0
     late = f"closed {late_s:.0f} s after the paid hour turned" if late_s else None
-    removed: Row = {"measure": "leftovers removed", "value": len(swept)}
-    return await report(watch, outcome, more=(removed,), trouble=late)
+    trouble = "; ".join(filter(None, (late, residue_told(left)))) or None
+    return await report(watch, outcome, more=residue_rows(swept, left), trouble=trouble)
 
 
 @flow(name="keep-fleet", flow_run_name="keep {fleet}")

@@ -16,6 +16,7 @@ from springtide.clouds.openstack.region import RegionCloud
 from springtide.errors import Retryable
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet, FleetRegion, PoolKind
+from springtide.model.leftover import LeftoverKind, MarkedThing
 from springtide.model.plan import Launch, MemberOrder
 from springtide.model.server import Server
 from springtide.sandbox.config import BootTime, SandboxConfig
@@ -92,15 +93,33 @@ def live(cloud: RegionCloud, fleet: Fleet) -> None:
     members = wait_until(lambda: as_members(cloud.list_servers(fleet.name)))
     cloud.join(fleet, a_join(members))
     wait_until(lambda: settled(cloud, fleet))
+    sweep(cloud)
+    wait_until(lambda: settled(cloud, fleet))
     cloud.drain(fleet, a_drain(members), datetime.now(UTC))
     wait_until(lambda: settled(cloud, fleet))
     ids = {member.address: member.id for member in cloud.list_members(fleet)}
     assert set(ids) >= {m.address for m in members}
     cloud.leave(fleet, a_leave(members))
+    cloud.leftovers.owner_stands("gone-long-since")
     gone = [member.server_id for member in members]
     cloud.delete_servers(gone, "a test")
     cloud.stray_ports(fleet, gone)
     cloud.delete_ports(["gone-long-since"])
+
+
+def sweep(cloud: RegionCloud) -> None:
+    """Each thing is marked twice, as by sweeps days apart; what is removed is gone already."""
+    now = datetime.now(UTC)
+    for port in cloud.leftovers.inventory(now).unmarked_ports:
+        cloud.leftovers.mark_port(port)
+    seen = cloud.leftovers.inventory(now, frozenset({"gone-long-since"}))
+    assert seen.trouble is None
+    for thing in seen.things:
+        old = thing.model_copy(update={"tags": (*thing.tags, "springtide:leftover:x")})
+        cloud.leftovers.mark(old, now)
+    gone = {"id": "gone-long-since", "region": cloud.name}
+    for kind in LeftoverKind:
+        cloud.leftovers.remove(MarkedThing(kind=kind, pool_id="gone", **gone), "a test")
 
 
 def distribute(source: ImageStore, target: ImageStore) -> None:

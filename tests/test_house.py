@@ -22,6 +22,7 @@ LIFECYCLES = (
     "emergency_surge",
     "evening_window",
     "image_distribution",
+    "leftover_sweep",
     "object_storage_backup",
     "readiness",
     "second_site",

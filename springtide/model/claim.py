@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from springtide.model.base import Model, Moment, Name, Reason
+from springtide.model.leftover import SightedNote
 from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.model.traffic import TrafficNote
 
@@ -128,6 +129,7 @@ class ClaimBook(Model):
     spendings: tuple[SurgeSpending, ...] = ()
     proposals: tuple[SurgeProposal, ...] = ()
     traffic: tuple[TrafficNote, ...] = ()
+    sighted: tuple[SightedNote, ...] = ()
     trouble: str | None = None
 
     def frozen_by(self, fleet: str, now: Moment) -> Freeze | None:

@@ -10,6 +10,7 @@ from springtide.model.backup import BackupSource, Vault
 from springtide.model.base import Model
 from springtide.model.core import Core
 from springtide.model.fleet import CloudName, Fleet, RateLimit
+from springtide.model.leftover import SweepPolicy
 from springtide.model.second_site import copy_mistakes
 from springtide.model.window import Window
 
@@ -51,6 +52,8 @@ class Estate(Model):
     """Whose signatures approve what goes beyond what is authorised; None: nothing can."""
     core: Core | None = None
     """The private cloud; None: there is none, or it is none of Springtide's business."""
+    sweep: SweepPolicy = SweepPolicy()
+    """When leftovers are removed."""
     rate_limit: RateLimit = RateLimit()
     poll_interval_s: Annotated[float, Field(ge=0.2, le=60)] = 4.0
     """Pause between two looks at the cloud while something is under way, in seconds."""

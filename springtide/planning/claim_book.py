@@ -19,10 +19,11 @@ from springtide.model.claim import (
     Freeze,
     ProvenImage,
 )
+from springtide.model.leftover import SightedNote
 from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.model.traffic import TrafficNote
 
-Note = ExhaustedMark | ProvenImage | TrafficNote
+Note = ExhaustedMark | ProvenImage | TrafficNote | SightedNote
 """What is learnt and may be lost."""
 Entry = Claim | Ceiling | Freeze | SurgeSpending | SurgeProposal | Note
 PREFIX = "springtide_"
@@ -35,6 +36,7 @@ _KINDS: dict[str, type[Entry]] = {
     "spending": SurgeSpending,
     "proposal": SurgeProposal,
     "traffic": TrafficNote,
+    "sighted": SightedNote,
 }
 _SPOKEN = frozenset({"claim", "ceiling", "freeze", "spending"})
 """Kinds whose loss could change what is desired or allowed; a lost note costs time only."""
@@ -86,6 +88,7 @@ def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, di
             "spendings": found["spending"],
             "proposals": found["proposal"],
             "traffic": found["traffic"],
+            "sighted": found["sighted"],
             "trouble": "; ".join(troubles) or None,
         }
     )

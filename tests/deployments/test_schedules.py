@@ -54,9 +54,19 @@ def test_the_schedules_are_those_of_the_windows() -> None:
 
 def test_a_scheduled_flow_is_given_the_fleet_alone() -> None:
     """No schedule opens with a number of its own or as a dry run."""
-    given = [d["parameters"] for d in DEPLOYMENTS if "schedules" in d and not _of_storage(d)]
+    others = ("leftover_sweep", *STORAGE_TAGS)
+    given = [
+        d["parameters"] for d in DEPLOYMENTS if "schedules" in d and not {*d["tags"]} & {*others}
+    ]
     assert given
     assert [] == [each for each in given if each != {"fleet": "api"}]
+
+
+def test_only_the_schedule_sweeps_leftovers_away() -> None:
+    """Whoever starts the sweep by hand is shown at first what it would do."""
+    (sweep,) = (d for d in DEPLOYMENTS if "leftover_sweep" in d["tags"])
+    assert {"dry_run": True} == sweep["parameters"]
+    assert [{"dry_run": False}] == [schedule["parameters"] for schedule in sweep["schedules"]]
 
 
 def _of_storage(deployment: dict[str, Any]) -> bool:

@@ -39,6 +39,7 @@ def test_an_evening_opens_and_closes_without_a_trace(evening: Evening) -> None:
     outcome = evening.artifact("outcome-api")
     assert '"paid server hours seen", "value": 36' in outcome
     assert '"cost without VAT", "value": "18.36 EUR"' in outcome
+    assert '"left behind", "value": "nothing"' in outcome
 
 
 def test_opening_again_changes_nothing(evening: Evening) -> None:

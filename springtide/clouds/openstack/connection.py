@@ -72,6 +72,16 @@ class CloudAccess:
                 self._regions[name] = RegionCloud(name, self._services(name))
             return self._regions[name]
 
+    def elastic_regions(self) -> tuple[str, ...]:
+        """The regions of the residency in which servers can stand, in the estate's order.
+
+        Raises:
+            Retryable: Keystone does not answer.
+        """
+        known = [set(self._catalogued(kind)) for kind in _KINDS]
+        everywhere = set.intersection(*known)
+        return tuple(name for name in self._estate.residency if name in everywhere)
+
     def inspect_credential(self) -> CredentialReport:
         """Whether the credentials still work, and until when; nothing is raised."""
         return inspect_credential(self._session)

@@ -7,6 +7,7 @@ from springtide.clouds.openstack import catalogue, ports, server_groups, servers
 from springtide.clouds.openstack.catalogue import LaunchSetup, PoolSetup
 from springtide.clouds.openstack.images import ImageStore
 from springtide.clouds.openstack.inspection import inspect_region
+from springtide.clouds.openstack.leftovers import LeftoverStore
 from springtide.clouds.openstack.pools import Pool
 from springtide.clouds.openstack.servers import DeleteReceipt, LaunchReceipt
 from springtide.clouds.openstack.service import Service
@@ -26,6 +27,7 @@ class RegionCloud:
         """`services` by type: compute, image, network, load-balancer."""
         self.name = name
         self.images = ImageStore(name, services["image"])
+        self.leftovers = LeftoverStore(name, services)
         self._services = services
         self._compute = services["compute"]
         self._image = services["image"]

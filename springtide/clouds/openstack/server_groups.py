@@ -4,6 +4,7 @@ The policy is soft: where hosts are lacking, servers share one. So groups never 
 a launch: where the provider has none, or no more of them, the wave goes without.
 """
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from springtide.errors import (
     NotFound,
     ReplyLost,
 )
+from springtide.model.leftover import LeftoverKind, MarkedThing
 from springtide.model.plan import Launch
 
 _PATH = "/os-server-groups"
@@ -24,6 +26,7 @@ _STAMP = "%Y%m%dt%H%M%S"
 _STAMP_LENGTH = len("20261124t160000")
 _LEAST_AGE = timedelta(minutes=15)
 """A younger group may be about to get its servers, from a run that is not this one."""
+_NAME = re.compile(r"springtide-(?P<fleet>[a-z][a-z0-9-]{0,30})-(?P<stamp>\d{8}t\d{6})")
 _NONE_HERE = (CapacityExhausted, GuardRefused, Misconfigured, NotFound)
 
 
@@ -67,6 +70,28 @@ def stray_groups(compute: Service, fleet_name: str, now: datetime) -> tuple[str,
     )
 
 
+def marked_groups(compute: Service, region: str, now: datetime) -> tuple[MarkedThing, ...]:
+    """Every group that is ours by its name, of whichever fleet; none where there are no groups."""
+    try:
+        groups = compute.get(_PATH)["server_groups"]
+    except _NONE_HERE:
+        return ()
+    return tuple(
+        MarkedThing(
+            kind=LeftoverKind.GROUP,
+            id=str(group["id"]),
+            name=group["name"],
+            region=region,
+            fleet=name["fleet"],
+            created_at=(made_at := _moment(name["stamp"])),
+            in_use=bool(group["members"]),
+            in_change=None if now - made_at > _LEAST_AGE else "its servers may be about to come",
+        )
+        for group in groups
+        if (name := _NAME.match(group["name"]))
+    )
+
+
 def delete_groups(compute: Service, ids: Sequence[str]) -> None:
     """Delete each group; one that is gone is a success."""
     for group_id in ids:
@@ -100,7 +125,7 @@ def _prefix(fleet_name: str) -> str:
 def _is_stamped(name: str, prefix: str) -> bool:
     stamp = name.removeprefix(prefix)[:_STAMP_LENGTH]
     try:
-        datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+        _moment(stamp)
     except ValueError:
         return False
     return True
@@ -108,4 +133,8 @@ def _is_stamped(name: str, prefix: str) -> bool:
 
 def _made_at(name: str, fleet_name: str) -> datetime:
     stamp = name.removeprefix(_prefix(fleet_name))[:_STAMP_LENGTH]
+    return _moment(stamp)
+
+
+def _moment(stamp: str) -> datetime:
     return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)

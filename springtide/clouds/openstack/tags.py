@@ -1,9 +1,14 @@
 """What marks a thing as ours: tags, on servers and on members alike."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 OURS = "springtide"
 _DRAIN = "springtide:drain:"
+_EXPIRES = "springtide:expires:"
+_FLEET = "springtide:fleet:"
+_HOLD = "springtide:hold:"
+_LEFTOVER = "springtide:leftover:"
 _SERVER = "springtide:server:"
 _WAVE = "springtide:wave:"
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -11,7 +16,7 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 
 def fleet_tag(fleet_name: str) -> str:
     """On every server and member of the fleet."""
-    return f"springtide:fleet:{fleet_name}"
+    return _FLEET + fleet_name
 
 
 def wave_tag(wave: str) -> str:
@@ -26,7 +31,42 @@ def server_tag(server_id: str) -> str:
 
 def drain_tag(at: datetime) -> str:
     """On a member: since when it is drained."""
-    return _DRAIN + at.astimezone(UTC).strftime(_STAMP)
+    return _DRAIN + _stamp(at)
+
+
+def leftover_tag(at: datetime) -> str:
+    """On a thing that nobody knows: when a sweep saw it first."""
+    return _LEFTOVER + _stamp(at)
+
+
+def is_leftover_tag(tag: str) -> bool:
+    """Whether it is a sweep's mark."""
+    return tag.startswith(_LEFTOVER)
+
+
+def is_ours(tags: Collection[str]) -> bool:
+    """Whether one of the tags is our mark: all else is never touched."""
+    return any(tag == OURS or tag.startswith(_FLEET) for tag in tags)
+
+
+def fleet_of(tags: list[str]) -> str | None:
+    """The fleet that a thing was made for."""
+    return _value(tags, _FLEET)
+
+
+def sighted_at(tags: list[str]) -> datetime | None:
+    """When a sweep saw a thing first; of several such marks the latest."""
+    return _moment(_value(tags, _LEFTOVER))
+
+
+def expires_at(tags: list[str]) -> datetime | None:
+    """When a thing has to go, by its own tag; of several the latest."""
+    return _moment(_value(tags, _EXPIRES))
+
+
+def held_until(tags: list[str]) -> datetime | None:
+    """Until when a person holds a thing; of several such tags the latest."""
+    return _moment(_value(tags, _HOLD))
 
 
 def wave_of(tags: list[str]) -> str | None:
@@ -41,7 +81,14 @@ def server_of(tags: list[str]) -> str | None:
 
 def drained_since(tags: list[str]) -> datetime | None:
     """Since when a member is drained, by its tag."""
-    stamp = _value(tags, _DRAIN)
+    return _moment(_value(tags, _DRAIN))
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).strftime(_STAMP)
+
+
+def _moment(stamp: str | None) -> datetime | None:
     try:
         return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC) if stamp else None
     except ValueError:
