@@ -37,6 +37,7 @@ WATCHED_TAGS = (
     *("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic"),
     "leftover_sweep",
     *STORAGE_TAGS,
+    "fleet_healing",
 )
 _FILE = "deployments/prefect.yaml"
 

@@ -1,4 +1,4 @@
-"""What a person says over a fleet: freeze it, limit it, or lift what was said before."""
+"""What a person says over a fleet: freeze it, limit it, hold a server, or lift what was said."""
 
 from datetime import timedelta
 
@@ -10,11 +10,13 @@ from springtide.estate import estate_path
 from springtide.model.claim import EVERY_FLEET, Ceiling, Freeze
 from springtide.planning.claim_book import PREFIX
 from springtide.planning.claim_changes import Longer, claim_named, entry_rows, extension
+from springtide.planning.holding import holder, server_named
 from springtide.pricing.surge_cost import surge_cost
 from tasks.claims import clear_entry, read_claims, store_entry
 from tasks.cloud import read_estate
 from tasks.screens import show_entries
-from tasks.watch import present_of
+from tasks.servers import end_hold, put_hold
+from tasks.watch import open_watch, present_of
 
 _LONGEST_HOURS = 24 * 31
 
@@ -120,6 +122,45 @@ async def extend_claim(name: str, *, hours: float, owner: str, reason: str) -> s
     return await store_entry(claim)
 
 
+@flow(name="hold-server", flow_run_name="hold {server}: {reason}")
+async def hold_server(fleet: str, *, server: str, hours: float, owner: str, reason: str) -> str:
+    """Hold one server: for some hours it is neither healed nor removed, whatever happens to it.
+
+    Args:
+        fleet: Name of the fleet in the estate file.
+        server: Name or id of the server.
+        hours: For how long from now, above 0 and at most 744; a hold ends by itself.
+        owner: Who says so.
+        reason: Why.
+
+    Raises:
+        GuardRefused: the fleet has no such server.
+    """
+    watch = await open_watch(estate_path(), fleet)
+    who, until = holder(owner, reason), watch.now() + timedelta(hours=_bounded(hours))
+    found = server_named(server, (await watch.look()).snapshot)
+    return await put_hold(found, until, who, watch.order())
+
+
+@flow(name="release-server", flow_run_name="release {server}: {reason}")
+async def release_server(fleet: str, *, server: str, owner: str, reason: str) -> str:
+    """End the hold of a server before its time.
+
+    Args:
+        fleet: Name of the fleet in the estate file.
+        server: Name or id of the server.
+        owner: Who says so.
+        reason: Why.
+
+    Raises:
+        GuardRefused: the fleet has no such server.
+    """
+    watch = await open_watch(estate_path(), fleet)
+    who = holder(owner, reason)
+    found = server_named(server, (await watch.look()).snapshot)
+    return await end_hold(found, who, watch.order())
+
+
 @flow(name="list-entries", flow_run_name="list what is stored")
 async def list_entries() -> list[str]:
     """Show every claim, ceiling and freeze that is stored, and return their names."""
@@ -131,5 +172,5 @@ async def list_entries() -> list[str]:
 
 def _bounded(hours: float) -> float:
     if not 0 < hours <= _LONGEST_HOURS:
-        raise GuardRefused(f"hours {hours} is outside: above 0, at most {_LONGEST_HOURS}")
+        raise GuardRefused(f"hours {hours:g} is outside: above 0, at most {_LONGEST_HOURS}")
     return hours

@@ -20,7 +20,7 @@ from tasks.claims import clear_entry
 from tasks.outage import best_effort
 from tasks.pools import drain_members, join_pool, leave_pool
 from tasks.screens import Progress, show_plan
-from tasks.servers import delete_servers, launch_wave
+from tasks.servers import delete_servers, launch_wave, mark_servers, reboot_servers
 from tasks.watch import FleetWatch
 
 _TASKS: dict[str, Task[Any, Any]] = {
@@ -29,9 +29,11 @@ _TASKS: dict[str, Task[Any, Any]] = {
     "join": join_pool,
     "drain": drain_members,
     "leave": leave_pool,
+    "mark": mark_servers,
+    "reboot": reboot_servers,
 }
 _AWAY = "Prefect's server is away: whether it was done, the next look shows"
-_SERVER_KINDS = ("launch", "delete")
+_SERVER_KINDS = ("launch", "delete", "mark", "reboot")
 
 
 async def converge_fleet(

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LIFECYCLES = (
     "emergency_surge",
     "evening_window",
+    "fleet_healing",
     "image_distribution",
     "leftover_sweep",
     "object_storage_backup",

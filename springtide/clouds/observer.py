@@ -11,6 +11,7 @@ from springtide.clouds.openstack.region import RegionCloud
 from springtide.clouds.probe import probe_servers, read_in_flight
 from springtide.errors import Retryable, SpringtideError
 from springtide.model.fleet import Fleet, Prober
+from springtide.model.healing import Signal
 from springtide.model.server import Member, Server
 from springtide.model.snapshot import FleetSnapshot, Headroom, Image, RegionSnapshot
 
@@ -142,8 +143,9 @@ class FleetObserver:
         draining = {m.server_id for m in ours if m.weight == 0}
         serving = {m.server_id for m in ours if m.weight > 0}
         active = [s for s in known.servers if s.status == "ACTIVE" and s.address]
+        asked = [s for s in active if s.id not in self._unasked(serving, draining)]
         answering, in_flight = await asyncio.gather(
-            self._probe([s for s in active if s.id not in serving | draining]),
+            probe_servers(self._fleet, asked),
             self._count([s for s in active if s.id in draining]),
         )
         return RegionSnapshot(
@@ -151,6 +153,7 @@ class FleetObserver:
             servers=known.servers,
             members=known.members,
             answering=answering,
+            probed=frozenset(s.id for s in asked),
             in_flight=in_flight,
             headroom=_less(known.headroom, len(known.servers) - (known.held or 0)),
             group_members=cloud.group_members,
@@ -160,10 +163,14 @@ class FleetObserver:
             trouble=trouble,
         )
 
-    async def _probe(self, servers: list[Server]) -> frozenset[str]:
-        if not servers or self._fleet.health.prober is not Prober.SPRINGTIDE:
-            return frozenset()
-        return await probe_servers(self._fleet, servers)
+    def _unasked(self, serving: set[str | None], draining: set[str | None]) -> set[str | None]:
+        """Whom our probe leaves alone: who is on its way out, and who serves, if that is no sign.
+
+        Where the balancer decides who answers, our probe reaches nobody.
+        """
+        if self._fleet.health.prober is not Prober.SPRINGTIDE:
+            return {server.id for known in self._known.values() for server in known.servers}
+        return draining if Signal.PROBE in self._fleet.healing.signals else serving | draining
 
     async def _count(self, servers: list[Server]) -> dict[str, int]:
         if not servers or self._fleet.health.in_flight_path is None:

@@ -19,6 +19,8 @@ from springtide.model.plan import (
     Join,
     Launch,
     Leave,
+    Mark,
+    Reboot,
     Verdict,
 )
 
@@ -31,7 +33,8 @@ def perform(
 ) -> ActionResult:
     """The result of the action; no error of the cloud escapes it.
 
-    `at` is written on the members of a drain as its beginning; `user_data` goes to new servers.
+    `at` is written on members that are drained and on servers that are checked or rebooted;
+    `user_data` goes to new servers.
     """
     act = _ACTS[action.kind]
     try:
@@ -84,10 +87,26 @@ def _delete(
     return receipt.accepted, f"{receipt.accepted} being deleted"
 
 
+def _mark(
+    cloud: RegionCloud, _fleet: Fleet, action: Mark, at: datetime, _user_data: str | None
+) -> _Done:
+    servers = cloud.write_checks(action.server_ids, action.failed, at)
+    return servers, f"{servers} have failed {action.failed} checks in a row"
+
+
+def _reboot(
+    cloud: RegionCloud, _fleet: Fleet, action: Reboot, at: datetime, _user_data: str | None
+) -> _Done:
+    servers = cloud.reboot_servers(action.server_ids, action.reason, at)
+    return servers, f"{servers} being rebooted"
+
+
 _ACTS: dict[str, Callable[[RegionCloud, Fleet, Any, datetime, str | None], _Done]] = {
     "launch": _launch,
     "join": _join,
     "drain": _drain,
     "leave": _leave,
     "delete": _delete,
+    "mark": _mark,
+    "reboot": _reboot,
 }

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from springtide.model.base import Model, Name
+from springtide.model.healing import Healing
 from springtide.model.surge import SurgePolicy
 from springtide.model.traffic import TrafficPolicy
 
@@ -72,15 +73,6 @@ class Canary(Model):
     """How long an image that has served in a region stays proven there."""
 
 
-class Replacement(Model):
-    """How many dead servers one round may replace, and when to stop and raise the alarm."""
-
-    at_once_share: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """Share of the fleet's serving servers that one round may replace; at least one."""
-    stop_share: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Above this share of dead members nothing is replaced: the fault lies elsewhere."""
-
-
 class PoolKind(StrEnum):
     """Whether a balancer pool is the fleet's alone."""
 
@@ -139,7 +131,7 @@ class Fleet(Model):
     spread_hosts: bool = False
     """Whether the servers of a wave are to stand on different hosts as far as there are some, by
     server groups; the provider's quota of members of a group then bounds the waves."""
-    replacement: Replacement = Replacement()
+    healing: Healing = Healing()
     join_interval_s: Annotated[float, Field(ge=0, le=600)] = 20
     """Least time between two joins to one pool while others are on their way, in seconds: one
     call for many members."""

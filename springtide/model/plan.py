@@ -73,7 +73,29 @@ class Delete(Model):
     reason: str
 
 
-Action = Annotated[Launch | Join | Drain | Leave | Delete, Field(discriminator="kind")]
+class Mark(Model):
+    """Servers on which it is written how many of their checks have failed in a row."""
+
+    kind: Literal["mark"] = "mark"
+    region: str
+    server_ids: Annotated[tuple[str, ...], Field(min_length=1)]
+    failed: Annotated[int, Field(ge=0)]
+    """0: they are well again."""
+    reason: str
+
+
+class Reboot(Model):
+    """Servers to reboot, once in their lives."""
+
+    kind: Literal["reboot"] = "reboot"
+    region: str
+    server_ids: Annotated[tuple[str, ...], Field(min_length=1)]
+    reason: str
+
+
+Action = Annotated[
+    Launch | Join | Drain | Leave | Delete | Mark | Reboot, Field(discriminator="kind")
+]
 
 
 class Wait(Model):
@@ -112,6 +134,8 @@ class RoundPlan(Model):
     waits: tuple[Wait, ...] = ()
     alarms: tuple[str, ...] = ()
     """What a person should hear of at once."""
+    told: tuple[str, ...] = ()
+    """What a person may want to know: no failure, and nothing to wait for."""
     shortfall: Shortfall | None = None
     marks: tuple[ExhaustedMark, ...] = ()
     """Regions to be left alone for a while, to be remembered."""

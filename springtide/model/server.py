@@ -28,7 +28,15 @@ class Phase(StrEnum):
     LEAVING = "leaving"
     """Nova is deleting it."""
     FAILED = "failed"
-    """It is in ERROR, stopped, or past the deadline of its phase: delete first, then replace."""
+    """It is in ERROR, stopped, past the deadline of its phase, or sick: it counts no more."""
+
+
+class HealthMark(Model):
+    """What earlier looks have written on a server: how often its checks have failed in a row."""
+
+    failed: int
+    at: Moment
+    """When the last check that counts was made."""
 
 
 class Server(Model):
@@ -54,6 +62,18 @@ class Server(Model):
     """When it first became ACTIVE: paid hours count from here."""
     fault: str | None = None
     """Nova's message where status is ERROR."""
+    health: HealthMark | None = None
+    """What earlier checks have left in its metadata; None: nothing."""
+    rebooted_at: Moment | None = None
+    """When healing rebooted it, from its metadata; None: never."""
+    held_until: Moment | None = None
+    """Until when a person holds it, from its tag; None: nobody does."""
+    held_by: str = ""
+    """Who holds it and why, from its metadata."""
+
+    def held_at(self, now: Moment) -> bool:
+        """Whether a person's hold keeps healing and scale-in away from it at `now`."""
+        return self.held_until is not None and now < self.held_until
 
     @property
     def no_valid_host(self) -> bool:

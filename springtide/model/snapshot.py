@@ -52,6 +52,8 @@ class RegionSnapshot(Model):
     """All members of the region's pool, other people's too."""
     answering: frozenset[str] = frozenset()
     """Ids of the servers that just answered our probe as healthy."""
+    probed: frozenset[str] = frozenset()
+    """Ids of the servers that our probe just asked; the others were not asked."""
     in_flight: dict[str, int] = Field(default_factory=dict)
     """Requests in progress by server id, for draining servers that tell it."""
     headroom: Headroom = Headroom()

@@ -2,9 +2,10 @@
 
 As an operator reads it:
 
-1. A server that failed leaves its pool, is deleted, and is planned anew; a wave for which no host
-   had room is planned again as two halves, down to single servers, then the region is left alone
-   for a while and the others take over.
+1. A server that failed before it served is deleted and planned anew; a wave for which no host had
+   room is planned again as two halves, down to single servers, then the region is left alone for a
+   while and the others take over. Members that are sick are replaced, a few at a time
+   (`planning/fleet_healing.py`).
 2. Servers that answer join their pool.
 3. Too few: draining ones are taken back, then waves are launched where there is room. An image
    that has not served in a region sends a canary ahead.
@@ -35,9 +36,11 @@ from springtide.model.plan import (
 )
 from springtide.model.server import Phase
 from springtide.model.snapshot import FleetSnapshot
-from springtide.planning.failures import judge_failures
+from springtide.planning.fleet_healing import HealingPlan, plan_fleet_healing, remove_sick
+from springtide.planning.health import found_sick
 from springtide.planning.launching import LaunchPlan, plan_launches
 from springtide.planning.membership import member_orders, plan_joins, plan_leaves
+from springtide.planning.phases import Sighting
 from springtide.planning.region import RegionView, view_regions
 from springtide.planning.removal import candidates_of, choose_removals
 from springtide.planning.round_input import RoundInput
@@ -46,11 +49,10 @@ from springtide.planning.round_input import RoundInput
 def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
     """The round's plan: never above the fleet's maximum, never touching what is not ours."""
     views = view_regions(snapshot, given.fleet, given.now)
-    failures = judge_failures(views, given.fleet, given.desired)
-    living = sum(view.living for view in views) + failures.spared
-    missing = given.desired.servers - living
-    recalled = _recall(views, missing)
-    launch = plan_launches(views, given, missing=missing - len(recalled))
+    healing = plan_fleet_healing(views, given)
+    missing = given.desired.servers - sum(view.living for view in views) - healing.spared
+    recalled = _recall(views, given.fleet, missing)
+    launch = plan_launches(views, given, missing=missing - len(recalled), closed=healing.closed)
     removed = _removals(views, given, surplus=-missing)
     going = frozenset(i for a in removed if isinstance(a, Delete) for i in a.server_ids)
     freeze = given.book.frozen_by(given.fleet.name, given.now)
@@ -61,15 +63,17 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
         phases={view.region: view.phases() for view in views},
         allotments=_allotments(views, launch),
         actions=(
-            *failures.actions,
+            *healing.actions,
+            *remove_sick(views, _sick_to_go(views, healing, launch, given, missing=missing)),
             *plan_joins(views, given, going=going),
             *_take_back(views, recalled),
             *launch.actions,
             *removed,
             *plan_leaves(views, given, kept=recalled),
         ),
-        waits=(*failures.waits, *launch.waits, *_waits(views, given)),
-        alarms=(*failures.alarms, *launch.alarms, *_stuck(views, given)),
+        waits=(*healing.waits, *launch.waits, *_waits(views, given)),
+        alarms=(*healing.alarms, *launch.alarms, *_stuck(views, given)),
+        told=healing.told,
         shortfall=_shortfall(launch),
         marks=launch.marks,
         proven=launch.proven,
@@ -77,14 +81,34 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
     )
 
 
-def _recall(views: tuple[RegionView, ...], missing: int) -> frozenset[str]:
+def _sick_to_go(
+    views: tuple[RegionView, ...],
+    healing: HealingPlan,
+    launch: LaunchPlan,
+    given: RoundInput,
+    *,
+    missing: int,
+) -> tuple[Sighting, ...]:
+    """The sick that leave now: those that are replaced already, and those in the way of that.
+
+    In the way are as many as the fleet's maximum, a cap or a quota leaves no room for beside them.
+    """
+    standing = sum(view.living for view in views) + len(healing.dead)
+    above = max(0, missing - max(0, given.fleet.max_servers - standing))
+    cramped = [s for s in healing.sick if s.server.region in launch.full][: launch.short]
+    gone = {s.server.id for s in healing.dead[: healing.superfluous]}
+    gone |= {s.server.id for s in healing.sick[:above]} | {s.server.id for s in cramped}
+    return tuple(s for s in healing.dead if s.server.id in gone)
+
+
+def _recall(views: tuple[RegionView, ...], fleet: Fleet, missing: int) -> frozenset[str]:
     """Ids of draining servers that are wanted again: quicker than any launch."""
     draining = [
         s
         for v in views
         if v.readable
         for s in v.of(Phase.DRAINING)
-        if s.member and s.member.drained_by_us
+        if s.member and s.member.drained_by_us and not (s.held or found_sick(s.server, fleet))
     ]
     wanted = sorted(draining, key=lambda s: s.server.id)[: max(0, missing)]
     return frozenset(s.server.id for s in wanted)
@@ -177,7 +201,7 @@ def _waits(views: tuple[RegionView, ...], given: RoundInput) -> tuple[Wait, ...]
         for v in views
         if v.readable
         for phase, what in _PATIENCE.items()
-        if (count := len(v.of(phase)))
+        if (count := sum(not s.held for s in v.of(phase)))
     ]
     waits += [Wait(region=v.region, reason=v.trouble) for v in views if v.trouble]
     if not given.desired.may_remove:

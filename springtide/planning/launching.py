@@ -8,10 +8,12 @@ from springtide.model.claim import ExhaustedMark, ProvenImage, key_part
 from springtide.model.fleet import CanaryPolicy, Fleet
 from springtide.model.plan import Launch, Wait
 from springtide.model.server import Phase
+from springtide.planning.proving import image_proven, newly_proven
 from springtide.planning.region import RegionView
 from springtide.planning.round_input import RoundInput
 from springtide.planning.spread import Room, spread, waves
 
+_FULL = ("cap ", "quota of ")
 _BROKEN_SHARE = 0.2
 """Below this share servers that fail while being built are bad luck, and simply replaced."""
 
@@ -27,6 +29,8 @@ class LaunchPlan:
     """Servers promised to each region, those that wait for a canary too."""
     limits: dict[str, str] = field(default_factory=dict)
     """What bounds each region."""
+    full: frozenset[str] = frozenset()
+    """Regions where only a quota or a cap is in the way: one server less makes room for one."""
     short: int = 0
     marks: tuple[ExhaustedMark, ...] = ()
     proven: tuple[ProvenImage, ...] = ()
@@ -41,14 +45,25 @@ class _Berth:
     zones: tuple[str | None, ...]
     wave_most: int
     group_members: int | None
+    full: bool
+    """Whether a quota or a cap is what bounds it."""
     scouts: int | None
     """How many may be launched now where the image is unproven; None: it is proven."""
 
 
-def plan_launches(views: tuple[RegionView, ...], given: RoundInput, *, missing: int) -> LaunchPlan:
-    """Launches for `missing` servers (none where it is not positive), with the shortfall told."""
+def plan_launches(
+    views: tuple[RegionView, ...],
+    given: RoundInput,
+    *,
+    missing: int,
+    closed: frozenset[str] = frozenset(),
+) -> LaunchPlan:
+    """Launches for `missing` servers (none where it is not positive), with the shortfall told.
+
+    `closed` are regions where nothing can be seen to serve at present.
+    """
     marks = tuple(mark for view in views if view.readable for mark in _new_marks(view, given))
-    berths = tuple(_berth(view, given, marks) for view in views)
+    berths = tuple(_berth(view, given, marks, closed=closed) for view in views)
     added, short = spread(max(0, missing), tuple(berth.room for berth in berths))
     actions: list[Launch] = []
     waits: list[Wait] = []
@@ -69,9 +84,10 @@ def plan_launches(views: tuple[RegionView, ...], given: RoundInput, *, missing: 
         + _lacking_alarms(views, given, asked=max(0, missing)),
         added=added,
         limits={berth.view.region: berth.room.limit for berth in berths},
+        full=frozenset(berth.view.region for berth in berths if berth.full),
         short=short,
         marks=marks,
-        proven=tuple(note for view in views if (note := _newly_proven(view, given))),
+        proven=tuple(note for view in views if (note := newly_proven(view, given))),
     )
 
 
@@ -123,7 +139,7 @@ def _size(wave: str, listed: int) -> int:
 
 
 def _canary_failed(view: RegionView, given: RoundInput) -> bool:
-    if _proven(view, given) or given.fleet.canary.policy is CanaryPolicy.NEVER:
+    if image_proven(view, given) or given.fleet.canary.policy is CanaryPolicy.NEVER:
         return False
     return any(
         s.opinion and s.member is None and s.server.image_id == view.image_id
@@ -131,43 +147,16 @@ def _canary_failed(view: RegionView, given: RoundInput) -> bool:
     )
 
 
-def _proven(view: RegionView, given: RoundInput) -> bool:
-    if any(s.server.image_id == view.image_id for s in view.of(Phase.SERVING)):
-        return True
-    return any(
-        (note.fleet, note.region, note.image_id) == (given.fleet.name, view.region, view.image_id)
-        and note.until > given.now
-        for note in given.book.proven
-    )
-
-
-def _newly_proven(view: RegionView, given: RoundInput) -> ProvenImage | None:
-    """A note for the image that serves here, unless one stands for at least a day more."""
-    serves = any(s.server.image_id == view.image_id for s in view.of(Phase.SERVING))
-    if not serves or view.image_id is None:
-        return None
-    fleet, tomorrow = given.fleet, given.now + timedelta(days=1)
-    known = (
-        (note.fleet, note.region, note.image_id) == (fleet.name, view.region, view.image_id)
-        and note.until > tomorrow
-        for note in given.book.proven
-    )
-    if any(known):
-        return None
-    return ProvenImage(
-        key=f"proven-{fleet.name}-{key_part(view.region)}",
-        fleet=fleet.name,
-        region=view.region,
-        image_id=view.image_id,
-        until=given.now + timedelta(days=fleet.canary.proven_for_days),
-    )
-
-
-def _berth(view: RegionView, given: RoundInput, new: tuple[ExhaustedMark, ...]) -> _Berth:
+def _berth(
+    view: RegionView, given: RoundInput, new: tuple[ExhaustedMark, ...], *, closed: frozenset[str]
+) -> _Berth:
     fleet = given.fleet
     zones = _open_zones(view, given, new)
     failed = min((size for _, size in _failed_waves(view)), default=None)
     most, limit = _most(view, given, zones, new, failed=failed)
+    if view.region in closed:
+        most, limit = view.living, "nothing that is said of its servers is believed"
+    full = limit.startswith(_FULL)
     holds = view.living
     order = given.desired.regions
     rank = order.index(view.region) if view.region in order else len(order)
@@ -176,10 +165,10 @@ def _berth(view: RegionView, given: RoundInput, new: tuple[ExhaustedMark, ...]) 
     wave_most = min(fleet.wave_servers, groups or fleet.wave_servers)
     wave_most = wave_most if failed is None else max(1, min(wave_most, failed // 2))
     scouts = None
-    if fleet.canary.policy is CanaryPolicy.UNPROVEN and not _proven(view, given):
+    if fleet.canary.policy is CanaryPolicy.UNPROVEN and not image_proven(view, given):
         afoot = sum(1 for s in view.sightings if s.alive and s.server.image_id == view.image_id)
         scouts = max(0, fleet.canary.servers - afoot)
-    return _Berth(view, room, zones, wave_most, groups, scouts)
+    return _Berth(view, room, zones, wave_most, groups, full, scouts)
 
 
 def _open_zones(
@@ -223,7 +212,9 @@ def _most(
         return holds, (silent or [m.reason for m in known])[0]
     limits: list[tuple[int, str]] = []
     if (cap := given.fleet.region(view.region).cap) is not None:
-        limits.append((cap, f"cap {cap}"))
+        # Until the sick leave they stand there too, beside those that are to replace them.
+        sick = sum(1 for s in view.of(Phase.FAILED) if s.member is not None)
+        limits.append((max(holds, cap - sick), f"cap {cap}"))
     if (room := view.snapshot.headroom.servers) is not None:
         limits.append((holds + room, f"quota of {view.snapshot.headroom.binding}"))
     if failed is not None:

@@ -54,7 +54,7 @@ def plan_joins(
         ready = [
             s
             for s in view.of(ready_phase)
-            if s.member is None and s.server.address and s.server.id not in going
+            if s.member is None and s.server.address and s.server.id not in going and not s.held
         ]
         if view.readable and ready and _worth_a_call(view, fleet, given.now, ready):
             reason = "they answer" if ready_phase is Phase.ANSWERING else "they are ACTIVE"
@@ -70,7 +70,7 @@ def plan_leaves(
         return ()
     leaves = []
     for view in views:
-        draining = [s for s in view.of(Phase.DRAINING) if s.server.id not in kept]
+        draining = [s for s in view.of(Phase.DRAINING) if s.server.id not in kept and not s.held]
         over = [s for s in draining if _drained(s, view, given.fleet, given.now)]
         if view.readable and over and 2 * len(over) >= len(draining):
             leaves.append(

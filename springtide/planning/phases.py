@@ -1,18 +1,26 @@
 """In which phase a server is, derived anew at every look: nothing about servers is stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from springtide.model.base import Moment
 from springtide.model.fleet import Fleet, Prober
+from springtide.model.healing import Signal
 from springtide.model.server import Member, Phase, Server
 from springtide.model.snapshot import RegionSnapshot
-
-_DEAD = frozenset(
-    {"ERROR", "SHUTOFF", "STOPPED", "PAUSED", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED"}
+from springtide.planning.health import (
+    NOVA_DEAD,
+    Health,
+    complaints_about,
+    found_sick,
+    judge_health,
+    said_of,
 )
+
 _GONE = frozenset({"DELETED", "SOFT_DELETED"})
 _FORMING = frozenset({"BUILD", "REBUILD"})
+_WORKED_ON = frozenset({"REBOOT", "HARD_REBOOT", "MIGRATING", "RESIZE", "RESCUE"})
+"""Somebody is at it, whoever that is; for a while it is let be."""
 _ON_THE_WAY = frozenset({Phase.BUILDING, Phase.ACTIVE, Phase.ANSWERING})
 
 
@@ -28,6 +36,10 @@ class Sighting:
     """Whether FAILED rests on a health check alone: Nova still says ACTIVE."""
     settled_in: bool = False
     """Whether it has stood for long after its deadline to answer: it surely has served before."""
+    health: Health | None = None
+    """What is said of it, where it is a member that may be judged."""
+    held: bool = False
+    """Whether a person holds it: it is neither judged nor repaired nor removed."""
 
     @property
     def alive(self) -> bool:
@@ -81,15 +93,35 @@ def _sight(
 ) -> Sighting:
     if server.task_state == "deleting" or server.status in _GONE:
         return Sighting(server, member, Phase.LEAVING, "Nova is deleting it")
-    if server.status in _DEAD:
+    if server.held_at(now):
+        held = _unjudged(server, member, snapshot, fleet, now=now)
+        return replace(held, held=True)
+    joined = member is not None and member.provisioning_status != "PENDING_CREATE"
+    if member is not None and joined and member.weight > 0 and server.status not in _FORMING:
+        return _as_serving(server, member, snapshot, fleet, now=now)
+    return _unjudged(server, member, snapshot, fleet, now=now)
+
+
+def _unjudged(
+    server: Server,
+    member: Member | None,
+    snapshot: RegionSnapshot,
+    fleet: Fleet,
+    *,
+    now: Moment,
+) -> Sighting:
+    """The phase of a server that does not serve, or that a person holds."""
+    if server.status in NOVA_DEAD:
         return Sighting(server, member, Phase.FAILED, server.fault or f"Nova says {server.status}")
     if server.status in _FORMING:
         return _forming(server, fleet, now)
+    if member is not None and member.weight == 0:
+        return Sighting(server, member, Phase.DRAINING, "its weight is 0")
     if member is not None:
-        return _as_member(server, member, fleet, now)
+        return _as_member(server, member, fleet)
     if server.id in snapshot.answering:
         return Sighting(server, None, Phase.ANSWERING, "it answers its health check")
-    return _silent(server, None, fleet, now)
+    return _silent(server, fleet, now)
 
 
 def _forming(server: Server, fleet: Fleet, now: Moment) -> Sighting:
@@ -99,13 +131,10 @@ def _forming(server: Server, fleet: Fleet, now: Moment) -> Sighting:
     return Sighting(server, None, Phase.BUILDING, "Nova is building it")
 
 
-def _as_member(server: Server, member: Member, fleet: Fleet, now: Moment) -> Sighting:
-    if member.weight == 0:
-        return Sighting(server, member, Phase.DRAINING, "its weight is 0")
+def _as_member(server: Server, member: Member, fleet: Fleet) -> Sighting:
+    """A member with a weight, of whom nothing bad is said."""
     if member.provisioning_status == "PENDING_CREATE":
         return Sighting(server, member, Phase.ANSWERING, "it is joining its pool")
-    if member.operating_status == "ERROR":
-        return _silent(server, member, fleet, now)
     trusted = fleet.health.prober is Prober.SPRINGTIDE
     if trusted or member.operating_status in ("ONLINE", "NO_MONITOR"):
         return Sighting(server, member, Phase.SERVING, "it is a member of its pool")
@@ -113,11 +142,44 @@ def _as_member(server: Server, member: Member, fleet: Fleet, now: Moment) -> Sig
     return Sighting(server, member, Phase.ANSWERING, "its pool has not checked it yet")
 
 
-def _silent(server: Server, member: Member | None, fleet: Fleet, now: Moment) -> Sighting:
+def _as_serving(
+    server: Server, member: Member, snapshot: RegionSnapshot, fleet: Fleet, *, now: Moment
+) -> Sighting:
+    health = judge_health(server, complaints_about(server, member, snapshot, fleet), fleet, now)
+    if not health.complaints:
+        return replace(_as_member(server, member, fleet), health=health)
+    if Signal.NOVA not in health.complaints and (boots := _boots(server, fleet, now)):
+        return Sighting(server, member, Phase.ACTIVE, boots)
+    opinion = Signal.NOVA not in health.complaints
+    phase = Phase.FAILED if health.sick(fleet) else Phase.SERVING
+    why = said_of(health, server)
+    return Sighting(server, member, phase, why, opinion=opinion, health=health)
+
+
+def _boots(server: Server, fleet: Fleet, now: Moment) -> str | None:
+    """Why a silent member is given time still; None where it had enough.
+
+    Whom our probe let join has answered already; whom the balancer is to check has not.
+    """
+    patience = timedelta(seconds=fleet.timeouts.answer_s)
+    if server.status in _WORKED_ON and server.updated_at and now - server.updated_at <= patience:
+        return f"Nova says {server.status}"
+    if server.rebooted_at is not None and now - server.rebooted_at <= patience:
+        return "it was rebooted, and does not answer yet"
+    first = fleet.health.prober is Prober.BALANCER
+    if first and now - (server.launched_at or server.created_at) <= patience:
+        return "it does not answer yet"
+    return None
+
+
+def _silent(server: Server, fleet: Fleet, now: Moment) -> Sighting:
+    """A server that is no member and does not answer."""
     limit_s = fleet.timeouts.answer_s
     silent_for = now - (server.launched_at or server.created_at)
+    if found_sick(server, fleet):
+        return Sighting(server, None, Phase.FAILED, "it was found sick", opinion=True)
     if silent_for <= timedelta(seconds=limit_s):
-        return Sighting(server, member, Phase.ACTIVE, "it does not answer yet")
+        return Sighting(server, None, Phase.ACTIVE, "it does not answer yet")
     why = f"no healthy answer within answer_s {limit_s:g}"
     long_since = silent_for > timedelta(seconds=2 * limit_s)
-    return Sighting(server, member, Phase.FAILED, why, opinion=True, settled_in=long_since)
+    return Sighting(server, None, Phase.FAILED, why, opinion=True, settled_in=long_since)

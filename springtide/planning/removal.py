@@ -43,9 +43,9 @@ def choose_removals(
 def candidates_of(
     region: str, sightings: Iterable[Sighting], fleet: Fleet, *, image_id: str | None
 ) -> RegionCandidates:
-    """The region's living servers in the order in which they should go."""
+    """The region's living servers in the order in which they should go, but for those held."""
     queue = sorted(
-        (s for s in sightings if s.alive),
+        (s for s in sightings if s.alive and not s.held),
         key=lambda s: (
             _EASE[s.phase],
             s.server.image_id == image_id,

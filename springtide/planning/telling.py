@@ -1,7 +1,7 @@
 """Plans and outcomes in words, as rows and lines that any screen can show."""
 
 from springtide.model.outcome import UNTOUCHED, Ending, Outcome
-from springtide.model.plan import Action, Delete, Launch, RoundPlan
+from springtide.model.plan import Action, Delete, Launch, Mark, Reboot, RoundPlan
 from springtide.model.server import Phase
 
 Row = dict[str, str | int]
@@ -12,7 +12,7 @@ def action_size(action: Action) -> int:
     match action:
         case Launch():
             return action.servers
-        case Delete():
+        case Delete() | Mark() | Reboot():
             return len(action.server_ids)
         case _:
             return len(action.members)
@@ -22,7 +22,8 @@ def action_name(action: Action, *, ordinal: int | None = None) -> str:
     """A short name for a person: `launch gra11 wave 2 (16 servers)`."""
     size = action_size(action)
     region = action.region.lower()
-    what = "server" if isinstance(action, Launch | Delete) else "member"
+    of_servers = isinstance(action, Launch | Delete | Mark | Reboot)
+    what = "server" if of_servers else "member"
     amount = f"({size} {what}{'' if size == 1 else 's'})"
     match action:
         case Launch(canary=True):
@@ -47,6 +48,7 @@ def plan_rows(plan: RoundPlan) -> list[Row]:
     if plan.shortfall:
         rows.append(_row("shortfall", "all", plan.shortfall.servers, plan.shortfall.reason))
     rows += [_row("alarm", "all", 0, alarm) for alarm in plan.alarms]
+    rows += [_row("note", "all", 0, told) for told in plan.told]
     return rows or [_row("nothing", "all", 0, "what is observed is what is desired")]
 
 
@@ -86,10 +88,13 @@ def outcome_rows(outcome: Outcome) -> list[Row]:
         {"measure": "seconds", "value": f"{outcome.seconds:.1f}"},
         {"measure": "rounds that acted", "value": len(outcome.rounds)},
     ]
+    if rebooted := outcome.changed("reboot"):
+        rows.append({"measure": "rebooted", "value": rebooted})
     if last.shortfall:
         why = f"{last.shortfall.servers}: {last.shortfall.reason}"
         rows.append({"measure": "shortfall", "value": why})
     rows += [{"measure": "failed", "value": failure} for failure in outcome.failures]
+    rows += [{"measure": "note", "value": told} for told in last.told]
     return rows
 
 

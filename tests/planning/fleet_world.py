@@ -5,8 +5,18 @@ from datetime import UTC, datetime, timedelta
 
 from springtide.model.claim import ClaimBook, Desired, ExhaustedMark, ProvenImage
 from springtide.model.fleet import Fleet, FleetRegion, HealthCheck, Timeouts
-from springtide.model.plan import Action, Delete, Drain, Join, Launch, Leave, RoundPlan
-from springtide.model.server import Member, Server
+from springtide.model.plan import (
+    Action,
+    Delete,
+    Drain,
+    Join,
+    Launch,
+    Leave,
+    Mark,
+    Reboot,
+    RoundPlan,
+)
+from springtide.model.server import HealthMark, Member, Server
 from springtide.model.snapshot import FleetSnapshot, Headroom, Image, RegionSnapshot
 from springtide.planning.fleet_round import plan_round
 from springtide.planning.round_input import RoundInput
@@ -52,6 +62,17 @@ class FleetWorld:
     room: dict[str, int] = field(default_factory=dict)
     silent: frozenset[int] = frozenset()
     """Serial numbers of servers that will never answer."""
+    down: set[str] = field(default_factory=set)
+    """Ids of servers that neither answer nor serve, while Nova says ACTIVE."""
+    cut_off: set[str] = field(default_factory=set)
+    """Regions that our probe does not reach."""
+    unbalanced: set[str] = field(default_factory=set)
+    """Regions whose balancer says that every member is down."""
+    deaf_balancer: bool = False
+    """Whether no balancer notices what does not answer."""
+    reboots_help: bool = True
+    quota: dict[str, int] = field(default_factory=dict)
+    """Most servers of a region, by its quota."""
     servers: dict[str, Server] = field(default_factory=dict)
     members: dict[str, dict[str, Member]] = field(
         default_factory=lambda: {r: {f"foreign-{r}": _foreign(r)} for r in REGIONS}
@@ -111,19 +132,36 @@ class FleetWorld:
         """Our members with a weight."""
         return sum(m.weight > 0 for by in self.members.values() for m in by.values() if m.ours)
 
+    def answers(self, server: Server) -> bool:
+        """Whether the server really answers."""
+        return (
+            server.status == "ACTIVE"
+            and int(server.id[1:]) not in self.silent
+            and server.id not in self.down
+        )
+
+    def _judged(self, region: str, member: Member) -> Member:
+        """The member as the region's balancer judges it."""
+        server = self.servers.get(member.server_id or "")
+        well = server is None or self.answers(server)
+        if member.ours and (region in self.unbalanced or not (well or self.deaf_balancer)):
+            return member.model_copy(update={"operating_status": "ERROR"})
+        return member
+
     def _region(self, name: str) -> RegionSnapshot:
         servers = tuple(s for s in self.servers.values() if s.region == name)
-        answering = (
-            s.id for s in servers if s.status == "ACTIVE" and int(s.id[1:]) not in self.silent
-        )
+        active = [s for s in servers if s.status == "ACTIVE"]
+        deaf = name in self.cut_off
+        answering = (s.id for s in active if not deaf and self.answers(s))
         draining = {s.id: 0 for s in servers}
         return RegionSnapshot(
             region=name,
             servers=servers,
-            members=tuple(self.members[name].values()),
+            members=tuple(self._judged(name, m) for m in self.members[name].values()),
             answering=frozenset(answering),
+            probed=frozenset(s.id for s in active),
             in_flight=draining,
-            headroom=Headroom(instances=100),
+            headroom=Headroom(instances=max(0, self.quota.get(name, 1000) - len(servers))),
             image=Image(id="image-1", name="api-1", created_at=START),
         )
 
@@ -131,18 +169,26 @@ class FleetWorld:
         match action:
             case Launch():
                 self._launch(action)
-            case Join():
+            case Join() | Drain():
+                weight = int(isinstance(action, Join))
                 for m in action.members:
-                    self._put(action.region, m.server_id, m.address, 1)
-            case Drain():
-                for m in action.members:
-                    self._put(action.region, m.server_id, m.address, 0)
+                    self._put(action.region, m.server_id, m.address, weight)
             case Leave():
                 for m in action.members:
                     self.members[action.region].pop(m.address, None)
             case Delete():
                 for server_id in action.server_ids:
                     self._delete(server_id)
+            case Mark() | Reboot():
+                self._repair(action)
+
+    def _repair(self, action: Mark | Reboot) -> None:
+        failed = action.failed if isinstance(action, Mark) else 0
+        for server_id in action.server_ids:
+            self._change(server_id, health=HealthMark(failed=failed, at=self.now))
+            if isinstance(action, Reboot):
+                self._change(server_id, rebooted_at=self.now, status="ACTIVE")
+                self.down -= {server_id} if self.reboots_help else set()
 
     def _launch(self, action: Launch) -> None:
         used = sum(s.region == action.region and not s.fault for s in self.servers.values())
@@ -175,6 +221,11 @@ class FleetWorld:
             drained_by_us=weight == 0,
             created_at=self.now,
         )
+
+    def _change(self, server_id: str, **changes: object) -> None:
+        if server_id in self.servers:
+            update = self.servers[server_id].model_copy(update=changes)
+            self.servers[server_id] = update
 
     def _delete(self, server_id: str) -> None:
         server = self.servers.get(server_id)

@@ -171,20 +171,6 @@ def test_surge_wanted_while_draining_takes_back_first() -> None:
     assert 30 == world.serving
 
 
-def test_dead_members_are_replaced_a_few_at_a_time() -> None:
-    """Of five members in ERROR a tenth of the fleet goes at once, and all in the end."""
-    world = FleetWorld()
-    world.settle(desired(30))
-    for server_id in sorted(world.servers)[:5]:
-        update = {"status": "ERROR", "fault": "host died"}
-        world.servers[server_id] = world.servers[server_id].model_copy(update=update)
-    plan = world.plan(desired(30))
-    assert 3 == sum(len(a.members) for a in plan.actions if isinstance(a, Leave))
-    assert 3 == sum(a.servers for a in plan.actions if isinstance(a, Launch))
-    world.settle(desired(30))
-    assert 30 == world.serving == len(world.servers)
-
-
 def test_unreadable_region_is_left_alone_and_counts_what_was_last_seen() -> None:
     """Nothing is planned where nothing can be read, and its servers are not launched again."""
     world = FleetWorld()

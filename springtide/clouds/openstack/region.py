@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from springtide.clouds.openstack import catalogue, ports, server_groups, servers
+from springtide.clouds.openstack import catalogue, ports, server_groups, server_marks, servers
 from springtide.clouds.openstack.catalogue import LaunchSetup, PoolSetup
 from springtide.clouds.openstack.images import ImageStore
 from springtide.clouds.openstack.inspection import inspect_region
@@ -92,6 +92,38 @@ class RegionCloud:
     def delete_servers(self, ids: Sequence[str], reason: str) -> DeleteReceipt:
         """Ask for the deletion of servers; those that are gone already are a success."""
         return servers.delete_servers(self._compute, ids, reason)
+
+    def write_checks(self, ids: Sequence[str], failed: int, at: datetime) -> int:
+        """Write on servers that so many checks have failed in a row; how many there were.
+
+        Raises:
+            SpringtideError: the first refusal, when all were tried.
+        """
+        return server_marks.write_checks(self._compute, ids, failed, at)
+
+    def reboot_servers(self, ids: Sequence[str], reason: str, at: datetime) -> int:
+        """Reboot servers from outside, written on them before; how many there were.
+
+        Raises:
+            SpringtideError: the first refusal, when all were tried.
+        """
+        return server_marks.reboot_servers(self._compute, ids, reason, at)
+
+    def hold_server(self, server_id: str, *, until: datetime, who: str) -> None:
+        """Have a person's hold keep healing and scale-in away from the server until then.
+
+        Raises:
+            NotFound: it is gone.
+        """
+        server_marks.hold_server(self._compute, server_id, until=until, who=who)
+
+    def release_server(self, server_id: str, *, who: str) -> None:
+        """End every hold of the server.
+
+        Raises:
+            NotFound: it is gone.
+        """
+        server_marks.release_server(self._compute, server_id, who=who)
 
     def list_members(self, fleet: Fleet) -> tuple[Member, ...]:
         """All members of the fleet's pool, other people's too."""

@@ -10,8 +10,9 @@ from functools import partial
 
 from springtide.clouds.openstack.catalogue import LaunchSetup
 from springtide.clouds.openstack.server_groups import find_or_make_group
+from springtide.clouds.openstack.server_marks import health_of, held_by, rebooted_at
 from springtide.clouds.openstack.service import Body, Service
-from springtide.clouds.openstack.tags import OURS, fleet_tag, wave_of, wave_tag
+from springtide.clouds.openstack.tags import OURS, fleet_tag, held_until, wave_of, wave_tag
 from springtide.errors import NotFound, ReplyLost, Retryable, SpringtideError
 from springtide.model.base import Model
 from springtide.model.fleet import Fleet
@@ -158,6 +159,7 @@ def _wave_body(fleet: Fleet, setup: LaunchSetup, order: Launch, user_data: str |
 
 
 def _server(body: Body, region: str) -> Server:
+    metadata = body.get("metadata") or {}
     return Server(
         id=body["id"],
         name=body["name"],
@@ -173,6 +175,10 @@ def _server(body: Body, region: str) -> Server:
         updated_at=_moment(body.get("updated")),
         launched_at=_moment(body.get("OS-SRV-USG:launched_at")),
         fault=(body.get("fault") or {}).get("message"),
+        health=health_of(metadata),
+        rebooted_at=rebooted_at(metadata),
+        held_until=held_until(body.get("tags", [])),
+        held_by=held_by(metadata),
     )
 
 

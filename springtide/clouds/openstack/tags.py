@@ -69,6 +69,16 @@ def held_until(tags: list[str]) -> datetime | None:
     return _moment(_value(tags, _HOLD))
 
 
+def hold_tag(until: datetime) -> str:
+    """On a server: until when a person holds it."""
+    return _HOLD + _stamp(until)
+
+
+def hold_tags(tags: list[str]) -> list[str]:
+    """Those of the tags that say that a person holds the server."""
+    return [tag for tag in tags if tag.startswith(_HOLD)]
+
+
 def wave_of(tags: list[str]) -> str | None:
     """The wave that made a server."""
     return _value(tags, _WAVE)
