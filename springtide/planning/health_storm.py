@@ -112,7 +112,8 @@ def _watch(
 ) -> StormWatch:
     witness = max(failing, key=lambda s: (s.health.failed if s.health else 0, s.server.id))
     ids = frozenset(s.server.id for s in failing)
-    lasts = witness.settled_in or (witness.health is not None and witness.health.sick(fleet))
+    # Once it is written: then this round has nothing to do, and the alarm is raised but once.
+    lasts = witness.settled_in or found_sick(witness.server, fleet)
     seen = (
         f"{source} says that all {len(members)} members are down"
         if source

@@ -191,7 +191,7 @@ def test_who_says_that_all_are_down_is_not_believed(storm: dict[str, set[str]], 
     written = [len(a.server_ids) for p in plans for a in p.actions if isinstance(a, Mark)]
     assert [1, 1, 1] == written
     assert {"mark"} == {a.kind for p in plans for a in p.actions}
-    assert [False, True] == [bool(plans[i].alarms) for i in (3, 4)]
+    assert [False, True] == [bool(plans[i].alarms) for i in (4, 5)]
     assert plans[-1].settled
     assert plans[-1].alarms[0].startswith(said)
     world.cut_off, world.unbalanced = set(), set()
