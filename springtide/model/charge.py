@@ -41,7 +41,9 @@ class Charge(Used):
     entry: PriceEntry
     list_cost: Decimal
     billed_cost: Decimal
-    """What is invoiced: 0 where a savings plan, billed by itself, covers it."""
+    """What is invoiced: 0 where it is covered."""
+    covered: bool = False
+    """Whether a savings plan, billed by itself, pays for it."""
     effective_cost: Decimal
     """With what was paid at once spread over the days that it serves."""
     stood_s: int

@@ -29,7 +29,6 @@ from springtide.model.price import (
 from springtide.model.usage import UNBILLED, UsageKind, UsageSource, UsageTotal, Used
 from springtide.pricing.price_book import find_price
 
-_HOUR_S = 3600
 _NOTHING = Decimal(0)
 _NINE_DIGITS = Decimal("1e-9")
 _TEN_DIGITS = Decimal("1e-10")
@@ -125,20 +124,23 @@ def charge_of(total: UsageTotal, entry: PriceEntry) -> Charge:
 
 
 def purchase_charges(book: PriceBook, begin: date, end: date) -> Iterator[Charge]:
-    """What purchases cost on the days from `begin` until before `end`."""
+    """What purchases cost on the days from `begin` until before `end`.
+
+    The purchase itself is invoiced and has no effect of its own; each day that it serves has its
+    share of the cost as its effect and is invoiced nothing.
+    """
     for purchase in book.purchases:
-        entry = _purchase_entry(purchase)
-        used = _purchased(purchase)
-        shares = _shares(purchase.cost, (purchase.serves_until - purchase.bought_on).days)
+        entry, cost = _purchase_entry(purchase), purchase.cost
+        if begin <= purchase.bought_on < end:
+            total = _purchased(purchase, purchase.bought_on)
+            bought = _charge(total, entry, Decimal(1), billed=cost, effective=_NOTHING)
+            yield bought.model_copy(update={"category": ChargeCategory.PURCHASE})
+        shares = _shares(cost, (purchase.serves_until - purchase.bought_on).days)
         for number, share in enumerate(shares):
             day = purchase.bought_on + timedelta(days=number)
             if begin <= day < end:
-                total = UsageTotal(**used, day=day, stood_s=0, clock_hours=0, started_hours=0)
-                quantity = Decimal(0 if number else 1)
-                billed = purchase.cost * quantity
-                category = ChargeCategory.USAGE if number else ChargeCategory.PURCHASE
-                charge = _charge(total, entry, quantity, billed=billed, effective=share)
-                yield charge.model_copy(update={"category": category})
+                total = _purchased(purchase, day)
+                yield _charge(total, entry, _NOTHING, billed=_NOTHING, effective=share)
 
 
 def _monthly_charges(days: Sequence[tuple[UsageTotal, PriceEntry]]) -> Iterator[Charge]:
@@ -191,6 +193,7 @@ def _charge(
         entry=entry,
         list_cost=entry.unit_price * quantity,
         billed_cost=billed,
+        covered=total.covered,
         effective_cost=billed if effective is None else effective,
         stood_s=total.stood_s,
         clock_hours=total.clock_hours,
@@ -209,12 +212,16 @@ def _purchase_entry(purchase: Purchase) -> PriceEntry:
     )
 
 
-def _purchased(purchase: Purchase) -> dict[str, object]:
-    return {
-        "resource": purchase.name,
-        "name": purchase.name,
-        "kind": UsageKind.PURCHASE,
-        "sku": purchase.sku,
-        "region": purchase.region,
-        "source": UsageSource.ESTATE,
-    }
+def _purchased(purchase: Purchase, day: date) -> UsageTotal:
+    return UsageTotal(
+        resource=purchase.name,
+        name=purchase.name,
+        kind=UsageKind.PURCHASE,
+        sku=purchase.sku,
+        region=purchase.region,
+        source=UsageSource.ESTATE,
+        day=day,
+        stood_s=0,
+        clock_hours=0,
+        started_hours=0,
+    )

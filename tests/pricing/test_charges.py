@@ -143,10 +143,10 @@ def test_purchases_are_billed_at_once_and_spread() -> None:
     )
     book = a_book(purchases=(purchase,))
     found = list(purchase_charges(book, date(2020, 3, 1), date(2020, 4, 1)))
-    assert [1000, 0, 0] == [charge.billed_cost for charge in found]
-    assert [Decimal("333.3333333333")] * 2 == [charge.effective_cost for charge in found[:2]]
+    assert [1000, 0, 0, 0] == [charge.billed_cost for charge in found]
+    assert [Decimal("333.3333333333")] * 2 == [charge.effective_cost for charge in found[1:3]]
     assert 1000 == sum(charge.effective_cost for charge in found)
-    assert ["Purchase", "Usage", "Usage"] == [charge.category for charge in found]
+    assert ["Purchase", "Usage", "Usage", "Usage"] == [charge.category for charge in found]
     assert [] == list(purchase_charges(book, date(2020, 3, 19), date(2020, 4, 1)))
 
 
