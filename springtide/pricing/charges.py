@@ -143,6 +143,11 @@ def purchase_charges(book: PriceBook, begin: date, end: date) -> Iterator[Charge
                 yield _charge(total, entry, _NOTHING, billed=_NOTHING, effective=share)
 
 
+def bytes_cost(entry: PriceEntry, byte_hours: int) -> Decimal:
+    """What so many bytes cost for so many hours, at a price by size."""
+    return entry.unit_price * _quantity(byte_hours, entry)
+
+
 def _monthly_charges(days: Sequence[tuple[UsageTotal, PriceEntry]]) -> Iterator[Charge]:
     """One resource's days: each month in full on its first day, spread over the days it stood."""
     months: dict[tuple[int, int, str], list[tuple[UsageTotal, PriceEntry]]] = defaultdict(list)

@@ -1,0 +1,53 @@
+"""What the provider asks for, and what is there: the other sides of a reconciliation."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
+
+from springtide.model.base import Model
+from springtide.model.price import Currency
+from springtide.model.usage import UsageKind, UtcMoment
+
+
+class BillLine(Model):
+    """One line of the provider's bill."""
+
+    resource: str | None
+    """Its id in the cloud; None where the bill sums over several."""
+    sku: str
+    region: str
+    quantity: Annotated[Decimal, Field(ge=0)]
+    unit: str
+    cost: Decimal
+    """Excluding VAT; below 0 for a credit."""
+
+
+class ProviderBill(Model):
+    """A bill, or what is to become one, of a period."""
+
+    source: str
+    """Where it was read: a path of the provider's API or the name of an invoice."""
+    begins_at: UtcMoment | None = None
+    ends_at: UtcMoment | None = None
+    updated_at: datetime | None = None
+    """How far it had been counted; None for an invoice, which is final."""
+    currency: Currency
+    lines: tuple[BillLine, ...]
+
+    @property
+    def total(self) -> Decimal:
+        """The sum of its lines, excluding VAT."""
+        return sum((line.cost for line in self.lines), Decimal(0))
+
+
+class InventoryItem(Model):
+    """What stands in the cloud now, whoever made it."""
+
+    resource: str
+    name: str
+    kind: UsageKind
+    region: str
+    fleet: str | None
+    """The fleet whose tag it carries; None: it carries none of ours."""

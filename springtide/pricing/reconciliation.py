@@ -1,0 +1,135 @@
+"""Two accounts of the same thing, compared item by item; no difference is left out.
+
+As an operator reads it: the provider's bill is held against our charges, instance by instance and
+as a whole; planned hours against paid ones, evening by evening; what stands against what is billed.
+PASS: no item differs. FAIL: some do, and each is listed with what may explain it. UNPROVEN: there
+is no other account to compare with.
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from springtide.model.bill import InventoryItem, ProviderBill
+from springtide.model.charge import Charge
+from springtide.model.proof import Difference, OccasionKind, ProofFacts, Reconciliation
+from springtide.model.usage import UsageKind
+from springtide.pricing.bill_reconciliation import (
+    reconcile_costs,
+    reconcile_hours,
+    reconcile_prices,
+)
+from springtide.pricing.comparisons import judged
+from springtide.pricing.occasions import allot
+from springtide.pricing.paid_hours import clock_hours_touched
+
+
+def reconcile_all(
+    facts: ProofFacts,
+    charges: Sequence[Charge],
+    *,
+    bill: ProviderBill | None,
+    inventory: Sequence[InventoryItem],
+) -> tuple[Reconciliation, ...]:
+    """Every comparison that a report shows, in its order.
+
+    `charges` are the period's, `inventory` is what stands now.
+    """
+    instances = [charge for charge in charges if charge.kind is UsageKind.INSTANCE]
+    return (
+        reconcile_hours(instances, bill),
+        reconcile_costs(charges, bill),
+        reconcile_prices(charges, bill),
+        reconcile_plan(facts),
+        reconcile_inventory(facts, instances, bill=bill, inventory=inventory),
+    )
+
+
+def reconcile_plan(facts: ProofFacts) -> Reconciliation:
+    """Hours that each evening and surge was planned with, against those that were paid."""
+    head = {
+        "name": "plan-hours",
+        "question": "Were the hours paid that were planned?",
+        "ours": "servers x clock hours of each evening and surge",
+        "theirs": "clock hours in the usage ledger",
+        "overturned_by": "a claim that is not among the occasions",
+    }
+    found = []
+    uses = allot(facts).uses
+    for use in uses:
+        occasion = use.occasion
+        planned = occasion.servers * clock_hours_touched(occasion.begins_at, occasion.ends_at)
+        if occasion.kind is OccasionKind.WINDOW and planned != use.hours:
+            found.append(
+                Difference(
+                    subject=occasion.name,
+                    ours=Decimal(planned),
+                    theirs=Decimal(use.hours),
+                    unit="h",
+                    explanation=_explain_plan(use.early, use.late, planned - use.inside),
+                )
+            )
+    windows = [use for use in uses if use.occasion.kind is OccasionKind.WINDOW]
+    return judged(head, len(windows), found)
+
+
+def reconcile_inventory(
+    facts: ProofFacts,
+    charges: Iterable[Charge],
+    *,
+    bill: ProviderBill | None,
+    inventory: Sequence[InventoryItem],
+) -> Reconciliation:
+    """What stands, what is billed and what was asked for: orphans, untagged, alive too long."""
+    charged = {charge.resource for charge in charges}
+    billed = {line.resource for line in bill.lines if line.resource} if bill else set()
+    standing = {item.resource: item for item in inventory if item.kind is UsageKind.INSTANCE}
+    found = [
+        *(
+            _thing(resource, "is billed, stands nowhere and is not in the ledger: ask the provider")
+            for resource in sorted(billed - charged - standing.keys())
+        ),
+        *(
+            _thing(f"{resource} ({item.name})", "stands and is not in the ledger yet: collect it")
+            for resource, item in sorted(standing.items())
+            if resource not in charged
+        ),
+        *(
+            _thing(f"{item.resource} ({item.name})", f"a {item.kind} without a tag of ours: whose?")
+            for item in sorted(inventory, key=lambda item: item.resource)
+            if item.fleet is None
+        ),
+        *(
+            Difference(
+                subject=f"{hour:%Y-%m-%d %H}:00 UTC",
+                ours=Decimal(0),
+                theirs=Decimal(servers),
+                unit="servers",
+                explanation="stood and no evening and no surge had asked for them",
+            )
+            for hour, servers in allot(facts).idle
+        ),
+    ]
+    head = {
+        "name": "inventory",
+        "question": "Is everything that stands or is billed known, tagged and asked for?",
+        "ours": "the usage ledger, evenings and surges",
+        "theirs": f"the cloud's listings now; {bill.source if bill else 'no bill'}",
+        "overturned_by": "a listing of another region or project",
+    }
+    return judged(head, len(billed | charged | standing.keys()), found)
+
+
+def _explain_plan(early: int, late: int, missing: int) -> str:
+    parts = [
+        (early, f"{early} h before it opened"),
+        (late, f"{late} h after it closed"),
+        (max(missing, 0), f"{missing} h fewer within it: late openings, or dead servers"),
+        (max(-missing, 0), f"{-missing} h more within it: replacements touch an hour twice"),
+    ]
+    return "; ".join(text for amount, text in parts if amount)
+
+
+def _thing(subject: str, explanation: str) -> Difference:
+    return Difference(
+        subject=subject, ours=None, theirs=Decimal(1), unit="resource", explanation=explanation
+    )
