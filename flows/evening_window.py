@@ -23,6 +23,7 @@ from springtide.planning.evening_orders import (
     opening_order,
     opening_patience_s,
 )
+from springtide.planning.lead_time import evening_startups, timed_windows
 from springtide.planning.leftover_sweep import residue_rows, residue_told
 from springtide.pricing.evening_cost import lead_note
 from tasks.claims import store_entry
@@ -49,20 +50,23 @@ async def open_evening_window(
     watch = await open_watch(estate_path(), fleet, whole=True)
     decider = watch.decider(flow_run.id)
     now = watch.now()
-    evening = evening_to_open(decider.windows, decider.calendar, fleet=watch.fleet, now=now)
+    book = await watch.read_book(now)
+    windows = timed_windows(decider.windows, book.startups, now)
+    evening = evening_to_open(windows, decider.calendar, fleet=watch.fleet, now=now)
     if isinstance(evening, SkippedEvening):
         return skipped(evening, servers=servers)
     order = opening_order(
         evening, watch.fleet, servers=servers, owner=f"flow run {flow_run.name}", now=now
     )
     await watch.prepare_launch(required=True)
+    note = lead_note(evening, watch.fleet, evening_startups(evening, decider.windows, book))
     if order and not dry_run:
         await store_entry(order)
     if order:
         decider = replace(decider, orders=(order,))
     pace = Pace(watch.estate.poll_interval_s, opening_patience_s(watch.fleet), dry_run=dry_run)
     async with fleet_turn(fleet, wait_s=30):
-        outcome = await converge_fleet(watch, decider, pace, note=lead_note(evening, watch.fleet))
+        outcome = await converge_fleet(watch, decider, pace, note=note)
     return await report(watch, outcome)
 
 

@@ -14,6 +14,7 @@ from springtide.model.claim import ExhaustedMark, ProvenImage
 from springtide.model.outcome import UNTOUCHED, Outcome
 from springtide.model.plan import Action, ActionResult, Launch, RoundPlan, Verdict
 from springtide.model.snapshot import Observation
+from springtide.model.startup import StartupNote
 from springtide.planning.deciding import Decider
 from springtide.planning.telling import action_name, plan_summary, progress_of
 from tasks.claims import clear_entry
@@ -74,10 +75,18 @@ async def converge_fleet(
     hands = Hands(observe=observe, decide=decider.plan, act=act, tell=tell, sleep=asyncio.sleep)
     outcome = await converge(hands, pace)
     if outcome.ending not in UNTOUCHED:
-        for name in watch.over:
-            with best_effort("clearing"):
-                await clear_entry(name)
+        await _put_away(watch, watch.startups.notes(decider.run, outcome.ended_at))
     return outcome
+
+
+async def _put_away(watch: FleetWatch, learnt: Iterable[StartupNote]) -> None:
+    """Remember what the run has learnt, and clear what is over."""
+    for note in learnt:
+        with best_effort("note"):
+            await watch.remember(note)
+    for name in watch.over:
+        with best_effort("clearing"):
+            await clear_entry(name)
 
 
 async def _act(

@@ -37,6 +37,7 @@ from springtide.planning.telling import Row
 from springtide.sandbox.process import Sandbox
 from springtide.sandbox.rehearsal import fleet_of, sandbox_of
 from springtide.sandbox.sockets import free_port
+from tasks.claims import read_claims
 from tasks.cloud import Order, access_lent, cloud_access, read_estate
 from tasks.readiness import inspect_cloud
 from tasks.watch import FleetWatch
@@ -51,7 +52,8 @@ class RehearsedWatch(FleetWatch):
     async def remember(self, note: Note) -> None:
         """Forget it."""
 
-    async def _read_book(self, now: datetime) -> ClaimBook:  # noqa: ARG002 - a real book's need
+    async def read_book(self, now: datetime) -> ClaimBook:  # noqa: ARG002 - a real book's need
+        """Nothing is stored for a rehearsal."""
         return ClaimBook()
 
 
@@ -189,7 +191,9 @@ async def measure_cloud(order: Order) -> Measures:
     answering = [region.region for region in report.regions if region.servers is not None]
     futures = [list_standing.submit(name, order) for name in answering]
     found = await asyncio.gather(*(asyncio.to_thread(future.result) for future in futures))
-    return measures_of(report, [server for servers in found for server in servers])
+    book, _ = await read_claims(order.at)
+    notes = [note for note in book.startups if note.fleet == order.fleet]
+    return measures_of(report, [server for servers in found for server in servers], notes)
 
 
 @task(task_run_name="list servers of {region}", retries=2, retry_delay_seconds=2)

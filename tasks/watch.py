@@ -15,6 +15,7 @@ from springtide.model.snapshot import Observation
 from springtide.planning.claim_book import Note
 from springtide.planning.deciding import Decider
 from springtide.planning.school_calendar import SchoolCalendar
+from springtide.planning.startup_times import Startups
 from springtide.pricing.lives import Lives
 from tasks.claims import read_claims, remember_note
 from tasks.cloud import Order, cloud_access, read_estate
@@ -29,12 +30,17 @@ class FleetWatch:
     fleet: Fleet
     observer: FleetObserver
     lives: Lives = field(default_factory=Lives)
+    startups: Startups = field(init=False)
     over: tuple[str, ...] = ()
     """Names of the fleet's stored entries that have ended, as of the last look."""
     last_book: ClaimBook | None = None
     """The last book that could be read whole."""
     unlaunchable: str | None = None
     """Why nothing can be launched by this run, where that is no reason to stop it."""
+
+    def __post_init__(self) -> None:
+        """Nobody was seen to start yet."""
+        self.startups = Startups(self.fleet)
 
     def decider(self, run: str) -> Decider:
         """What decides for this fleet; the head of the run's id marks its waves."""
@@ -54,9 +60,10 @@ class FleetWatch:
         now = self.now()
         snapshot = await self.observer.look(now)
         self.lives.see(snapshot)
-        return Observation(now=now, snapshot=snapshot, book=await self._read_book(now))
+        self.startups.see(snapshot)
+        return Observation(now=now, snapshot=snapshot, book=await self.read_book(now))
 
-    async def _read_book(self, now: datetime) -> ClaimBook:
+    async def read_book(self, now: datetime) -> ClaimBook:
         """What is stored; while it cannot be read, what was last read, with the trouble told."""
         book, over = await read_claims(now)
         self.over = tuple(name for name, fleet in over.items() if fleet == self.fleet.name)

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from springtide.model.base import Model, Moment, Name, Reason
 from springtide.model.leftover import SightedNote
+from springtide.model.startup import StartupNote
 from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.model.traffic import TrafficNote
 
@@ -130,6 +131,7 @@ class ClaimBook(Model):
     proposals: tuple[SurgeProposal, ...] = ()
     traffic: tuple[TrafficNote, ...] = ()
     sighted: tuple[SightedNote, ...] = ()
+    startups: tuple[StartupNote, ...] = ()
     trouble: str | None = None
 
     def frozen_by(self, fleet: str, now: Moment) -> Freeze | None:

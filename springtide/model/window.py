@@ -30,6 +30,24 @@ class SchoolZone(StrEnum):
     C = "C"
 
 
+class MeasuredLead(Model):
+    """A lead that follows from how long servers have taken to serve."""
+
+    floor_minutes: Annotated[int, Field(ge=0, le=240)] = 5
+    """It is never shorter, in minutes."""
+    cap_minutes: Annotated[int, Field(ge=1, le=240)] = 30
+    """It is never longer, in minutes; while nothing is measured it is this."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.floor_minutes > self.cap_minutes:
+            raise ValueError(
+                f"floor_minutes {self.floor_minutes} must not be above cap_minutes"
+                f" {self.cap_minutes}"
+            )
+        return self
+
+
 class Window(Model):
     """A fleet's regular hours: which days, from when until when, how many servers."""
 
@@ -59,6 +77,9 @@ class Window(Model):
     lead_minutes: Annotated[int, Field(ge=0, le=240)] = 0
     """Starts that much before `from`, to be ready at `from`: costs one more paid hour where `from`
     stands at the full hour."""
+    measured_lead: MeasuredLead | None = None
+    """In place of `lead_minutes`: as long as 95 % of the slowest region's servers have taken to
+    serve; None: `lead_minutes` counts."""
     tail_minutes: Annotated[int, Field(ge=0, le=240)] = 10
     """Ends that much before `until`: room to drain, leave and delete before the paid hour turns."""
 
@@ -102,10 +123,19 @@ class Window(Model):
             raise ValueError(
                 f"tail_minutes {self.tail_minutes} must be below the window's {length_minutes}"
             )
+        if self.measured_lead is not None and self.lead_minutes:
+            raise ValueError(
+                f"lead_minutes {self.lead_minutes} and measured_lead stand side by side: one counts"
+            )
         both = sorted(set(self.add_dates) & set(self.remove_dates))
         if both:
             raise ValueError(f"{both[0]} stands in both add_dates and remove_dates")
         return self
+
+    @property
+    def longest_lead_minutes(self) -> int:
+        """How much before `from` its claim may start; of a measured lead the cap."""
+        return self.measured_lead.cap_minutes if self.measured_lead else self.lead_minutes
 
     @property
     def zone(self) -> ZoneInfo:

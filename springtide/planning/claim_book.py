@@ -20,10 +20,11 @@ from springtide.model.claim import (
     ProvenImage,
 )
 from springtide.model.leftover import SightedNote
+from springtide.model.startup import StartupNote
 from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.model.traffic import TrafficNote
 
-Note = ExhaustedMark | ProvenImage | TrafficNote | SightedNote
+Note = ExhaustedMark | ProvenImage | TrafficNote | SightedNote | StartupNote
 """What is learnt and may be lost."""
 Entry = Claim | Ceiling | Freeze | SurgeSpending | SurgeProposal | Note
 PREFIX = "springtide_"
@@ -37,6 +38,7 @@ _KINDS: dict[str, type[Entry]] = {
     "proposal": SurgeProposal,
     "traffic": TrafficNote,
     "sighted": SightedNote,
+    "startup": StartupNote,
 }
 _SPOKEN = frozenset({"claim", "ceiling", "freeze", "spending"})
 """Kinds whose loss could change what is desired or allowed; a lost note costs time only."""
@@ -89,6 +91,7 @@ def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, di
             "proposals": found["proposal"],
             "traffic": found["traffic"],
             "sighted": found["sighted"],
+            "startups": found["startup"],
             "trouble": "; ".join(troubles) or None,
         }
     )

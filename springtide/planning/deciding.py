@@ -11,6 +11,7 @@ from springtide.model.window import Window
 from springtide.planning.desired import desired_size
 from springtide.planning.evening_window import window_claims
 from springtide.planning.fleet_round import plan_round
+from springtide.planning.lead_time import timed_windows
 from springtide.planning.round_input import RoundInput
 from springtide.planning.school_calendar import SchoolCalendar
 
@@ -35,7 +36,8 @@ class Decider:
         """
         book, windows = observation.book, tuple[Claim, ...]()
         try:
-            windows = window_claims(self.windows, self.calendar, now=observation.now)
+            timed = timed_windows(self.windows, book.startups, observation.now)
+            windows = window_claims(timed, self.calendar, now=observation.now)
         except Misconfigured as error:
             trouble = "; ".join(filter(None, (book.trouble, str(error))))
             book = book.model_copy(update={"trouble": trouble})

@@ -4,8 +4,10 @@ As an operator reads it: one tick opens (`from` less the lead), one closes (`unt
 and between the opening and an hour after `until` every fifth minute keeps the fleet as it should
 be. No decision rests on a tick: each flow asks `evening_window` whether the evening holds, so a
 tick on a holiday does nothing, one that comes twice when the clocks go back does nothing new, and
-one that is missed is made up for by the next. A fleet with surges is kept at every hour: a surge
-begins and ends when it likes.
+one that is missed is made up for by the next. A measured lead is not known when schedules are made:
+keeping then begins at its cap, and opens when the claim starts; the opening's own tick is at `from`
+and tells whether all of it serves. A fleet with surges is kept at every hour: a surge begins and
+ends when it likes.
 
 Example: Monday to Wednesday 16:00 to 22:00, lead 15, tail 10 gives `45 15 * * mon,tue,wed` to open,
 `45-55/5 15 …`, `*/5 16-22 …` and `0 23 …` to keep, `50 21 …` to close.
@@ -83,12 +85,13 @@ def _schedules(
     window: Window, days: frozenset[Weekday] | date, *, suffix: str
 ) -> Iterator[EveningSchedule]:
     opens = _minute_of_day(window.opens) - window.lead_minutes
+    first_keep = _minute_of_day(window.opens) - window.longest_lead_minutes
     closes = _minute_of_day(window.closes)
     until = closes - window.tail_minutes
     spans = {
         Edge.OPEN: _crons(opens, opens, grid=1, days=days),
         Edge.KEEP: _crons(
-            opens, closes + KEEP_AFTER_MINUTES, grid=KEEP_INTERVAL_MINUTES, days=days
+            first_keep, closes + KEEP_AFTER_MINUTES, grid=KEEP_INTERVAL_MINUTES, days=days
         ),
         Edge.CLOSE: _crons(until, until, grid=1, days=days),
     }

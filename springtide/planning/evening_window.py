@@ -121,7 +121,7 @@ def _hours(window: Window, day: date) -> _Hours:
     opens_at = instant_of(day, window.opens, zone=window.zone)
     closes_at = instant_of(day, window.closes, zone=window.zone)
     return _Hours(
-        claim_starts_at=opens_at - timedelta(minutes=window.lead_minutes),
+        claim_starts_at=opens_at - timedelta(minutes=window.longest_lead_minutes),
         opens_at=opens_at,
         claim_ends_at=closes_at - timedelta(minutes=window.tail_minutes),
         closes_at=closes_at,

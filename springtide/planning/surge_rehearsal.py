@@ -36,8 +36,10 @@ from springtide.model.rehearsal import (
 )
 from springtide.model.server import Server
 from springtide.model.snapshot import Headroom
+from springtide.model.startup import StartupNote
 from springtide.model.surge import SurgeCost, SurgeRequest
 from springtide.planning.emergency_surge import surge_plan
+from springtide.planning.startup_times import percentile
 from springtide.planning.surge_room import LIMITS, bars_launches, servers_left
 from springtide.planning.telling import Row
 
@@ -46,8 +48,12 @@ _ENOUGH_BOOTS = 5
 _MOST_SHARE = 0.95
 
 
-def measures_of(report: CloudReport, servers: Iterable[Server]) -> Measures:
+def measures_of(
+    report: CloudReport, servers: Iterable[Server], notes: Iterable[StartupNote] = ()
+) -> Measures:
     """What was read of the real cloud, as a rehearsal takes it; `servers` stand there now.
+
+    Where too few stand, boots are those that the fleet's notes remember.
 
     Raises:
         GuardRefused: the credentials are refused: nothing was measured.
@@ -61,7 +67,7 @@ def measures_of(report: CloudReport, servers: Iterable[Server]) -> Measures:
     return Measures(
         rooms={region.region: _room(region) for region in report.regions},
         lacking={name: why for name, why in lacking.items() if why},
-        boot=_boots(servers),
+        boot=_boots(servers) or _remembered(notes),
     )
 
 
@@ -211,6 +217,14 @@ def _boots(servers: Iterable[Server]) -> BootRange | None:
     if len(seconds) < _ENOUGH_BOOTS:
         return None
     return BootRange(least_s=floor(min(seconds)), most_s=ceil(max(seconds)))
+
+
+def _remembered(notes: Iterable[StartupNote]) -> BootRange | None:
+    """The boots of earlier evenings, from the quickest to the 95th percentile of them."""
+    seconds = [each for note in notes for each in note.active_s]
+    if len(seconds) < _ENOUGH_BOOTS:
+        return None
+    return BootRange(least_s=min(seconds), most_s=percentile(seconds, _MOST_SHARE))
 
 
 def _boot_range(wish: RehearsalWish, measured: BootRange | None) -> BootRange:

@@ -5,12 +5,14 @@ before 16:00 and nothing after 22:00. A lead of 15 minutes makes it seven. A tai
 fleet's drain and delete time-outs may make it eight, and is counted as if it did.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 
 from springtide.model.base import Model
 from springtide.model.fleet import Fleet
 from springtide.model.price import RoundingRule
+from springtide.model.startup import RegionStartup
 from springtide.model.window import Evening
 from springtide.pricing.paid_hours import billed_seconds
 
@@ -62,10 +64,54 @@ def lead_cost(
     return f"{hours}: {found.extra_cost:.2f} {found.currency}"
 
 
-def lead_note(evening: Evening, fleet: Fleet) -> str:
-    """A sentence for the plan where lead or tail cost more than the window; else nothing."""
-    extra = lead_cost(evening, fleet)
-    return f"Beyond the window's own hours it may cost {extra}." if extra else ""
+def lead_note(
+    evening: Evening,
+    fleet: Fleet,
+    measured: Iterable[RegionStartup] = (),
+    *,
+    rule: RoundingRule = RoundingRule.CLOCK_HOUR,
+) -> str:
+    """Sentences for the plan: what lead and tail cost, and what the other choice would.
+
+    `measured` says how long servers take to serve. With it a lead is set against a start at `from`,
+    and a start at `from` against a lead: money against seconds without the full capacity.
+    """
+    extra = lead_cost(evening, fleet, rule=rule)
+    told = [f"Beyond the window's own hours it may cost {extra}."] if extra else []
+    slowest = max(measured, key=lambda region: region.most_s, default=None)
+    if slowest is not None:
+        told.append(
+            f"95 % of the servers serve within {slowest.most_s} s in {slowest.region}, the slowest"
+            f" region ({slowest.servers} measured)."
+        )
+        told.append(_other_choice(evening, fleet, slowest.most_s, rule))
+    return " ".join(told)
+
+
+def _other_choice(evening: Evening, fleet: Fleet, serving_s: int, rule: RoundingRule) -> str:
+    """What the start that was not chosen would save or cost."""
+    at_the_hour = evening.model_copy(update={"claim_starts_at": evening.opens_at})
+    if evening.claim_starts_at < evening.opens_at:
+        saved = _difference(evening, at_the_hour, fleet, rule)
+        lead_s = round((evening.opens_at - evening.claim_starts_at).total_seconds())
+        return (
+            f"Without its lead of {lead_s // 60} min it would save {saved} and be"
+            f" {serving_s} s without its full capacity."
+        )
+    minutes = -(-serving_s // 60)
+    earlier = evening.opens_at - timedelta(minutes=minutes)
+    led = evening.model_copy(update={"claim_starts_at": earlier})
+    spent = _difference(led, at_the_hour, fleet, rule)
+    return f"A lead of {minutes} min would spare these seconds and cost {spent} more."
+
+
+def _difference(longer: Evening, shorter: Evening, fleet: Fleet, rule: RoundingRule) -> str:
+    """How much more the longer evening costs, in words."""
+    more, less = evening_cost(longer, fleet, rule=rule), evening_cost(shorter, fleet, rule=rule)
+    hours = f"{(more.paid_hours - less.paid_hours).normalize():f} h a server"
+    if more.cost is None or less.cost is None:
+        return hours
+    return f"{hours} ({more.cost - less.cost:.2f} {fleet.currency})"
 
 
 def _price(fleet: Fleet, servers: int, seconds: int) -> Decimal | None:

@@ -32,6 +32,9 @@ def test_an_evening_opens_and_closes_without_a_trace(evening: Evening) -> None:
     assert 6 == evening.serving()
     assert "window evening asks for 6" in evening.artifact("plan-api")
     assert "launched" in evening.artifact("outcome-api")
+    started = [v for name, v in asyncio.run(stored()).items() if "_startup_" in name]
+    assert {"GRA11", "SBG5", "RBX1"} == {note["region"] for note in started}
+    assert 6 == sum(len(note["serving_s"]) for note in started)
     evening.sandbox.set_clock(TAIL)
     closed = evening.run(close_evening_window)
     assert closed.is_completed(), closed.message

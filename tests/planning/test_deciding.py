@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from springtide.model.claim import Claim, ClaimBook, ClaimKind
 from springtide.model.plan import RoundPlan
 from springtide.model.snapshot import Observation
@@ -9,6 +11,7 @@ from springtide.model.window import SchoolZone
 from springtide.planning.deciding import Decider
 from springtide.planning.school_calendar import SchoolCalendar
 from tests.planning.fleet_world import START, FleetWorld, a_fleet
+from tests.planning.test_startup_times import a_note
 from tests.planning.windows import a_window
 
 UNKNOWN = datetime(2031, 11, 24, 16, 0, tzinfo=UTC)
@@ -58,3 +61,21 @@ def test_an_unknown_school_date_leaves_the_fleet_standing() -> None:
     plan = decide(UNKNOWN, world=world)
     assert () == plan.actions
     assert "nothing is removed while the claims cannot be read" in plan.waits[-1].reason
+
+
+@pytest.mark.parametrize(
+    ("minutes_before", "servers"),
+    [
+        pytest.param(11, 0, id="not yet"),
+        pytest.param(10, 30, id="the measured lead"),
+        pytest.param(0, 30, id="at the hour"),
+    ],
+)
+def test_a_measured_lead_makes_the_window_a_claim(minutes_before: int, servers: int) -> None:
+    """412 s until 95 % serve are ten minutes before 16:00, on a tick of the keeping."""
+    window = a_window(measured_lead={"floor_minutes": 5, "cap_minutes": 30})
+    decider = Decider(a_fleet(), (window,), SchoolCalendar(), "ab12")
+    book = ClaimBook(startups=(a_note(*[412] * 9, at=START - timedelta(days=7)),))
+    now = START - timedelta(minutes=minutes_before)
+    seen = Observation(now=now, snapshot=FleetWorld().snapshot(), book=book)
+    assert servers == decider.desired(seen).servers

@@ -45,6 +45,13 @@ def crons(edge: Edge, **changes: object) -> list[str]:
             id="lead",
         ),
         pytest.param(
+            {"measured_lead": {"floor_minutes": 5, "cap_minutes": 30}},
+            ["0 16 * * mon,tue,wed"],
+            ["30-55/5 15 * * mon,tue,wed", "*/5 16-22 * * mon,tue,wed", "0 23 * * mon,tue,wed"],
+            ["50 21 * * mon,tue,wed"],
+            id="measured lead: kept from its cap on",
+        ),
+        pytest.param(
             {"lead_minutes": 13, "tail_minutes": 7, "closes": "22:03"},
             ["47 15 * * mon,tue,wed"],
             ["50-55/5 15 * * mon,tue,wed", "*/5 16-22 * * mon,tue,wed", "0 23 * * mon,tue,wed"],

@@ -31,6 +31,7 @@ from springtide.pricing.surge_cost import surge_cost
 from tests.planning.fleet_world import START, desired
 from tests.planning.reports import a_credential, a_region, regions
 from tests.planning.surges import a_request, a_surging_fleet
+from tests.planning.test_startup_times import a_note
 
 NOTHING = Measures()
 
@@ -109,6 +110,23 @@ def test_boots_are_measured_on_what_stands(
 ) -> None:
     """From the quickest to the slowest."""
     assert boot == measured(*boots_s).boot
+
+
+@pytest.mark.parametrize(
+    ("standing", "remembered", "boot"),
+    [
+        pytest.param(0, 4, None, id="too few remembered"),
+        pytest.param(0, 100, BootRange(least_s=1, most_s=95), id="95 % of those remembered"),
+        pytest.param(5, 100, BootRange(least_s=30, most_s=30), id="what stands counts before"),
+    ],
+)
+def test_boots_are_remembered_where_nothing_stands(
+    standing: int, remembered: int, boot: BootRange | None
+) -> None:
+    """A rehearsal before noon knows yesterday's boots."""
+    note = a_note(*range(11, 11 + remembered))
+    cloud = CloudReport(at=START, credential=a_credential())
+    assert boot == measures_of(cloud, [a_server(30)] * standing, [note]).boot
 
 
 def test_a_server_that_boots_tells_nothing() -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from springtide.model.fleet import Fleet
 from springtide.model.price import RoundingRule
+from springtide.model.startup import RegionStartup
 from springtide.model.window import Evening
-from springtide.pricing.evening_cost import EveningCost, evening_cost, lead_cost
+from springtide.pricing.evening_cost import EveningCost, evening_cost, lead_cost, lead_note
 
 OPENS = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 CLOSES = OPENS + timedelta(hours=6)
@@ -61,6 +62,58 @@ def test_lead_and_tail(lead: int, tail: int, hours: int, extra: str | None) -> N
     evening = an_evening(lead=lead, tail=tail)
     assert hours == evening_cost(evening, a_fleet()).paid_hours
     assert extra == lead_cost(evening, a_fleet())
+
+
+MEASURED = (
+    RegionStartup(region="GRA11", servers=60, half_s=180, most_s=290),
+    RegionStartup(region="SBG5", servers=30, half_s=200, most_s=412),
+)
+SLOWEST = "95 % of the servers serve within 412 s in SBG5, the slowest region (30 measured). "
+
+
+@pytest.mark.parametrize(
+    ("lead", "fleet", "told"),
+    [
+        pytest.param(
+            0,
+            {},
+            SLOWEST + "A lead of 7 min would spare these seconds and cost 1 h a server"
+            " (15.30 EUR) more.",
+            id="no lead",
+        ),
+        pytest.param(
+            10,
+            {},
+            "Beyond the window's own hours it may cost +1 h a server: 15.30 EUR. "
+            + SLOWEST
+            + "Without its lead of 10 min it would save 1 h a server (15.30 EUR) and be 412 s"
+            " without its full capacity.",
+            id="a lead",
+        ),
+        pytest.param(
+            0,
+            {"price_per_hour": None},
+            SLOWEST + "A lead of 7 min would spare these seconds and cost 1 h a server more.",
+            id="no price",
+        ),
+    ],
+)
+def test_the_plan_sets_money_against_seconds(
+    lead: int, fleet: dict[str, object], told: str
+) -> None:
+    """What was chosen, and what the other choice would save or cost."""
+    assert told == lead_note(an_evening(lead=lead), a_fleet(**fleet), MEASURED)
+
+
+def test_where_seconds_are_billed_a_lead_costs_its_minutes() -> None:
+    """The provider's rounding decides what a lead costs."""
+    note = lead_note(an_evening(lead=15), a_fleet(), MEASURED, rule=RoundingRule.SECOND)
+    assert "would save 0.25 h a server (3.82 EUR)" in note
+
+
+def test_without_measurements_only_the_cost_is_told() -> None:
+    """As long as nobody has seen enough servers start."""
+    assert "" == lead_note(an_evening(), a_fleet())
 
 
 def test_the_price_is_exact() -> None:
