@@ -169,6 +169,10 @@ def _written(estate: Estate, fleet: Fleet, estate_file: Path) -> Estate:
         "fleets": (fleet,),
         "windows": (),
         "school_holidays_file": None,
+        "approvals": None,
+        "core": None,
+        "vaults": (),
+        "sources": (),
         "rehearsal": None,
     }
     document = estate.model_copy(update=changes).model_dump(mode="json")
