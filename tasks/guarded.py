@@ -16,7 +16,10 @@ from tasks.outage import best_effort
 class GuardedChange(Protocol):
     """A change of something that has state."""
 
-    approvers: Approvers
+    @property
+    def approvers(self) -> Approvers:
+        """Those who may approve it; asked for only where somebody has to."""
+        ...
 
     def now(self) -> datetime:
         """The present."""

@@ -30,6 +30,7 @@ LIFECYCLES = (
     "storage_restore",
     "surge_rehearsal",
     "traffic",
+    "virtual_machine_change",
 )
 CODE = ("springtide", "tasks", "flows", "deployments")
 MOST_MODULE_LINES = 400

@@ -42,3 +42,11 @@ class ResizePlan(Model):
     steps: tuple[ResizeStep, ...] = ()
     notes: tuple[str, ...] = ()
     """What whoever approves it should know."""
+
+
+class ApprovedResize(Model):
+    """What a run that was killed leaves to the next: the plan, and what proves its approval."""
+
+    plan: ResizePlan
+    statement: str
+    signatures: tuple[str, ...]

@@ -63,6 +63,28 @@ def resize_plan(
     return _plan(machine, size, mode, reason)
 
 
+def resize_limitation(name: str, core: Core) -> str | None:
+    """Why a virtual machine of that name is none of this flow's; None where it is."""
+    if name in core.virtual_machines:
+        return None
+    known = ", ".join(core.virtual_machines) or "none is listed"
+    return f"{name} is not among the estate's core.virtual_machines ({known})"
+
+
+def what_next(step: ResizeStep, name: str) -> str:
+    """What a person does where that step did not come to its end."""
+    match step:
+        case ResizeStep.SHUT_DOWN:
+            return (
+                f"look at the console of {name}: its guest was asked to shut down; once it is off,"
+                " run this again, which goes on from there"
+            )
+        case ResizeStep.RECONFIGURE:
+            return f"look at the tasks of {name} in vCenter, then run this again"
+        case ResizeStep.POWER_ON:
+            return f"{name} is off: make room and run this again, or power it on by hand"
+
+
 def machine_limitation(machine: VirtualMachine) -> str | None:
     """Why this virtual machine is not one to be changed now; None where it is."""
     name = machine.name
@@ -121,7 +143,7 @@ def _plan(
         after=size,
         change_version=machine.change_version,
         steps=_steps(machine, size, mode),
-        notes=tuple(_notes(machine, size)),
+        notes=tuple(_notes(machine, size, mode)),
     )
 
 
@@ -188,8 +210,10 @@ def _tools_limitation(machine: VirtualMachine, mode: ResizeMode) -> str | None:
     return None
 
 
-def _notes(machine: VirtualMachine, size: VirtualMachineSize) -> Iterator[str]:
+def _notes(machine: VirtualMachine, size: VirtualMachineSize, mode: ResizeMode) -> Iterator[str]:
     if machine.cpu_hot_add and size.vcpus > _NUMA_VCPUS:
         yield "hot add of cores is on: its guest sees one NUMA node, however many it spans"
     if machine.power is Power.OFF:
         yield "it is off now, and runs afterwards"
+    elif mode is ResizeMode.COLD:
+        yield "where its new size is refused, it is started again as it was"

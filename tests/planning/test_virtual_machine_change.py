@@ -238,7 +238,7 @@ def test_who_is_not_there_or_there_twice() -> None:
 def test_a_person_sees_all_of_it() -> None:
     """Steps in order, the reason, and what should be known."""
     plan = planned(size(12, 16))
-    told = {str(row["measure"]): str(row["value"]) for row in resize_rows(plan)}
+    told = {str(row["measure"]): str(row["value"]) for row in reversed(resize_rows(plan))}
     assert "8 vCPU, 32768 MiB" == told["from"]
     assert ["shut down its guest", "give it its new size", "power it on"] == [
         told[f"step {n}"] for n in (1, 2, 3)

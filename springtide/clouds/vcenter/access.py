@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from pyVmomi import vim
 
-from springtide.clouds.audit import AuditLog
+from springtide.clouds.audit import AuditLog, Values
 from springtide.clouds.vcenter.credentials import credentials_of
 from springtide.clouds.vcenter.inventory import find_machine, read_inventory, read_machine
 from springtide.clouds.vcenter.reading import by_id, id_of
@@ -89,7 +89,12 @@ class VCenter(AbstractContextManager["VCenter"]):
         deadline = self._core.shutdown_timeout_s if deadline_s is None else deadline_s
         wait = Wait(self._session, deadline_s=deadline, what=f"shutdown of the guest of {name}")
         with self._audit.change(
-            "ShutdownGuest", name, region=self._core.host, service="vcenter", why=why
+            "ShutdownGuest",
+            f"vm/{name}",
+            region=self._core.host,
+            service="vcenter",
+            why=why,
+            values={"power": (machine.power.value, Power.OFF.value)},
         ) as act:
             self._session.call(
                 lambda content: by_id(content, vim.VirtualMachine, machine.id).ShutdownGuest(),
@@ -132,8 +137,8 @@ class VCenter(AbstractContextManager["VCenter"]):
             spec.numCPUs = size.vcpus
         if size.ram_mib != machine.size.ram_mib:
             spec.memoryMB = size.ram_mib
-        why = f"{why}: from {machine.size} to {size}"
-        self._run_task(machine, "ReconfigVM_Task", (spec,), why=why, progress=progress)
+        change = _Change("ReconfigVM_Task", spec, _changes(machine, size))
+        self._run_task(machine, change, why=why, progress=progress)
         found = self.virtual_machine(name)
         if found.size != size:
             raise SpringtideError(f"{name}: vCenter says done, and shows {found.size}, not {size}")
@@ -149,34 +154,36 @@ class VCenter(AbstractContextManager["VCenter"]):
         machine = self.virtual_machine(name)
         if machine.power is Power.ON:
             return machine
-        self._run_task(machine, "PowerOnVM_Task", (None,), why=why, progress=progress)
+        power = {"power": (machine.power.value, Power.ON.value)}
+        change = _Change("PowerOnVM_Task", None, power)
+        self._run_task(machine, change, why=why, progress=progress)
         found = self.virtual_machine(name)
         if found.power is not Power.ON:
             raise SpringtideError(f"{name}: vCenter says done, and shows it {found.power}")
         return found
 
     def _run_task(
-        self,
-        machine: VirtualMachine,
-        method: str,
-        arguments: tuple[object, ...],
-        *,
-        why: str,
-        progress: Progress,
+        self, machine: VirtualMachine, change: "_Change", *, why: str, progress: Progress
     ) -> None:
-        what = f"{method} of {machine.name}"
+        what = f"{change.method} of {machine.name}"
         with self._audit.change(
-            method, machine.name, region=self._core.host, service="vcenter", why=why
+            change.method,
+            f"vm/{machine.name}",
+            region=self._core.host,
+            service="vcenter",
+            why=why,
+            values=change.values,
         ) as act:
             try:
-                task = self._session.call(
-                    lambda content: getattr(by_id(content, vim.VirtualMachine, machine.id), method)(
-                        *arguments
+                act.request_id = self._session.call(
+                    lambda content: id_of(
+                        getattr(by_id(content, vim.VirtualMachine, machine.id), change.method)(
+                            change.argument
+                        )
                     ),
                     what=what,
                     changing=True,
                 )
-                act.request_id = id_of(task)
                 wait_for_task(
                     self._session,
                     act.request_id,
@@ -188,3 +195,16 @@ class VCenter(AbstractContextManager["VCenter"]):
                 act.result = f"{type(error).__name__}: {error}"
                 raise
             act.result = "success"
+
+
+class _Change(NamedTuple):
+    method: str
+    argument: object
+    values: Values
+    """For the audit: field → from, to."""
+
+
+def _changes(machine: VirtualMachine, size: VirtualMachineSize) -> dict[str, tuple[int, int]]:
+    """What a resize changes: field → from, to."""
+    before, after = machine.size.model_dump(), size.model_dump()
+    return {name: (before[name], after[name]) for name in before if before[name] != after[name]}

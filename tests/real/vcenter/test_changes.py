@@ -269,8 +269,8 @@ def test_each_change_leaves_its_intent_and_its_outcome(
     simulator.order("ReconfigVM_Task", "TaskInProgress", in_task=True)
     with pytest.raises(Retryable):
         resize(vcenter, "web-1", size(8, 96))
-    lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "audit/run.jsonl").read_text().splitlines()]
     assert ["intent", "outcome"] * 2 == [line["step"] for line in lines]
-    assert "from 8 vCPU, 32768 MiB to 8 vCPU, 65536 MiB" in lines[0]["why"]
+    assert {"ram_mib": [32768, 65536]} == lines[0]["values"]
     assert "success" == lines[1]["result"]
     assert lines[3]["result"].startswith("Retryable")

@@ -177,9 +177,11 @@ func (m *machine) ShutdownGuest(_ *simulator.Context, _ *types.ShutdownGuest) so
 	if m.shutdown == 0 {
 		m.stopped()
 	} else if m.shutdown > 0 {
+		boot := m.Runtime.BootTime
 		time.AfterFunc(m.shutdown, func() {
 			simulator.Map.WithLock(m, func() {
-				if m.on() {
+				// Asked twice, it goes off once: what was started since is another boot.
+				if m.on() && m.Runtime.BootTime == boot {
 					m.stopped()
 				}
 			})

@@ -1,0 +1,149 @@
+"""A virtual machine's change of size, as a guarded change."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from prefect import get_run_logger
+from prefect.variables import Variable
+
+from springtide.errors import CapacityExhausted, GuardRefused, SpringtideError
+from springtide.model.approval import Approval, Proposal
+from springtide.model.change import ChangeOutcome, Proposed
+from springtide.model.core import VirtualMachineSize
+from springtide.model.virtual_machine_change import (
+    ApprovedResize,
+    ResizeMode,
+    ResizePlan,
+    ResizeStep,
+)
+from springtide.planning.virtual_machine_change import (
+    resize_limitation,
+    resize_plan,
+    resize_rows,
+    rest_limitation,
+    what_next,
+)
+from tasks.approvals import Approvers
+from tasks.cloud import read_estate
+from tasks.private_cloud import read_core, start_again, take_resize_step
+
+KIND = "resize-virtual-machine"
+
+
+@dataclass
+class VirtualMachineChange:
+    """A new size for a virtual machine that is no member of a cluster."""
+
+    estate_file: Path
+    name: str
+    size: VirtualMachineSize
+    may_shut_down: bool
+
+    @cached_property
+    def approvers(self) -> Approvers:
+        """The estate's."""
+        return Approvers.of(self.estate_file)
+
+    def now(self) -> datetime:
+        """The present."""
+        return datetime.now(UTC)
+
+    async def propose(self) -> Proposed:
+        """The plan, as what vCenter shows now lets it.
+
+        Raises:
+            GuardRefused: a guard says no.
+        """
+        estate = read_estate(self.estate_file)
+        core = estate.private_cloud()
+        if (why_not := resize_limitation(self.name, core)) is not None:
+            raise GuardRefused(why_not)
+        inventory = await asyncio.to_thread(read_core.submit(self.estate_file).result)
+        plan = resize_plan(inventory, self.name, self.size, core)
+        if plan.mode is ResizeMode.REFUSED:
+            raise GuardRefused(plan.reason)
+        if ResizeStep.SHUT_DOWN in plan.steps and not self.may_shut_down:
+            raise GuardRefused(f"{self.name} would have to be shut down: {plan.reason}")
+        return Proposed(
+            proposal=Proposal.of(KIND, self.name, plan),
+            rows=tuple(resize_rows(plan)),
+            settled=plan.reason if plan.mode is ResizeMode.NOTHING else None,
+        )
+
+    async def standing_approval(self, proposal: Proposal) -> Approval | None:
+        """The approval that a killed run of the same change has left, while it holds.
+
+        Its signatures are verified again: whoever can write Prefect's variables approves nothing.
+        """
+        plan = ResizePlan.model_validate(proposal.plan)
+        stored = await Variable.aget(_variable(plan))
+        if not isinstance(stored, dict):
+            return None
+        try:
+            left = ApprovedResize.model_validate(stored)
+            why_not = rest_limitation(plan, left.plan)
+            if why_not is None:
+                return self.approvers.approval(
+                    Proposal.of(KIND, self.name, left.plan),
+                    left.statement,
+                    left.signatures,
+                    now=self.now(),
+                )
+        except (GuardRefused, ValueError) as error:
+            why_not = str(error)
+        get_run_logger().info("approval=not-standing why=%s", why_not)
+        return None
+
+    async def act(self, proposal: Proposal, approval: Approval) -> ChangeOutcome:
+        """Take the plan's steps, each verified by vCenter's own view; stop at the first doubt."""
+        plan = ResizePlan.model_validate(proposal.plan)
+        if approval.digest == proposal.digest:
+            await self._remember(plan, approval)
+        done: list[str] = []
+        for step in plan.steps:
+            future = take_resize_step.submit(step, plan, self.estate_file, approval)
+            try:
+                await asyncio.to_thread(future.result)
+            except SpringtideError as error:
+                return await self._stopped((plan, step), error, done=done, approval=approval)
+            done.append(str(step))
+        await Variable.aunset(_variable(plan))
+        facts = (("from", str(plan.before)), ("to", str(plan.after)))
+        return ChangeOutcome(done=tuple(done), facts=facts)
+
+    async def _remember(self, plan: ResizePlan, approval: Approval) -> None:
+        """Keep what a run that takes over has to verify."""
+        left = ApprovedResize(
+            plan=plan, statement=approval.statement, signatures=approval.signatures
+        )
+        await Variable.aset(_variable(plan), left.model_dump(mode="json"), overwrite=True)
+
+    async def _stopped(
+        self,
+        where: tuple[ResizePlan, ResizeStep],
+        error: SpringtideError,
+        *,
+        done: list[str],
+        approval: Approval,
+    ) -> ChangeOutcome:
+        plan, step = where
+        refused = isinstance(error, GuardRefused | CapacityExhausted)
+        if refused and step is ResizeStep.RECONFIGURE and done:
+            future = start_again.submit(plan, self.estate_file, approval)
+            try:
+                await asyncio.to_thread(future.result)
+            except SpringtideError as second:
+                error = SpringtideError(f"{error}; and it did not start as it was: {second}")
+            else:
+                done.append("started again as it was")
+        return ChangeOutcome(
+            done=tuple(done), trouble=str(error), what_next=what_next(step, self.name)
+        )
+
+
+def _variable(plan: ResizePlan) -> str:
+    """Where the approval of that virtual machine's change is kept."""
+    return f"approved_resize_{plan.id.lower()}"
