@@ -35,7 +35,7 @@ SECOND_SITE_TAG = "second_site"
 STORAGE_TAGS = ("object_storage_backup", "storage_restore", SECOND_SITE_TAG)
 WATCHED_TAGS = (
     *("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic"),
-    "leftover_sweep",
+    *("audit_log", "leftover_sweep"),
     *STORAGE_TAGS,
     "fleet_healing",
 )

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from springtide.errors import Misconfigured
 from springtide.model.approval import ApprovalPolicy
+from springtide.model.audit import AuditPolicy
 from springtide.model.base import Model
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet
@@ -51,6 +52,8 @@ def load_estate(path: Path) -> Estate:
     school_holidays(estate, path)
     if estate.approvals is not None:
         approval_files(estate.approvals, path)
+    if estate.audit is not None:
+        audit_files(estate.audit, path)
     return estate
 
 
@@ -64,6 +67,19 @@ def approval_files(policy: ApprovalPolicy, path: Path) -> tuple[Path, Path | Non
     return (
         _beside(path, allowed, field="approvals.allowed_signers_file"),
         _beside(path, revoked, field="approvals.revoked_keys_file") if revoked else None,
+    )
+
+
+def audit_files(policy: AuditPolicy, path: Path) -> tuple[Path, Path | None]:
+    """Where the workers' public keys and the revoked ones stand; `path` is the estate file's.
+
+    Raises:
+        Misconfigured: one of the files is missing.
+    """
+    allowed, revoked = policy.allowed_signers_file, policy.revoked_keys_file
+    return (
+        _beside(path, allowed, field="audit.allowed_signers_file"),
+        _beside(path, revoked, field="audit.revoked_keys_file") if revoked else None,
     )
 
 

@@ -13,6 +13,14 @@ from tests.estates import an_estate, trouble, written
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "deployments" / "estate.yaml"
 
+
+def an_audit(*, region: str) -> dict[str, Any]:
+    """A site for the audit log in that region, and its copy in SBG5."""
+    site, second = ({"region": r, "container": "audit"} for r in (region, "SBG5"))
+    keys = {"key_file": "/etc/key", "allowed_signers_file": "workers"}
+    return {"site": site, "second": second, **keys}
+
+
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -162,6 +170,16 @@ def test_the_example_shows_every_field_of_a_fleet_and_a_window() -> None:
             lambda e: e.update(rehearsal={"clock_url": "http://192.0.2.1/clock"}),
             "rehearsal: rehearsal.clock_url must be on 127.0.0.1: real fleets use real time",
             id="a clock from elsewhere",
+        ),
+        pytest.param(
+            lambda e: e.update(audit=an_audit(region="PAR1")),
+            "audit.site: region PAR1 is not in residency (allowed: GRA11, SBG5)",
+            id="an audit log outside the residency",
+        ),
+        pytest.param(
+            lambda e: e.update(audit=an_audit(region="SBG5")),
+            "audit: second: another region than SBG5 is wanted",
+            id="an audit log whose copy is beside it",
         ),
     ],
 )

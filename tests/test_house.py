@@ -19,6 +19,7 @@ from springtide.estate import load_estate
 
 ROOT = Path(__file__).resolve().parent.parent
 LIFECYCLES = (
+    "audit_log",
     "emergency_surge",
     "evening_window",
     "fleet_healing",

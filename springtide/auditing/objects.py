@@ -68,3 +68,13 @@ def read_seal(store: Store, worker: str, number: int) -> tuple[SignedSeal, Seal]
         return None
     except ValueError as error:
         raise Damaged(f"{name} is no seal", objects=(name,)) from error
+
+
+def stored_lines(store: Store, run: str) -> list[bytes]:
+    """The run's lines as they are stored, without their ends, as far as they go without a gap."""
+    lines: list[bytes] = []
+    for first, _, name in dict(stored_runs(store)).get(run, []):
+        if first > len(lines) + 1:
+            break
+        lines[first - 1 :] = store.get(name).splitlines()
+    return lines

@@ -1,5 +1,6 @@
 """SSH signatures of people, verified by OpenSSH's own ssh-keygen against `allowed_signers`."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -21,8 +22,14 @@ _PATTERN = re.compile(r"[*?!]")
 class Signatures:
     """Whose signatures count: the people of `allowed_signers`, less the keys that are revoked."""
 
-    def __init__(self, allowed_signers: Path, revoked_keys: Path | None = None) -> None:
-        """Nothing is read yet.
+    def __init__(
+        self,
+        allowed_signers: Path,
+        revoked_keys: Path | None = None,
+        *,
+        namespace: str = NAMESPACE,
+    ) -> None:
+        """Only signatures made for the namespace count; nothing is read yet.
 
         Raises:
             Misconfigured: a file is not there, or OpenSSH is not installed.
@@ -38,6 +45,7 @@ class Signatures:
                 allowed="OpenSSH's client, 8.2 or newer",
             )
         self._program, self._allowed, self._revoked = program, allowed_signers, revoked_keys
+        self._namespace = namespace
 
     def verify(self, statement: str, signature: str) -> Signer:
         """Who signed the statement for our namespace, with a key that counts today.
@@ -67,7 +75,7 @@ class Signatures:
         return names[0]
 
     def _verified(self, statement: str, file: Path, name: str) -> Signer:
-        who = ["-I", name, "-n", NAMESPACE]
+        who = ["-I", name, "-n", self._namespace]
         done = self._run("verify", file, who, statement)
         good = _GOOD.fullmatch(done.stdout)
         if done.returncode or good is None:
@@ -111,3 +119,37 @@ def armoured(signature: str) -> str | None:
         return None
     lines = [body[at : at + _ARMOUR_COLUMNS] for at in range(0, len(body), _ARMOUR_COLUMNS)]
     return "\n".join([_BEGIN, *lines, _END, ""])
+
+
+def sign(statement: str, key_file: Path, *, namespace: str) -> str:
+    """The statement's signature by a private key that has no passphrase.
+
+    Raises:
+        Misconfigured: the key cannot be used, or OpenSSH is not installed.
+        Retryable: ssh-keygen does not end.
+    """
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise Misconfigured(f"{PROGRAM} is not installed on this machine", field="audit")
+    try:
+        done = subprocess.run(  # noqa: S603 - the program and its arguments are ours
+            [program, "-Y", "sign", "-q", "-f", str(key_file), "-n", namespace],
+            input=statement,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE_S,
+            check=False,
+            # A key with a passphrase is refused at once: nobody is there to be asked.
+            env={**os.environ, "SSH_ASKPASS": "/bin/false", "SSH_ASKPASS_REQUIRE": "force"},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Retryable(f"{PROGRAM} did not end within {_PATIENCE_S:g} s") from error
+    if done.returncode:
+        why = done.stderr.strip().splitlines() or ["ssh-keygen does not say why"]
+        raise Misconfigured(
+            f"{key_file} cannot sign: {why[-1]}",
+            field="audit.key_file",
+            allowed="a private SSH key without a passphrase, of mode 0600",
+        )
+    return done.stdout

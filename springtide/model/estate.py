@@ -6,6 +6,7 @@ from pydantic import Field, HttpUrl, model_validator
 
 from springtide.errors import Misconfigured
 from springtide.model.approval import ApprovalPolicy
+from springtide.model.audit import AuditPolicy
 from springtide.model.backup import BackupSource, Vault
 from springtide.model.base import Model
 from springtide.model.core import Core
@@ -54,6 +55,8 @@ class Estate(Model):
     """The private cloud; None: there is none, or it is none of Springtide's business."""
     sweep: SweepPolicy = SweepPolicy()
     """When leftovers are removed."""
+    audit: AuditPolicy | None = None
+    """Where the audit log is kept beyond the worker's machine; None: nowhere."""
     rate_limit: RateLimit = RateLimit()
     poll_interval_s: Annotated[float, Field(ge=0.2, le=60)] = 4.0
     """Pause between two looks at the cloud while something is under way, in seconds."""
@@ -79,7 +82,17 @@ class Estate(Model):
         for window in self.windows:
             self._check_window(window)
         self._check_vaults()
+        self._check_audit()
         return self
+
+    def _check_audit(self) -> None:
+        sites = {"site": self.audit.site, "second": self.audit.second} if self.audit else {}
+        for field, site in sites.items():
+            if site is not None and site.region not in self.residency:
+                raise ValueError(
+                    f"audit.{field}: region {site.region} is not in residency"
+                    f" (allowed: {', '.join(self.residency)})"
+                )
 
     def _check_vaults(self) -> None:
         for field in ("vaults", "sources"):

@@ -56,6 +56,8 @@ def write_storage_estate(folder: Path, template: Path) -> Path:
     # Files beside the template, which nothing here needs.
     estate.pop("school_holidays_file", None)
     estate["fleets"][0].pop("user_data_file", None)
+    for part in ("approvals", "audit"):
+        estate.pop(part, None)
     estate["vaults"] = [
         {
             "name": "documents",

@@ -1,0 +1,50 @@
+"""The audit log's verdicts in words, and when a person should hear of them (`audit_log`)."""
+
+from collections.abc import Sequence
+
+from springtide.model.audit import AuditVerdict
+from springtide.planning.telling import Row
+
+_TOLD = 3
+
+
+def verdict_rows(verdicts: Sequence[AuditVerdict]) -> list[Row]:
+    """A row for each finding; where there is none, one that says what was read."""
+    rows: list[Row] = []
+    for verdict in verdicts:
+        rows += [
+            {"site": verdict.site, "what": each.subject, "is": f"{each.doubt}: {each.detail}"}
+            for each in verdict.findings
+        ]
+        if not verdict.findings:
+            read = f"{verdict.lines} lines under {verdict.seals} seals"
+            rows.append({"site": verdict.site, "what": f"{verdict.runs} runs", "is": read})
+    return rows
+
+
+def verdict_summary(verdict: AuditVerdict) -> str:
+    """One line for the run."""
+    doubts = len(verdict.findings)
+    return (
+        f"{verdict.site} site: {verdict.runs} runs, {verdict.lines} lines, {verdict.seals} seals:"
+        f" {f'{doubts} findings' if doubts else 'nothing was changed, cut or taken away'}"
+    )
+
+
+def verdict_alarm(verdicts: Sequence[AuditVerdict]) -> str | None:
+    """Why the run has failed; None: nothing was found at any site."""
+    told = [
+        f"{verdict.site} site: {each.subject}: {each.doubt}: {each.detail}"
+        for verdict in verdicts
+        for each in verdict.findings
+    ]
+    if len(told) > _TOLD:
+        told[_TOLD:] = [f"and {len(told) - _TOLD} more"]
+    return "; ".join(told) or None
+
+
+def cut_limitation(first: AuditVerdict, second: AuditVerdict) -> str | None:
+    """Why the first site cannot be whole: the second, which only copies, has more; or None."""
+    if second.seals > first.seals:
+        return f"the second site has {second.seals} seals, the first {first.seals}: it was cut"
+    return None
