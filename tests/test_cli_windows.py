@@ -23,7 +23,9 @@ def changed(folder: Path, **changes: object) -> Path:
     """The example's estate in a folder of its own, its window changed."""
     estate = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     estate["windows"][0].update(changes)
-    del estate["fleets"][0]["user_data_file"], estate["school_holidays_file"]
+    del estate["fleets"][0]["user_data_file"]
+    for part in ("school_holidays_file", "approvals", "audit"):
+        del estate[part]
     path = folder / "estate.yaml"
     path.write_text(yaml.safe_dump(estate), encoding="utf-8")
     return path
