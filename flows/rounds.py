@@ -10,7 +10,6 @@ from prefect.context import SyncClientContext
 from prefect.futures import PrefectFuture
 
 from springtide.convergence import Hands, Pace, converge
-from springtide.model.claim import ExhaustedMark, ProvenImage
 from springtide.model.outcome import UNTOUCHED, Outcome
 from springtide.model.plan import Action, ActionResult, Launch, RoundPlan, Verdict
 from springtide.model.snapshot import Observation
@@ -64,8 +63,7 @@ async def converge_fleet(
             get_run_logger().info("round=%d %s", number, plan_summary(plan))
         with best_effort("progress"):
             await progress.show(progress_of(first[0], plan), plan_summary(plan))
-        notes: tuple[ExhaustedMark | ProvenImage, ...] = (*plan.marks, *plan.proven)
-        for learnt in notes if plan.frozen is None and not pace.dry_run else ():
+        for learnt in plan.learnt if plan.frozen is None and not pace.dry_run else ():
             with best_effort("note"):
                 await watch.remember(learnt)
 

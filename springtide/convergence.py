@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from springtide.model.claim import ExhaustedMark, key_part
+from springtide.model.claim import Death, ExhaustedMark, key_part
 from springtide.model.outcome import Ending, Outcome, Round
 from springtide.model.plan import ActionResult, Launch, RoundPlan, Verdict
 from springtide.model.snapshot import Observation
@@ -57,6 +57,7 @@ async def converge(hands: Hands, pace: Pace) -> Outcome:
     """
     began = time.monotonic()
     marks: tuple[ExhaustedMark, ...] = ()
+    deaths: tuple[Death, ...] = ()
     rounds: list[Round] = []
     observation = await hands.observe()
     first = plan = hands.decide(observation)
@@ -79,8 +80,9 @@ async def converge(hands: Hands, pace: Pace) -> Outcome:
             results = await hands.act(plan, number)
             rounds.append(Round(number=number, plan=plan, results=results))
             marks = (*marks, *plan.marks, *_refusal_marks(rounds))
+            deaths = (*deaths, *plan.deaths)
         await hands.sleep(pace.pause_s(acted=bool(plan.actions)))
-        observation = _with_marks(await hands.observe(), marks)
+        observation = _with_learnt(await hands.observe(), marks, deaths)
         plan = hands.decide(observation)
 
 
@@ -131,9 +133,14 @@ def _why_refused(refusal: ActionResult) -> str:
     return f"launches are refused: {refusal.detail}"
 
 
-def _with_marks(observation: Observation, marks: tuple[ExhaustedMark, ...]) -> Observation:
+def _with_learnt(
+    observation: Observation, marks: tuple[ExhaustedMark, ...], deaths: tuple[Death, ...]
+) -> Observation:
     """The observation with what this run learnt, should the store have lost or refused it."""
     both = sorted((*observation.book.exhausted, *marks), key=lambda mark: mark.until)
-    known = {mark.key: mark for mark in both}
-    book = observation.book.model_copy(update={"exhausted": tuple(known.values())})
+    known = {
+        "exhausted": tuple({mark.key: mark for mark in both}.values()),
+        "deaths": tuple({d.key: d for d in (*deaths, *observation.book.deaths)}.values()),
+    }
+    book = observation.book.model_copy(update=known)
     return observation.model_copy(update={"book": book})

@@ -115,6 +115,21 @@ class ProvenImage(Model):
     until: Moment
 
 
+class Death(Model):
+    """A server that was found dead and is replaced: remembered by its region and image."""
+
+    key: Key
+    fleet: Name
+    region: str
+    image_id: str
+    born_at: Moment
+    """When its launch was decided."""
+    at: Moment
+    """When it was found dead."""
+    until: Moment
+    why: str
+
+
 class ClaimBook(Model):
     """All that is stored, read at one moment.
 
@@ -127,6 +142,7 @@ class ClaimBook(Model):
     freezes: tuple[Freeze, ...] = ()
     exhausted: tuple[ExhaustedMark, ...] = ()
     proven: tuple[ProvenImage, ...] = ()
+    deaths: tuple[Death, ...] = ()
     spendings: tuple[SurgeSpending, ...] = ()
     proposals: tuple[SurgeProposal, ...] = ()
     traffic: tuple[TrafficNote, ...] = ()

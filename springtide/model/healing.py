@@ -35,3 +35,11 @@ class Healing(Model):
     stop_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Above this share of members that fail their checks nothing is repaired and the alarm is
     raised: the fault lies elsewhere."""
+    back_off_s: Annotated[float, Field(ge=0, le=3600)] = 60
+    """Pause before a successor is launched where successors of the same image in the same region
+    have died, in seconds; doubled with each generation."""
+    most_generations: Annotated[int, Field(ge=1, le=10)] = 4
+    """After so many generations no more of that image is launched in that region, and the alarm is
+    raised, until the deaths are forgotten."""
+    deaths_remembered_s: Annotated[float, Field(ge=60, le=86_400)] = 7200
+    """How long a death is remembered, in seconds."""

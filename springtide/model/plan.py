@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from springtide.model.base import Model, Moment, Name
-from springtide.model.claim import Desired, ExhaustedMark, ProvenImage
+from springtide.model.claim import Death, Desired, ExhaustedMark, ProvenImage
 from springtide.model.server import Phase
 
 
@@ -141,8 +141,15 @@ class RoundPlan(Model):
     """Regions to be left alone for a while, to be remembered."""
     proven: tuple[ProvenImage, ...] = ()
     """Images that have newly served in a region, to be remembered."""
+    deaths: tuple[Death, ...] = ()
+    """Servers that were newly found dead, to be remembered."""
     frozen: str | None = None
     """Why nothing may change; the actions are then told and not done."""
+
+    @property
+    def learnt(self) -> tuple[ExhaustedMark | ProvenImage | Death, ...]:
+        """All that is to be remembered for the runs to come."""
+        return (*self.marks, *self.proven, *self.deaths)
 
     @property
     def settled(self) -> bool:

@@ -15,6 +15,7 @@ from springtide.model.claim import (
     Ceiling,
     Claim,
     ClaimBook,
+    Death,
     ExhaustedMark,
     Freeze,
     ProvenImage,
@@ -24,7 +25,7 @@ from springtide.model.startup import StartupNote
 from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.model.traffic import TrafficNote
 
-Note = ExhaustedMark | ProvenImage | TrafficNote | SightedNote | StartupNote
+Note = ExhaustedMark | ProvenImage | Death | TrafficNote | SightedNote | StartupNote
 """What is learnt and may be lost."""
 Entry = Claim | Ceiling | Freeze | SurgeSpending | SurgeProposal | Note
 PREFIX = "springtide_"
@@ -34,6 +35,7 @@ _KINDS: dict[str, type[Entry]] = {
     "freeze": Freeze,
     "exhausted": ExhaustedMark,
     "proven": ProvenImage,
+    "death": Death,
     "spending": SurgeSpending,
     "proposal": SurgeProposal,
     "traffic": TrafficNote,
@@ -87,6 +89,7 @@ def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, di
             "freezes": found["freeze"],
             "exhausted": found["exhausted"],
             "proven": found["proven"],
+            "deaths": found["death"],
             "spendings": found["spending"],
             "proposals": found["proposal"],
             "traffic": found["traffic"],

@@ -11,7 +11,9 @@ As an operator reads it:
    rebooted once. Else its replacement is launched, and it leaves when that one serves; only where
    there is no room for one more does it go first.
 4. What a person holds, what boots and what is drained is never judged.
-5. A server that failed before it ever joined a pool is deleted and planned anew.
+5. Successors that die as well come later and later, and in the end not at all
+   (`planning/deaths.py`).
+6. A server that failed before it ever joined a pool is deleted and planned anew.
 
 Example: 30 serve, 4 of them are found sick: 3 replacements are launched, and when these serve, 3 of
 the sick are taken out and deleted; then the fourth.
@@ -23,10 +25,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from springtide.errors import GuardRefused
+from springtide.model.claim import Death
 from springtide.model.fleet import Fleet
 from springtide.model.healing import Signal
 from springtide.model.plan import Action, Delete, Drain, Leave, Mark, MemberOrder, Reboot, Wait
 from springtide.model.server import Phase
+from springtide.planning.deaths import new_deaths
 from springtide.planning.health import said_of
 from springtide.planning.health_storm import StormWatch, find_storm
 from springtide.planning.membership import member_orders
@@ -59,6 +63,7 @@ class HealingPlan:
     waits: tuple[Wait, ...] = ()
     alarms: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
+    deaths: tuple[Death, ...] = ()
 
 
 def plan_fleet_healing(views: tuple[RegionView, ...], given: RoundInput) -> HealingPlan:
@@ -77,6 +82,7 @@ def plan_fleet_healing(views: tuple[RegionView, ...], given: RoundInput) -> Heal
     needed = max(0, wanted - sum(view.living for view in views) - held_back)
     serving = sum(len(view.of(Phase.SERVING)) for view in views)
     kept = frozenset(s.server.id for s in dead) | storm.late | ghosts
+    cleared = [s for view in readable for s in _useless(view, kept)]
     return HealingPlan(
         dead=dead,
         sick=sick,
@@ -91,6 +97,7 @@ def plan_fleet_healing(views: tuple[RegionView, ...], given: RoundInput) -> Heal
         waits=(*storm.waits, *_doubts(readable, storm), *_queue(len(judged) - len(turn))),
         alarms=(*storm.alarms, *((_GHOSTS.format(len(ghosts)),) if ghosts else ())),
         told=tuple(_held(readable)),
+        deaths=new_deaths((*sick, *cleared), given),
     )
 
 
@@ -231,9 +238,14 @@ def _doubtful_members(
     return frozenset() if few or wanted == 0 else frozenset(m.id for m in lost)
 
 
+def _useless(view: RegionView, kept: frozenset[str]) -> list[Sighting]:
+    """Failed launches, and the sick that have left their pool."""
+    return [s for s in view.of(Phase.FAILED) if s.server.id not in kept and not s.held]
+
+
 def _clear(view: RegionView, kept: frozenset[str]) -> Iterable[Action]:
     """What is of no use to anybody: members without their server, and failed launches."""
-    failed = [s for s in view.of(Phase.FAILED) if s.server.id not in kept and not s.held]
+    failed = _useless(view, kept)
     stale = tuple(
         MemberOrder(server_id=m.server_id or "", name=m.name, address=m.address, member_id=m.id)
         for m in view.stale

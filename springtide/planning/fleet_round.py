@@ -77,6 +77,7 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
         shortfall=_shortfall(launch),
         marks=launch.marks,
         proven=launch.proven,
+        deaths=healing.deaths,
         frozen=None if freeze is None else f"frozen by {freeze.owner}: {freeze.reason}",
     )
 

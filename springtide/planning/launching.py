@@ -2,16 +2,18 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from springtide.model.claim import ExhaustedMark, ProvenImage, key_part
 from springtide.model.fleet import CanaryPolicy, Fleet
 from springtide.model.plan import Launch, Wait
 from springtide.model.server import Phase
+from springtide.planning.deaths import rest_of
 from springtide.planning.proving import image_proven, newly_proven
 from springtide.planning.region import RegionView
 from springtide.planning.round_input import RoundInput
 from springtide.planning.spread import Room, spread, waves
+from springtide.planning.wave_names import wave_name, wave_size
 
 _FULL = ("cap ", "quota of ")
 _BROKEN_SHARE = 0.2
@@ -81,7 +83,8 @@ def plan_launches(
         actions=tuple(actions),
         waits=tuple(waits),
         alarms=tuple(f"{m.region}: {m.reason}" for m in marks if m.alarm)
-        + _lacking_alarms(views, given, asked=max(0, missing)),
+        + _lacking_alarms(views, given, asked=max(0, missing))
+        + _mourning(views, given),
         added=added,
         limits={berth.view.region: berth.room.limit for berth in berths},
         full=frozenset(berth.view.region for berth in berths if berth.full),
@@ -129,13 +132,7 @@ def _failed_waves(view: RegionView) -> list[tuple[str | None, int]]:
     """Zone and size of each wave that found no host."""
     lost = [s.server for s in view.of(Phase.FAILED) if s.server.no_valid_host]
     sizes = Counter((server.wave or server.id, server.zone) for server in lost)
-    return [(zone, _size(wave, size)) for (wave, zone), size in sorted(sizes.items(), key=str)]
-
-
-def _size(wave: str, listed: int) -> int:
-    """How many servers the wave was made of: some of it may be deleted already."""
-    said = wave.rpartition("-")[2]
-    return max(listed, int(said)) if said.isascii() and said.isdigit() else listed
+    return [(zone, wave_size(wave, size)) for (wave, zone), size in sorted(sizes.items(), key=str)]
 
 
 def _canary_failed(view: RegionView, given: RoundInput) -> bool:
@@ -210,6 +207,8 @@ def _most(
     silent = [m.reason for m in known if m.image_id == view.image_id]
     if silent or not zones:
         return holds, (silent or [m.reason for m in known])[0]
+    if (rest := rest_of(view.region, view.image_id, given)) is not None:
+        return holds, rest.reason
     limits: list[tuple[int, str]] = []
     if (cap := given.fleet.region(view.region).cap) is not None:
         # Until the sick leave they stand there too, beside those that are to replace them.
@@ -225,11 +224,10 @@ def _most(
 def _waves(berth: _Berth, servers: int, given: RoundInput, *, first: int) -> list[Launch]:
     if berth.view.image_id is None:
         return []
-    stamp = f"{given.now.astimezone(UTC):%Y%m%dt%H%M%S}{given.now.microsecond // 1000:03d}"
     scouting = berth.scouts is not None
     launches = []
     for index, size in enumerate(waves(servers, berth.wave_most), start=first):
-        wave = f"{stamp}-{given.run}-{index}-{size}"
+        wave = wave_name(given.now, given.run, index, size)
         launches.append(
             Launch(
                 region=berth.view.region,
@@ -253,7 +251,9 @@ def _hopes(views: tuple[RegionView, ...], given: RoundInput) -> list[Wait]:
     hopes = []
     for view in views:
         marks = (m.reason for m in given.book.exhausted if m.passing and _speaks_of(m, view, given))
-        trouble = view.snapshot.launch_trouble or next(marks, None)
+        rest = rest_of(view.region, view.image_id, given)
+        resting = rest.reason if rest and not rest.alarm else None
+        trouble = view.snapshot.launch_trouble or next(marks, None) or resting
         if view.readable and trouble:
             hopes.append(Wait(region=view.region, reason=trouble))
     return hopes
@@ -276,3 +276,9 @@ def _lacking_alarms(
         for view in views
         if asked and view.readable and (lacking := _lacking(view, given)) is not None
     )
+
+
+def _mourning(views: tuple[RegionView, ...], given: RoundInput) -> tuple[str, ...]:
+    """The alarms about regions in which servers die again and again."""
+    rests = ((view.region, rest_of(view.region, view.image_id, given)) for view in views)
+    return tuple(f"{region}: {rest.reason}" for region, rest in rests if rest and rest.alarm)

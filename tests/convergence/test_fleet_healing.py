@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from springtide.model.outcome import Ending, Outcome
+from springtide.planning.telling import broken_promise
 from springtide.sandbox.records import Server
 from tests.convergence.stage import OPENS_AT, REGIONS, Stage, a_window
 from tests.convergence.test_killed import Kill, command, held_fields
@@ -145,6 +146,29 @@ def test_a_server_that_is_held_is_left_alone(stage: Stage) -> None:
     for _ in range(2):
         cloud.release_server(held.id, who="ada: done")
     stage.assert_leaves_nothing()
+
+
+def test_successors_that_die_again_are_not_made_for_ever(stage: Stage) -> None:
+    """Whoever is launched is killed as soon as it serves: after some generations it ends."""
+    standing(stage, back_off_s=0.2, most_generations=2)
+    first = {server.id for server in stage.servers()}
+    stage.sandbox.crash_server(min(first))
+
+    def kill(_line: str) -> None:
+        joined = {t for m in stage.members() for t in m.settings.tags}
+        for server in stage.servers():
+            if server.id not in first and f"springtide:server:{server.id}" in joined:
+                stage.sandbox.crash_server(server.id)
+
+    outcome = stage.converge(say=kill)
+    assert {f"{region}:" for region in REGIONS} == {a.split()[0] for a in outcome.alarms}
+    assert Ending.SETTLED is outcome.ending
+    # Three generations a region, some of them twins.
+    assert 3 <= outcome.changed("launch") <= 18
+    assert "died since" in (broken_promise(outcome) or "")
+    assert first - {min(first)} <= {server.id for server in stage.servers()}
+    again = stage.calls("POST", "/servers")
+    assert outcome.changed("launch") == again
 
 
 KILLS = {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from springtide.model.claim import ClaimBook, Desired, ExhaustedMark, ProvenImage
+from springtide.model.claim import ClaimBook, Death, Desired, ExhaustedMark, ProvenImage
 from springtide.model.fleet import Fleet, FleetRegion, HealthCheck, Timeouts
 from springtide.model.plan import (
     Action,
@@ -79,6 +79,7 @@ class FleetWorld:
     )
     exhausted: list[ExhaustedMark] = field(default_factory=list)
     proven: list[ProvenImage] = field(default_factory=list)
+    deaths: list[Death] = field(default_factory=list)
     launched: int = 0
     rounds: int = 0
 
@@ -92,7 +93,9 @@ class FleetWorld:
 
     def plan(self, want: Desired, run: str = "ab12") -> RoundPlan:
         """The planner's decision in this world."""
-        book = ClaimBook(exhausted=tuple(self.exhausted), proven=tuple(self.proven))
+        book = ClaimBook(
+            exhausted=tuple(self.exhausted), proven=tuple(self.proven), deaths=tuple(self.deaths)
+        )
         given = RoundInput(fleet=self.fleet, desired=want, book=book, now=self.now, run=run)
         return plan_round(self.snapshot(), given)
 
@@ -103,6 +106,7 @@ class FleetWorld:
         if only is None:
             self.exhausted += plan.marks
             self.proven += plan.proven
+            self.deaths += plan.deaths
 
     def pass_time(self, seconds: float = 5) -> None:
         """Let servers boot, be deleted, and pools settle."""
