@@ -32,7 +32,10 @@ SECOND_SITE_POOL = "springtide-second-site"
 """Of the worker that has the second site's credential, and no writer's."""
 POOLS = (POOL, SECOND_SITE_POOL)
 SECOND_SITE_TAG = "second_site"
-STORAGE_TAGS = ("object_storage_backup", "storage_restore", SECOND_SITE_TAG)
+STORAGE_TAGS = (
+    *("object_storage_backup", "storage_restore", SECOND_SITE_TAG),
+    *("document_offload", "document_erasure"),
+)
 WATCHED_TAGS = (
     *("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic"),
     *("audit_log", "leftover_sweep"),

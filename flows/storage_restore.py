@@ -40,7 +40,7 @@ async def restore_from_object_storage(  # noqa: PLR0913 - the fields of its form
     Args:
         source: Name of the source in the estate file.
         part: Which of its paths, counted from 1.
-        snapshot: The first digits of its id, or `latest`.
+        snapshot: The first digits of its id, or `latest`, or `offloaded`: all that ever was.
         paths: Absolute paths as they were backed up; empty: everything.
         folder: Name of the new folder; empty: the run's id.
         vault: The source's vault, or its second site; empty: the source's vault.

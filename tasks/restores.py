@@ -17,7 +17,9 @@ from springtide.commands.vault import chosen_snapshot
 from springtide.commands.vault_hand import open_store, opened_vault, writer_identity
 from springtide.errors import Damaged, GuardRefused, Misconfigured, NotFound
 from springtide.model.backup import BackupSource, DrillOutcome, RestoreOutcome
+from springtide.model.retention import OFFLOADED
 from springtide.model.vault_keys import KeyRole
+from springtide.vault.offloading import newest_offloaded, offload_host
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
 from springtide.vault.snapshots import Snapshot, list_snapshots
@@ -162,13 +164,18 @@ def _scratch(source: BackupSource) -> Iterator[Path]:
 def _snapshot(repository: Repository, source: BackupSource, part: int, start: str) -> Snapshot:
     known = list_snapshots(repository)
     path = source.paths[part - 1]
+    if start == OFFLOADED:
+        manifest = newest_offloaded(known, source.name, path)
+        if manifest is None:
+            raise NotFound(f"{source.name}, part {part}: nothing was ever offloaded")
+        return manifest
     if start == LATEST:
         found = newest_snapshot(known, source.name, path)
         if found is None:
             raise NotFound(f"{source.name}, part {part}: there is no snapshot")
         return found
     found = chosen_snapshot(known, start)
-    if (found.hostname, found.paths) != (source.name, (path,)):
+    if found.hostname not in {source.name, offload_host(source.name)} or found.paths != (path,):
         raise Misconfigured(
             f"{found.id[:8]} is a snapshot of something else",
             field="snapshot",

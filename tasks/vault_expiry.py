@@ -64,6 +64,7 @@ def prune_vault(
         freed_per_month=monthly_cost(report.plan.freed, vault.price_per_gb_month),
         tombstoned_packs=len(report.tombstoned),
         deleted_packs=len(report.deleted),
+        erasing_packs=report.plan.erasing,
         blocked=report.blocked,
         again_at=report.again_at,
     )

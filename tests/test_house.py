@@ -20,6 +20,8 @@ from springtide.estate import load_estate
 ROOT = Path(__file__).resolve().parent.parent
 LIFECYCLES = (
     "audit_log",
+    "document_erasure",
+    "document_offload",
     "emergency_surge",
     "evening_window",
     "fleet_healing",

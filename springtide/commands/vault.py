@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from springtide.commands import vault_keys
+from springtide.commands import vault_documents, vault_erasure, vault_keys
 from springtide.commands.estate import EstateFile
 from springtide.commands.vault_hand import (
     cache_folder,
@@ -33,6 +33,11 @@ SnapshotId = Annotated[str, typer.Argument(help="The first digits of the snapsho
 
 app = typer.Typer(help="Backup repositories in object storage.", no_args_is_help=True)
 app.add_typer(vault_keys.app, name="keys")
+for command in (
+    *(vault_documents.reference, vault_documents.fetch, vault_documents.offloaded),
+    vault_erasure.erasure_order,
+):
+    app.command()(command)
 
 
 @app.command()

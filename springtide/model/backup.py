@@ -10,6 +10,7 @@ from pydantic import Field
 from springtide.model.base import Model, Moment, Name
 from springtide.model.fleet import CloudName
 from springtide.model.object_storage import ContainerName, NamePrefix, StorePlace
+from springtide.model.offload import OffloadPolicy
 from springtide.model.paths import AbsolutePath
 from springtide.model.retention import PrunePolicy, Retention
 from springtide.model.vault_keys import KeyRole, Recipients, RolePasswords
@@ -80,6 +81,8 @@ class BackupSource(Model):
     """An older newest snapshot is an alarm."""
     restore_folder: AbsolutePath
     """On the worker's machine; restores and drills stand in new folders below it, nowhere else."""
+    offload: OffloadPolicy | None = None
+    """Which documents go to object storage alone; None: none ever."""
 
 
 class PartOutcome(Model):
@@ -206,7 +209,8 @@ class SnapshotVerdict(Model):
     """What becomes of one snapshot, and why."""
 
     snapshot: str
-    source: Name
+    source: str
+    """The host that it names: a source, what was offloaded of one, or what restic was told."""
     at: Moment
     kept: bool
     reasons: tuple[str, ...]
@@ -231,6 +235,8 @@ class VaultExpiry(Model):
     """In this run: they go after the grace."""
     deleted_packs: int = 0
     """In this run."""
+    erasing_packs: int = 0
+    """That hold something that was erased by law, and are on their way out."""
     blocked: tuple[str, ...] = ()
     """Why more was not deleted."""
     again_at: Moment | None = None

@@ -18,7 +18,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from springtide.errors import Misconfigured
-from springtide.model.retention import BackupSnapshot, Retention
+from springtide.model.retention import OFFLOADED, BackupSnapshot, Retention
 
 UNKEPT = "no rule keeps it"
 FUTURE = "its time lies in the future"
@@ -103,7 +103,8 @@ def _judged(
 
 def _untouchable(snapshot: BackupSnapshot, retention: Retention, now: datetime) -> Iterator[str]:
     """Why no rule is asked about it."""
-    for tag in retention.protected_tags:
+    # Of what was taken away from where it was no rule decides, whatever the estate says.
+    for tag in dict.fromkeys((OFFLOADED, *retention.protected_tags)):
         if tag in snapshot.tags:
             yield f"protected by its tag {tag}"
     if _instant(snapshot) > now.astimezone(UTC):

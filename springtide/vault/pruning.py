@@ -12,20 +12,22 @@ run does what is due by then, and can be killed after any call; a later one goes
    packs: the old index goes, then the packs. *Swept*.
 5. After one more grace nobody can see the old index: the tombstone goes.
 
-A pack that a snapshot needs again at step 3 or 4 stays, and is like any other after step 5.
+A pack that a snapshot needs again at step 3 or 4 stays, and is like any other after step 5. One
+that holds what was erased by law is tombstoned at first sight, however little of it that is.
 
 Example: a backup ends on Monday and its snapshot expires on Tuesday. Prune runs daily: sighted on
 Tuesday, tombstoned on Friday, cleared on Saturday, deleted some minutes later.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from springtide.errors import Damaged, GuardRefused
 from springtide.model.retention import PrunePolicy
 from springtide.vault.adoption import adopt_packs
-from springtide.vault.blobs import pack_name
+from springtide.vault.blobs import BlobId, BlobKind, pack_name
+from springtide.vault.erasure import Condemned, forget_done, read_condemned
 from springtide.vault.pack_removal import Outlook, Removal, remove_due
 from springtide.vault.repository import Identity, Repository
 from springtide.vault.sealing import OVERHEAD
@@ -34,6 +36,7 @@ from springtide.vault.snapshots import Snapshot, list_snapshots
 from springtide.vault.tombstones import Ledger, Stage, name_packs, read_ledger, write_down
 from springtide.vault.usage import Usage, find_usage
 
+_Blob = tuple[BlobKind, BlobId]
 _PLAIN_ENTRY, _COMPRESSED_ENTRY = 37, 41
 """So long a blob's entry in a pack's header is, in bytes."""
 _PACK_BYTES = OVERHEAD + 4
@@ -51,6 +54,8 @@ class PackUse:
     """Of its blobs that a snapshot needs from here and not from another pack."""
     spare: int
     """Of its other blobs."""
+    condemned: bool = False
+    """Some of those were erased by law."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ class PrunePlan:
     """That the index names."""
     size: int
     """Of all those, in bytes."""
+    erased: tuple[Condemned, ...] = ()
+    """Of what was condemned, that of which nothing is left."""
     sighted_now: tuple[PackUse, ...] = ()
     """Too little is needed of them, which is seen for the first time."""
     sighted_before: tuple[PackUse, ...] = ()
@@ -78,6 +85,12 @@ class PrunePlan:
     """To be deleted when the time has come."""
     rescued: tuple[PackUse, ...] = ()
     """Tombstoned, and needed again: they stay."""
+
+    @property
+    def erasing(self) -> int:
+        """How many packs hold something that was erased by law."""
+        groups = (self.unneeded, self.wasteful, self.tombstoned, self.rescued)
+        return sum(use.condemned for group in groups for use in group)
 
     @property
     def freed(self) -> int:
@@ -140,6 +153,7 @@ def prune(
             _repack(repository, plan, usage)
     tombstoned = _put_down(repository, plan)
     removal = _removed(repository, plan, identity, policy)
+    forget_done(repository, plan.erased, now=at)
     known = {use.pack: use for use in plan.tombstoned}
     return PruneReport(
         plan,
@@ -155,15 +169,18 @@ def _planned(
     repository: Repository, ledger: Ledger, policy: PrunePolicy, at: datetime
 ) -> tuple[PrunePlan, Usage]:
     """The plan, and what the snapshots need, which the caller closes."""
-    snapshots = list_snapshots(repository)
+    snapshots, condemned = list_snapshots(repository), read_condemned(repository)
     usage = _usage(repository, snapshots)
+    doomed = _doomed(condemned, usage)
     seen = _sighted(ledger)
     found: dict[str, list[PackUse]] = {}
     packs = size = 0
-    for use in _uses(repository, ledger.tombstoned, usage):
+    for use in _uses(repository, ledger.tombstoned, usage, doomed):
         packs, size = packs + 1, size + use.size
         if use.pack in ledger.tombstoned:
             place = "rescued" if use.needed else "tombstoned"
+        elif use.condemned:
+            place = "wasteful" if use.needed else "unneeded"
         elif use.spare < policy.waste_share * (use.spare + use.needed):
             continue
         elif use.pack not in seen:
@@ -174,7 +191,31 @@ def _planned(
             place = "wasteful" if use.needed else "unneeded"
         found.setdefault(place, []).append(use)
     sorted_out = {name: tuple(uses) for name, uses in found.items()}
-    return PrunePlan(at, ledger, len(snapshots), packs, size, **sorted_out), usage
+    erased = _erased(repository, ledger, condemned, doomed)
+    plan = PrunePlan(at, ledger, len(snapshots), packs, size, erased, **sorted_out)
+    return plan, usage
+
+
+def _doomed(condemned: Iterable[Condemned], usage: Usage) -> frozenset[_Blob]:
+    """What was condemned and is needed by nothing else, such as the same file elsewhere."""
+    return frozenset(blob for each in condemned for blob in each.blobs if not usage.has(*blob))
+
+
+def _erased(
+    repository: Repository,
+    ledger: Ledger,
+    condemned: Iterable[Condemned],
+    doomed: frozenset[_Blob],
+) -> tuple[Condemned, ...]:
+    """Of which nothing is left: no index names it, and no pack is still on its way out."""
+    if any(not tombstone.swept for tombstone in ledger.tombstones):
+        return ()
+    index = repository.index
+    return tuple(
+        each
+        for each in condemned
+        if all(index.place(*blob) is None for blob in each.blobs & doomed)
+    )
 
 
 def _usage(repository: Repository, snapshots: tuple[Snapshot, ...]) -> Usage:
@@ -190,11 +231,13 @@ def _usage(repository: Repository, snapshots: tuple[Snapshot, ...]) -> Usage:
     return usage
 
 
-def _uses(repository: Repository, tombstoned: frozenset[bytes], usage: Usage) -> Iterator[PackUse]:
+def _uses(
+    repository: Repository, tombstoned: frozenset[bytes], usage: Usage, doomed: frozenset[_Blob]
+) -> Iterator[PackUse]:
     """All packs that the index names, with how much of each is needed."""
     index = repository.index
     for pack in sorted(index.packs()):
-        needed, spare, size = 0, 0, _PACK_BYTES
+        needed, spare, size, condemned = 0, 0, _PACK_BYTES, False
         for entry in index.entries(pack):
             size += entry.place.length
             size += _COMPRESSED_ENTRY if entry.place.compressed else _PLAIN_ENTRY
@@ -205,7 +248,8 @@ def _uses(repository: Repository, tombstoned: frozenset[bytes], usage: Usage) ->
                 needed += entry.place.length
             else:
                 spare += entry.place.length
-        yield PackUse(pack, size, needed, spare)
+                condemned = condemned or (entry.kind, entry.id) in doomed
+        yield PackUse(pack, size, needed, spare, condemned)
 
 
 def _sighted(ledger: Ledger) -> dict[bytes, datetime]:

@@ -89,9 +89,11 @@ def back_up_tree(
     `earlier` is the tree of the snapshot before, `progress` is told after every directory.
 
     Raises:
-        Misconfigured: a path of the source is not there, or not absolute.
+        Misconfigured: a path of the source is not there, or not absolute; or it has none.
         Retryable, Damaged: the store did not take what was sent.
     """
+    if not source.paths:
+        raise Misconfigured("the source has no path", field="paths")
     for path in source.paths:
         if not path.is_absolute() or ".." in path.parts or not os.path.lexists(path):
             raise Misconfigured(

@@ -7,17 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from prefect.testing.utilities import prefect_test_harness
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from deployments.rehearsal import write_rehearsal
 from springtide.cli import app
-from springtide.sandbox.config import BootTime, SandboxConfig
+from springtide.sandbox.config import BootTime, SandboxConfig, SandboxIdentity
 from springtide.sandbox.process import Sandbox
 from tasks.cloud import read_estate
 from tests.flows.evening import ESTATE, MONDAY_16H, Evening, clear_store, fast_estate
 from tests.flows.storage import SECRET, Storage, write_storage_estate
 from tests.object_stores import skip_where_it_cannot_run
+
+PULLER = SandboxIdentity(username="puller", password=SecretStr("another"))
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +69,7 @@ def evening(prefect_server: None, sandbox: tuple[Sandbox, Path]) -> Evening:  # 
     return Evening(running, estate)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A Keystone and a Swift; the folder of their clouds.yaml."""
     folder = tmp_path_factory.mktemp("swift")
@@ -102,3 +106,45 @@ def storage(prefect_server: None, swift: Path, tmp_path: Path) -> Iterator[Stora
     yield Storage(estate, documents, tmp_path / "restores")
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def second_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Another provider's Keystone and Swift; the folder of their clouds.yaml."""
+    folder = tmp_path_factory.mktemp("second")
+    skip_where_it_cannot_run(folder)
+    config = SandboxConfig(data_plane=False, object_store=True, identity=PULLER)
+    with Sandbox(config) as sandbox:
+        sandbox.clouds_yaml(folder / "clouds.yaml", cloud="second")
+        yield folder
+
+
+@pytest.fixture
+def sites(storage: Storage, second_cloud: Path, tmp_path: Path) -> Storage:
+    """The vault's second site stands, and this machine has the credentials of both."""
+    clouds = {}
+    for path in (Path(os.environ["OS_CLIENT_CONFIG_FILE"]), second_cloud / "clouds.yaml"):
+        clouds |= yaml.safe_load(path.read_text("utf-8"))["clouds"]
+    # Of each an entry under which it is only read: another identity, at a real provider.
+    clouds |= {f"{name}-reader": entry for name, entry in clouds.items()}
+    both = tmp_path / "clouds.yaml"
+    both.write_text(yaml.safe_dump({"clouds": clouds}), "utf-8")
+    os.environ["OS_CLIENT_CONFIG_FILE"] = str(both)
+    estate = yaml.safe_load(storage.estate_file.read_text("utf-8"))
+    estate["vaults"][0]["read_cloud"] = "sandbox-reader"
+    estate["vaults"].append(
+        {
+            "name": "documents-second",
+            "copy_of": "documents",
+            "cloud": "second",
+            "read_cloud": "second-reader",
+            "region": "SBG5",
+            "container": estate["vaults"][0]["container"],
+            "password_file": str(tmp_path / "second.password"),
+        }
+    )
+    storage.estate_file.write_text(yaml.safe_dump(estate), "utf-8")
+    read_estate.cache_clear()
+    made = CliRunner().invoke(app, ["vault", "create", "documents-second"])
+    assert 0 == made.exit_code, made.output
+    return storage

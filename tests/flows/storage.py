@@ -54,7 +54,8 @@ def write_storage_estate(folder: Path, template: Path) -> Path:
     estate = yaml.safe_load(template.read_text("utf-8"))
     estate["cloud"] = "sandbox"
     # Files beside the template, which nothing here needs.
-    estate.pop("school_holidays_file", None)
+    for named in ("school_holidays_file", "approvals"):
+        estate.pop(named, None)
     estate["fleets"][0].pop("user_data_file", None)
     for part in ("approvals", "audit"):
         estate.pop(part, None)

@@ -2,73 +2,20 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
-from pydantic import SecretStr
-from typer.testing import CliRunner
 
 from flows.object_storage_backup import back_up_to_object_storage, verify_backups
 from flows.second_site import copy_to_second_site
 from flows.storage_restore import drill_restore, restore_from_object_storage
-from springtide.cli import app
 from springtide.clouds.swift.store import SwiftStore
 from springtide.commands.vault_hand import open_store
 from springtide.errors import Misconfigured
 from springtide.estate import load_estate
 from springtide.model.backup import Vault
-from springtide.sandbox.config import SandboxConfig, SandboxIdentity
-from springtide.sandbox.process import Sandbox
-from tasks.cloud import read_estate
 from tests.flows.storage import SECRET, Storage, packs_of
-from tests.object_stores import QUICK, skip_where_it_cannot_run
+from tests.object_stores import QUICK
 from tests.vault.places import seen_in
-
-PULLER = SandboxIdentity(username="puller", password=SecretStr("another"))
-
-
-@pytest.fixture(scope="module")
-def second_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Another provider's Keystone and Swift; the folder of their clouds.yaml."""
-    folder = tmp_path_factory.mktemp("second")
-    skip_where_it_cannot_run(folder)
-    config = SandboxConfig(data_plane=False, object_store=True, identity=PULLER)
-    with Sandbox(config) as sandbox:
-        sandbox.clouds_yaml(folder / "clouds.yaml", cloud="second")
-        yield folder
-
-
-@pytest.fixture
-def sites(storage: Storage, second_cloud: Path, tmp_path: Path) -> Storage:
-    """The vault's second site stands, and this machine has the credentials of both."""
-    clouds = {}
-    for path in (Path(os.environ["OS_CLIENT_CONFIG_FILE"]), second_cloud / "clouds.yaml"):
-        clouds |= yaml.safe_load(path.read_text("utf-8"))["clouds"]
-    # Of each an entry under which it is only read: another identity, at a real provider.
-    clouds |= {f"{name}-reader": entry for name, entry in clouds.items()}
-    both = tmp_path / "clouds.yaml"
-    both.write_text(yaml.safe_dump({"clouds": clouds}), "utf-8")
-    os.environ["OS_CLIENT_CONFIG_FILE"] = str(both)
-    estate = yaml.safe_load(storage.estate_file.read_text("utf-8"))
-    estate["vaults"][0]["read_cloud"] = "sandbox-reader"
-    estate["vaults"].append(
-        {
-            "name": "documents-second",
-            "copy_of": "documents",
-            "cloud": "second",
-            "read_cloud": "second-reader",
-            "region": "SBG5",
-            "container": estate["vaults"][0]["container"],
-            "password_file": str(tmp_path / "second.password"),
-        }
-    )
-    storage.estate_file.write_text(yaml.safe_dump(estate), "utf-8")
-    read_estate.cache_clear()
-    made = CliRunner().invoke(app, ["vault", "create", "documents-second"])
-    assert 0 == made.exit_code, made.output
-    return storage
 
 
 def test_everything_is_deleted_with_the_writers_credential_and_comes_back(sites: Storage) -> None:

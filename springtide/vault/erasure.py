@@ -1,0 +1,221 @@
+"""Lawful erasure: documents that no snapshot may hold any more, and whose bytes have to go.
+
+Rule: an order is stored sealed in the vault; every snapshot that holds what it names is stored anew
+without it, and the old one removed; what was only stored for it is *condemned*, and prune removes
+every pack with something condemned in it, however little. When no pack has any left, and the second
+site has had the time to do the same, the order goes too: it names the documents.
+
+Each step can be killed and done again. A snapshot that is stored anew keeps its time, source, paths
+and tags, and is the same at both sites once both are done.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from springtide.errors import NotFound
+from springtide.vault.blobs import BlobId, BlobKind
+from springtide.vault.nodes import quoted, unquoted
+from springtide.vault.reports import KIND as REPORTS
+from springtide.vault.repository import Repository
+from springtide.vault.sessions import Session
+from springtide.vault.snapshots import KIND as SNAPSHOTS
+from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
+from springtide.vault.tree_editing import Cut, Wanted, tree_without, wanted_of
+
+KIND = "erasures"
+ORDER_KEPT = timedelta(days=14)
+"""So long an order is kept, sealed, for the second site to follow."""
+_ORDER, _CONDEMNED = "order", "condemned"
+
+
+@dataclass(frozen=True)
+class ErasureOrder:
+    """What is to be erased."""
+
+    id: str
+    at: datetime
+    paths: tuple[bytes, ...]
+    """Absolute; of a directory, all that is below it."""
+
+
+@dataclass(frozen=True)
+class Condemned:
+    """What was stored only for what was erased."""
+
+    id: str
+    order: str
+    at: datetime
+    blobs: frozenset[tuple[BlobKind, BlobId]]
+
+
+@dataclass
+class Erasing:
+    """What became of an order in one run, or in a dry run would."""
+
+    snapshots: int = 0
+    """That held something of it."""
+    files: int = 0
+    """In all of those: one document in ten snapshots counts ten times."""
+    reports: int = 0
+    """Of backups, that named something of it."""
+    blobs: set[tuple[BlobKind, BlobId]] = field(default_factory=set)
+
+
+def save_order(repository: Repository, paths: Iterable[bytes]) -> str:
+    """Store an order; its id, which tells nothing."""
+    document = {
+        "stage": _ORDER,
+        "time": repository.store.now().isoformat(),
+        "paths": [quoted(path) for path in sorted(set(paths))],
+    }
+    return repository.save_document(KIND, document)
+
+
+def load_order(repository: Repository, order: str) -> ErasureOrder:
+    """The order of that id.
+
+    Raises:
+        NotFound: there is none; it may be done and gone.
+        Damaged: it cannot be read.
+    """
+    document = repository.load_document(KIND, order)
+    if document.get("stage") != _ORDER:
+        raise NotFound(f"{KIND}/{order} is no order")
+    return _order(order, document)
+
+
+def is_carried_out(repository: Repository, order: str) -> bool:
+    """Whether its snapshots were stored anew here."""
+    return any(each.order == order for each in read_condemned(repository))
+
+
+def read_condemned(repository: Repository) -> tuple[Condemned, ...]:
+    """All that is condemned here and may be there still.
+
+    Raises:
+        Damaged: some of it cannot be read.
+    """
+    return tuple(
+        _condemned(name, document)
+        for name, document in repository.documents(KIND)
+        if document.get("stage") == _CONDEMNED
+    )
+
+
+def erase(repository: Repository, order: ErasureOrder, *, session: Session | None) -> Erasing:
+    """Have no snapshot and no report hold what the order names; without a session only count.
+
+    Raises:
+        GuardRefused: the session is too old.
+        Damaged, NotFound: a snapshot cannot be read; those before it are done.
+    """
+    found, wanted = Erasing(), wanted_of(order.paths)
+    snapshots = list_snapshots(repository)
+    anew: list[tuple[Snapshot, Cut]] = []
+    for snapshot in snapshots:
+        tree, stores = bytes.fromhex(snapshot.tree), session is not None
+        cut = tree_without(repository, tree, wanted, stores=stores)
+        if cut.tree.hex() != snapshot.tree:
+            anew.append((snapshot, cut))
+            found.files += cut.files
+            found.blobs |= cut.blobs
+    found.snapshots = len(anew)
+    if session is not None:
+        # First what is condemned: a run that is killed has forgotten what the old trees held.
+        _condemn(repository, order, found.blobs)
+        repository.flush()
+        for snapshot, cut in anew:
+            session.refuse_if_expired()
+            _replace(repository, snapshot, cut, snapshots)
+    found.reports = _clean_reports(repository, wanted, at_work=session is not None)
+    return found
+
+
+def forget_done(repository: Repository, gone: Iterable[Condemned], *, now: datetime) -> int:
+    """Remove what speaks of erasures that are done, and orders that are old enough; how many."""
+    removed = 0
+    for each in gone:
+        repository.remove_document(KIND, each.id)
+        removed += 1
+    left = {each.order for each in read_condemned(repository)}
+    for name, document in repository.documents(KIND):
+        if document.get("stage") != _ORDER or name in left:
+            continue
+        if now - _order(name, document).at > ORDER_KEPT:
+            repository.remove_document(KIND, name)
+            removed += 1
+    return removed
+
+
+def _condemn(
+    repository: Repository, order: ErasureOrder, blobs: set[tuple[BlobKind, BlobId]]
+) -> None:
+    """Put it down; once also where it is nothing: that the order was carried out here."""
+    if not blobs and is_carried_out(repository, order.id):
+        return
+    document = {
+        "stage": _CONDEMNED,
+        "time": repository.store.now().isoformat(),
+        "order": order.id,
+        "blobs": sorted(f"{kind}:{blob.hex()}" for kind, blob in blobs),
+    }
+    repository.save_document(KIND, document)
+
+
+def _replace(
+    repository: Repository, snapshot: Snapshot, cut: Cut, known: Iterable[Snapshot]
+) -> None:
+    tree = cut.tree.hex()
+    update = {"id": "", "tree": tree, "original": snapshot.id, "parent": None, "summary": None}
+    anew = snapshot.model_copy(update=update)
+    if not any(_same(anew, each) for each in known):
+        save_snapshot(repository, anew)
+    repository.remove_document(SNAPSHOTS, snapshot.id)
+
+
+def _same(one: Snapshot, other: Snapshot) -> bool:
+    fields = ("time", "tree", "hostname", "paths", "tags")
+    return all(getattr(one, name) == getattr(other, name) for name in fields)
+
+
+def _clean_reports(repository: Repository, wanted: Wanted, *, at_work: bool) -> int:
+    """How many reports named something of it; they are stored anew without."""
+    count = 0
+    for name, document in list(repository.documents(REPORTS)):
+        troubles = document["troubles"]
+        kept = [each for each in troubles if not _is_wanted(unquoted(each["path"]), wanted)]
+        if len(kept) == len(troubles):
+            continue
+        count += 1
+        if at_work:
+            repository.save_document(REPORTS, {**document, "troubles": kept})
+            repository.remove_document(REPORTS, name)
+    return count
+
+
+def _is_wanted(path: bytes, wanted: Wanted) -> bool:
+    level = wanted
+    for part in (part for part in path.split(b"/") if part):
+        if part not in level:
+            return False
+        level = level[part]
+        if not level:
+            return True
+    return False
+
+
+def _order(name: str, document: Mapping[str, Any]) -> ErasureOrder:
+    paths = tuple(unquoted(path) for path in document["paths"])
+    return ErasureOrder(name, datetime.fromisoformat(document["time"]), paths)
+
+
+def _condemned(name: str, document: Mapping[str, Any]) -> Condemned:
+    blobs = (text.partition(":") for text in document["blobs"])
+    return Condemned(
+        name,
+        document["order"],
+        datetime.fromisoformat(document["time"]),
+        frozenset((BlobKind(kind), bytes.fromhex(blob)) for kind, _, blob in blobs),
+    )

@@ -1,0 +1,238 @@
+"""Lawful erasure: no snapshot holds the document any more, and its bytes go for good."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from springtide.errors import NotFound
+from springtide.model.retention import OFFLOADED, PrunePolicy
+from springtide.vault.blobs import BlobId, BlobKind, blob_id
+from springtide.vault.erasure import (
+    KIND,
+    ORDER_KEPT,
+    Erasing,
+    erase,
+    is_carried_out,
+    load_order,
+    read_condemned,
+    save_order,
+)
+from springtide.vault.packs import read_header
+from springtide.vault.pruning import PruneReport, prune
+from springtide.vault.reports import load_report, save_report
+from springtide.vault.repository import Repository
+from springtide.vault.sessions import write_session
+from springtide.vault.snapshots import Snapshot, list_snapshots, load_snapshot, save_snapshot
+from springtide.vault.store import FolderStore
+from springtide.vault.troubles import Trouble, TroubleKind
+from springtide.vault.verification import EVERYTHING, verify_repository
+from tests.vault.places import IDENTITY, a_repository
+from tests.vault.test_tree_editing import files_of, tree_of
+from tests.vault.vaults import a_snapshot, names, opened, pack_id, restic_check
+
+PUPIL = b"/srv/documents/3/martin.pdf"
+SECRET = b"marks of one pupil" * 50
+OTHER = {f"/srv/documents/{n}/{n}.txt": b"%d" % n * 5000 for n in range(4)}
+WITH = OTHER | {PUPIL.decode(): SECRET}
+POLICY = PrunePolicy()
+HOUR = timedelta(hours=1)
+
+
+class TimedStore(FolderStore):
+    """A folder whose clock goes on when it is told to."""
+
+    def __init__(self, folder: Path) -> None:
+        """Now."""
+        super().__init__(folder)
+        self.passed = timedelta(0)
+
+    def now(self) -> datetime:
+        """As `Store.now`."""
+        return super().now() + self.passed
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> TimedStore:
+    """Where the repository is."""
+    return TimedStore(tmp_path / "repository")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, store: TimedStore) -> Iterator[Repository]:
+    """Two snapshots with the document, one of them protected, and one without."""
+    with a_repository(tmp_path, store) as made:
+        for files, tags in ((WITH, ()), (WITH, (OFFLOADED,)), (OTHER, ())):
+            snapshot = a_snapshot(made, tree_of(made, files).hex())
+            save_snapshot(made, snapshot.model_copy(update={"tags": tags}))
+            store.passed += HOUR
+        yield made
+
+
+def erased(repository: Repository, order: str) -> Erasing:
+    """The order carried out."""
+    with write_session(repository, identity=IDENTITY, policy=POLICY) as session:
+        return erase(repository, load_order(repository, order), session=session)
+
+
+def pruned(repository: Repository) -> PruneReport:
+    """One run of prune, which must leave everything whole that is needed."""
+    report = prune(repository, identity=IDENTITY, policy=POLICY, dry_run=False)
+    repository.load_index()
+    assert set() == verify_repository(repository, EVERYTHING).findings
+    return report
+
+
+def stored_blobs(repository: Repository) -> set[tuple[BlobKind, BlobId]]:
+    """What is in any pack, whatever an index says."""
+    return {
+        (entry.kind, entry.id)
+        for listed in repository.store.listing("data/")
+        for entry in read_header(
+            repository.key, repository.store, pack_id(listed.name), listed.size
+        )
+    }
+
+
+def held(repository: Repository) -> list[Mapping[str, bytes]]:
+    """The files of each snapshot."""
+    trees = (bytes.fromhex(each.tree) for each in list_snapshots(repository))
+    return [files_of(repository, tree) for tree in trees]
+
+
+@pytest.mark.parametrize("judged", [pytest.param(True, marks=pytest.mark.real), False])
+def test_a_document_is_gone_from_snapshots_and_then_from_packs(
+    repository: Repository, store: TimedStore, tmp_path: Path, *, judged: bool
+) -> None:
+    """In the order in which it is promised; nothing else is lost, and no trace of a name stays."""
+    doomed = {(BlobKind.DATA, blob_id(SECRET))}
+    before = {snapshot.id for snapshot in list_snapshots(repository)}
+    order = save_order(repository, [PUPIL])
+    done = erased(repository, order)
+    assert (2, 2, True) == (done.snapshots, done.files, is_carried_out(repository, order))
+    assert [OTHER] * 3 == held(repository)
+    assert 1 == len(before & {snapshot.id for snapshot in list_snapshots(repository)})
+    assert doomed <= stored_blobs(repository)
+    assert pruned(repository).plan.erasing >= 1
+    for _ in range(4):
+        store.passed += POLICY.grace + HOUR
+        pruned(repository)
+    assert set() == stored_blobs(repository) & done.blobs
+    assert [OTHER] * 3 == held(repository)
+    assert () == read_condemned(repository)
+    store.passed += ORDER_KEPT
+    pruned(repository)
+    assert [] == names(store, f"{KIND}/")
+    if judged:
+        restic_check(tmp_path)
+
+
+def test_a_dry_run_counts_and_stores_nothing(repository: Repository) -> None:
+    """The same figures as the run itself."""
+    order = load_order(repository, save_order(repository, [PUPIL]))
+    before = names(repository.store)
+    shown = erase(repository, order, session=None)
+    assert before == names(repository.store)
+    assert (shown.snapshots, shown.files) == (2, 2)
+    done = erased(repository, order.id)
+    assert (shown.files, shown.blobs) == (done.files, done.blobs)
+
+
+def test_snapshots_keep_what_they_were(repository: Repository) -> None:
+    """Time, source, paths and tags stay: retention judges them as before."""
+    before = [_kept(snapshot) for snapshot in list_snapshots(repository)]
+    erased(repository, save_order(repository, [PUPIL]))
+    after = list_snapshots(repository)
+    assert before == [_kept(snapshot) for snapshot in after]
+    assert 2 == sum(snapshot.original is not None for snapshot in after)
+
+
+def _kept(snapshot: Snapshot) -> tuple[object, ...]:
+    return snapshot.time, snapshot.hostname, snapshot.paths, snapshot.tags
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+def test_a_run_killed_at_any_write_is_done_by_the_next(
+    repository: Repository, tmp_path: Path, number: int
+) -> None:
+    """After so many writes and removals; nothing of the document is left in any snapshot."""
+    order = save_order(repository, [PUPIL])
+    deadly = DyingStore(tmp_path / "repository", number)
+    with opened(tmp_path, deadly) as dying:
+        try:
+            erased(dying, order)
+        except _KilledError:
+            pass
+        else:
+            assert number > 7
+    done = erased(repository, order)
+    repository.load_index()
+    assert [OTHER] * 3 == held(repository)
+    doomed = frozenset().union(*(each.blobs for each in read_condemned(repository)))
+    assert (BlobKind.DATA, blob_id(SECRET)) in doomed
+    assert done.blobs <= doomed
+
+
+class _KilledError(BaseException):
+    """As a kill: nothing catches it."""
+
+
+class DyingStore(FolderStore):
+    """Of so many changes the last one is made, and no more."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        """Dies at the next one."""
+        super().__init__(folder)
+        self._left = number
+
+    def put(self, name: str, data: bytes) -> None:
+        """As `Store.put`."""
+        self._change()
+        super().put(name, data)
+
+    def delete(self, name: str) -> None:
+        """As `Store.delete`."""
+        self._change()
+        super().delete(name)
+
+    def _change(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise _KilledError
+
+
+def test_what_another_document_has_in_common_stays(repository: Repository) -> None:
+    """The same bytes under another pupil's name are that pupil's."""
+    both = WITH | {"/srv/documents/2/copy.pdf": SECRET}
+    save_snapshot(repository, a_snapshot(repository, tree_of(repository, both).hex()))
+    erased(repository, save_order(repository, [PUPIL]))
+    left = {path: content for path, content in both.items() if path != PUPIL.decode()}
+    assert left in held(repository)
+    for _ in range(3):
+        pruned(repository)
+    assert (BlobKind.DATA, blob_id(SECRET)) in stored_blobs(repository)
+
+
+def test_reports_that_name_it_are_cleaned(repository: Repository) -> None:
+    """What a backup could not read is told in a sealed report: by name."""
+    (first, *_) = list_snapshots(repository)
+    other = Trouble(b"/srv/documents/x", TroubleKind.UNREADABLE, "EACCES")
+    named = Trouble(PUPIL, TroubleKind.CHANGED)
+    save_report(repository, [named, other], snapshot=first.id, at=first.time)
+    assert 1 == erased(repository, save_order(repository, [PUPIL])).reports
+    assert (other,) == load_report(repository, first.id)
+
+
+def test_an_order_of_what_is_nowhere(repository: Repository) -> None:
+    """It is carried out, and changes nothing; another id is none."""
+    before = list_snapshots(repository)
+    order = save_order(repository, [b"/srv/documents/nobody.pdf"])
+    assert (0, 0) == ((done := erased(repository, order)).snapshots, done.files)
+    assert before == list_snapshots(repository)
+    assert is_carried_out(repository, order)
+    (condemned,) = read_condemned(repository)
+    with pytest.raises(NotFound, match="is no order"):
+        load_order(repository, condemned.id)
+    with pytest.raises(NotFound):
+        load_snapshot(repository, order)
