@@ -8,12 +8,16 @@ import asyncio
 from datetime import UTC, datetime
 
 from prefect import State, flow
+from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from springtide.errors import Misconfigured
 from springtide.estate import estate_path
 from springtide.model.backup import (
+    BackupSource,
     PartOutcome,
+    ShardOrder,
     SnapshotVerdict,
     VaultExpiry,
     VaultVerification,
@@ -30,6 +34,7 @@ from springtide.planning.object_storage_backup import (
 )
 from tasks.cloud import read_estate
 from tasks.outage import best_effort
+from tasks.shards import join_shards, run_shard, worker_name
 from tasks.vault_expiry import expire_snapshots, prune_vault
 from tasks.vaults import VaultOrder, back_up_part, show_table, verify_vault
 
@@ -52,19 +57,59 @@ async def back_up_to_object_storage(
             f"{source} has no part {unknown[0]}", field="parts", allowed=f"1 to {len(known)}"
         )
     order = VaultOrder(estate_file=path, vault=found.vault)
-    futures = {part: back_up_part.submit(order, found, part) for part in parts or known}
-    outcomes = []
-    for part, future in futures.items():
-        done = await asyncio.to_thread(future.result, raise_on_failure=False)
-        if isinstance(done, BaseException):
-            done = PartOutcome(part=part, failure=str(done) or type(done).__name__)
-        outcomes.append(done)
+    backed_up = _whole if found.shards == 1 else _in_shards
+    outcomes = await asyncio.gather(*(backed_up(order, found, part) for part in parts or known))
     summary = backup_summary(source, tuple(outcomes))
     with best_effort("outcome"):
         await asyncio.to_thread(show_table, f"backup-{source}", backup_rows(outcomes), summary)
     if (alarm := backup_alarm(source, tuple(outcomes))) is not None:
         return Failed(message=alarm, data=tuple(outcomes))
     return Completed(message=summary, data=tuple(outcomes))
+
+
+@flow(name="back-up-shard", flow_run_name="back up {source}, part {part}, shard {shard} of {of}")
+async def back_up_shard(
+    source: str, part: int, shard: int, of: int, run: str
+) -> State[PartOutcome]:
+    """Back up one shard of a part, on whichever worker has room; started by the source's run.
+
+    Args:
+        source: Name of the source in the estate file.
+        part: Which of its paths, counted from 1.
+        shard: Which of the shards, counted from 1.
+        of: How many there are.
+        run: The run that joins them.
+    """
+    path = estate_path()
+    found = read_estate(path).source(source)
+    order = VaultOrder(estate_file=path, vault=found.vault)
+    outcome = await _outcome(
+        part, back_up_part.submit(order, found, part, ShardOrder(number=shard, of=of, run=run))
+    )
+    if outcome.failure is not None:
+        return Failed(message=outcome.failure, data=outcome)
+    told = f"{backup_summary(source, (outcome,))}; on {worker_name()}"
+    return Completed(message=told, data=outcome)
+
+
+async def _whole(order: VaultOrder, source: BackupSource, part: int) -> PartOutcome:
+    return await _outcome(part, back_up_part.submit(order, source, part))
+
+
+async def _in_shards(order: VaultOrder, source: BackupSource, part: int) -> PartOutcome:
+    run, of = str(flow_run.id), source.shards
+    shards = (run_shard(source.name, part, number, of, run) for number in range(1, of + 1))
+    failures = [failure for failure in await asyncio.gather(*shards) if failure]
+    if failures:
+        return PartOutcome(part=part, failure="; ".join(failures))
+    return await _outcome(part, join_shards.submit(order, source, part, run))
+
+
+async def _outcome(part: int, future: PrefectFuture[PartOutcome]) -> PartOutcome:
+    done = await asyncio.to_thread(future.result, raise_on_failure=False)
+    if isinstance(done, BaseException):
+        return PartOutcome(part=part, failure=str(done) or type(done).__name__)
+    return done
 
 
 @flow(name="verify-backups", flow_run_name="verify {vault}")

@@ -22,11 +22,12 @@ from springtide.model.vault_keys import KeyRole
 from springtide.vault.offloading import newest_offloaded, offload_host
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
+from springtide.vault.sharding import newest_snapshot
 from springtide.vault.snapshots import Snapshot, list_snapshots
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
 from springtide.vault.troubles import Trouble
-from tasks.vaults import VaultOrder, may_pass, newest_snapshot
+from tasks.vaults import VaultOrder, may_pass
 
 LATEST = "latest"
 _OURS, _RESTIC = "springtide", "restic"

@@ -20,6 +20,7 @@ from springtide.errors import Retryable
 from springtide.model.backup import (
     BackupSource,
     PartOutcome,
+    ShardOrder,
     Vault,
     VaultFinding,
     VaultVerification,
@@ -32,6 +33,7 @@ from springtide.vault.adoption import adopt_packs
 from springtide.vault.reports import save_report
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
+from springtide.vault.sharding import as_shard, dealt, newest_for
 from springtide.vault.snapshot_copy import CopyCounts
 from springtide.vault.snapshots import (
     Snapshot,
@@ -82,8 +84,10 @@ def may_pass(_task: object, _run: object, state: State[object]) -> bool:
     retry_jitter_factor=0.5,
     retry_condition_fn=may_pass,
 )
-def back_up_part(order: VaultOrder, source: BackupSource, part: int) -> PartOutcome:
-    """A snapshot of one of the source's paths, confirmed by the store.
+def back_up_part(
+    order: VaultOrder, source: BackupSource, part: int, shard: ShardOrder | None = None
+) -> PartOutcome:
+    """A snapshot of one of the source's paths, or of a shard of it, confirmed by the store.
 
     Another try, or another run after a kill, takes over what has arrived.
     """
@@ -95,17 +99,20 @@ def back_up_part(order: VaultOrder, source: BackupSource, part: int) -> PartOutc
         write_session(repository, identity=writer_identity(), policy=vault.prune) as session,
     ):
         adopted = adopt_packs(repository, except_for=session.tombstoned)
-        earlier = newest_snapshot(list_snapshots(repository), source.name, path)
-        meter = Meter(f"backup-{source.name}-{part}", earlier)
+        earlier = newest_for(list_snapshots(repository), source, path, shard)
+        meter = Meter(
+            f"backup-{source.name}-{part}" + (f"-{shard.number}" if shard else ""), earlier
+        )
         backup = back_up_tree(
             repository,
-            TreeSource((Path(path),), source.excludes, source.cutting),
+            TreeSource((Path(path),), source.excludes, source.cutting, dealt(source, shard)),
             earlier=bytes.fromhex(earlier.tree) if earlier else None,
             progress=meter.show,
         )
         repository.flush()
         session.refuse_if_expired()
-        snapshot = save_snapshot(repository, _snapshot(repository, source, path, (backup, earlier)))
+        made = _snapshot(repository, source, path, (backup, earlier))
+        snapshot = save_snapshot(repository, as_shard(made, shard) if shard else made)
         save_report(repository, backup.troubles, snapshot=snapshot.id, at=snapshot.time)
         read_back, findings = read_back_sample(repository)
         meter.end(backup.counts)
@@ -167,12 +174,6 @@ def verify_vault(order: VaultOrder, part: int, of: int) -> VaultVerification:
 def show_table(key: str, rows: list[Row], summary: str) -> None:
     """Show a table; each run adds a version to its history."""
     create_table_artifact(rows, key=key, description=summary)
-
-
-def newest_snapshot(known: tuple[Snapshot, ...], source: str, path: str) -> Snapshot | None:
-    """The newest snapshot of that part; None: there is none."""
-    of_part = (each for each in reversed(known) if (each.hostname, each.paths) == (source, (path,)))
-    return next(of_part, None)
 
 
 def read_back_sample(repository: Repository) -> tuple[int, set[Finding]]:

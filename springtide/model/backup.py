@@ -77,12 +77,26 @@ class BackupSource(Model):
     excludes: tuple[str, ...] = ()
     """Shell patterns for whole paths, e.g. `/srv/documents/tmp/*`; `*` matches `/`, too."""
     cutting: Cutting = Cutting.CONTENT
+    shards: Annotated[int, Field(ge=1, le=64)] = 1
+    """So many runs at once back up each path, on as many workers as there are."""
+    shard_depth: Annotated[int, Field(ge=1, le=8)] = 1
+    """Entries so many directories below a path are dealt to the shards: best where there are
+    many, and none of them holds most."""
     max_age: timedelta = timedelta(hours=26)
     """An older newest snapshot is an alarm."""
     restore_folder: AbsolutePath
     """On the worker's machine; restores and drills stand in new folders below it, nowhere else."""
     offload: OffloadPolicy | None = None
     """Which documents go to object storage alone; None: none ever."""
+
+
+class ShardOrder(Model):
+    """Which shard of a part, and of which run."""
+
+    number: Annotated[int, Field(ge=1)]
+    of: Annotated[int, Field(ge=1, le=64)]
+    run: Annotated[str, Field(pattern=r"^[0-9a-f-]{1,64}$")]
+    """Shards of one run are joined."""
 
 
 class PartOutcome(Model):

@@ -13,6 +13,10 @@ OFFLOADED = "offloaded"
 """Tag of what was taken away from where it was: the backup is the only copy there is."""
 
 
+SHARD = "shard"
+"""Tag of a part of a snapshot that is not whole yet."""
+
+
 class BackupSnapshot(Protocol):
     """What is asked of a snapshot to judge how long it stays."""
 

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from springtide.model.backup import CopyOutcome
-from springtide.model.retention import BackupSnapshot, Retention
+from springtide.model.retention import SHARD, BackupSnapshot, Retention
 from springtide.planning.object_storage_backup import megabytes
 from springtide.planning.snapshot_expiry import plan_expiry
 from springtide.planning.telling import Row
@@ -48,7 +48,9 @@ def plan_copy(
         Misconfigured: no rule of the retention says what to keep.
     """
     known = {sameness(snapshot) for snapshot in here}
-    missing = {sameness(each): each for each in there if sameness(each) not in known}
+    # A shard is a snapshot soon to be whole, or what a failed run has left.
+    wholes = (each for each in there if SHARD not in each.tags)
+    missing = {sameness(each): each for each in wholes if sameness(each) not in known}
     plan = plan_expiry([*missing.values(), *here], retention, now, zone)
     kept = {snapshot.id for snapshot in plan.kept}
     wanted = (each for each in missing.values() if each.id in kept)

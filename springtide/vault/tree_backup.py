@@ -9,6 +9,7 @@ chunks are sent, and the trees of the directories on the way to it.
 """
 
 import errno
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +37,33 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
+class Shard:
+    """One of several shards that are together all of a source, each backed up by a run of its own.
+
+    Entries are dealt by their names, `depth` directories below the source's path; directories above
+    are in all shards, and other entries above in one. So trees laid over each other are the whole.
+    """
+
+    number: int
+    """From 1."""
+    of: int
+    depth: int = 1
+
+    def holds(self, path: bytes, kind: NodeKind) -> bool:
+        """Whether what stands at that path, relative to the source's, is dealt to this shard."""
+        level = path.count(b"/") + 1
+        if self.of == 1 or level > self.depth:
+            return True
+        if level < self.depth and kind is NodeKind.DIRECTORY:
+            return True
+        dealt = int.from_bytes(hashlib.blake2b(path, digest_size=8).digest(), "big")
+        return dealt % self.of == self.number - 1
+
+
+WHOLE = Shard(1, 1)
+
+
+@dataclass(frozen=True)
 class TreeSource:
     """What is backed up."""
 
@@ -44,6 +72,8 @@ class TreeSource:
     excludes: tuple[str, ...] = ()
     """Shell patterns for whole paths, e.g. `/srv/documents/tmp/*`; `*` matches `/`, too."""
     cutting: Cutting = Cutting.CONTENT
+    shard: Shard = WHOLE
+    """Of a source with one path."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +122,8 @@ def back_up_tree(
         Misconfigured: a path of the source is not there, or not absolute; or it has none.
         Retryable, Damaged: the store did not take what was sent.
     """
-    if not source.paths:
-        raise Misconfigured("the source has no path", field="paths")
+    if not source.paths or (source.shard.of > 1 and len(source.paths) > 1):
+        raise Misconfigured("the source has no path, or a shard has several", field="paths")
     for path in source.paths:
         if not path.is_absolute() or ".." in path.parts or not os.path.lexists(path):
             raise Misconfigured(
@@ -142,6 +172,7 @@ class _Walk:
         self._workers = workers
         self._progress = progress
         self._trees = TreeReader(repository)
+        self._root = os.fsencode(source.paths[0]).rstrip(b"/") + b"/"
         self._room = threading.BoundedSemaphore(_UNDER_WAY)
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
@@ -184,6 +215,8 @@ class _Walk:
                 continue
             try:
                 found = node_of(below, name, os.lstat(below))
+                if not self._is_ours(below, found.kind):
+                    continue
                 if found.kind is NodeKind.DIRECTORY:
                     directory.below.append((below, found, wanted.get(name, {}) if wanted else {}))
                 elif found.kind is NodeKind.FILE:
@@ -272,6 +305,10 @@ class _Walk:
     def _excluded(self, path: bytes) -> bool:
         text = os.fsdecode(path) if self._source.excludes else ""
         return any(fnmatchcase(text, pattern) for pattern in self._source.excludes)
+
+    def _is_ours(self, path: bytes, kind: NodeKind) -> bool:
+        below = path[len(self._root) :] if path.startswith(self._root) else b""
+        return not below or self._source.shard.holds(below, kind)
 
     def _submit(self, work: Callable[..., _T], *arguments: object) -> Future[_T]:
         """Have it done by a worker, once there is room; what went wrong before is raised here."""
