@@ -8,6 +8,7 @@ from springtide.model.outcome import UNTOUCHED, Ending, Outcome
 from springtide.model.window import SkippedEvening
 from springtide.planning.telling import Row, broken_promise, outcome_rows
 from springtide.pricing.lives import cost_of
+from tasks.glances import renew_glance
 from tasks.outage import best_effort
 from tasks.screens import show_outcome
 from tasks.watch import FleetWatch
@@ -53,6 +54,8 @@ async def _report(
     troubles = [t for t in (*found, *outcome.alarms) if t]
     with best_effort("outcome"):
         await show_outcome(watch.fleet.name, rows, "; ".join(troubles) or "as desired")
+    with best_effort("glance"):
+        await renew_glance(watch, outcome.last)
     if troubles and outcome.ending not in UNTOUCHED:
         return Failed(message="; ".join(troubles), data=outcome)
     # A state of another name than Completed would look to the zombie automation like no end at all.

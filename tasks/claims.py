@@ -5,17 +5,16 @@ lose each other's entry. Notes are the exception: the newest wins, and losing on
 """
 
 import httpx
-from prefect import get_client, task
+from prefect import task
 from prefect.variables import Variable
 
-from springtide.errors import GuardRefused
+from springtide.errors import GuardRefused, SpringtideError
 from springtide.model.base import Moment
 from springtide.model.claim import Ceiling, Claim, ClaimBook, Freeze
 from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.planning.claim_book import PREFIX, Note, entry_name, read_book
+from tasks.prefect_api import own_server
 
-_PAGE = 200
-_MOST_PAGES = 50
 _MEANING = ("fleet", "kind", "servers", "ends_at", "month", "amount", "plan")
 """What makes two entries of one key the same."""
 
@@ -26,27 +25,11 @@ async def read_claims(now: Moment) -> tuple[ClaimBook, dict[str, str]]:
     An unreadable store is told as the book's trouble and raises nothing.
     """
     try:
-        entries = await _read_entries()
-    except (httpx.HTTPError, RuntimeError) as error:
+        async with own_server() as server:
+            entries = await server.entries(PREFIX)
+    except (httpx.HTTPError, RuntimeError, SpringtideError) as error:
         return ClaimBook(trouble=f"the store of claims does not answer: {error}"), {}
     return read_book(entries, now)
-
-
-async def _read_entries() -> dict[str, object]:
-    entries: dict[str, object] = {}
-    async with get_client() as client:
-        for page in range(_MOST_PAGES):
-            body = {
-                "variables": {"name": {"like_": f"{PREFIX}%"}},
-                "limit": _PAGE,
-                "offset": page * _PAGE,
-                "sort": "NAME_ASC",
-            }
-            found = (await client.request("POST", "/variables/filter", json=body)).json()
-            entries |= {variable["name"]: variable["value"] for variable in found}
-            if len(found) < _PAGE:
-                return entries
-    raise RuntimeError(f"more than {_PAGE * _MOST_PAGES} entries are stored")
 
 
 @task(task_run_name="store {entry.key}", retries=2, retry_delay_seconds=1)

@@ -33,6 +33,8 @@ class FleetWatch:
     startups: Startups = field(init=False)
     over: tuple[str, ...] = ()
     """Names of the fleet's stored entries that have ended, as of the last look."""
+    last: Observation | None = None
+    """What the last look showed."""
     last_book: ClaimBook | None = None
     """The last book that could be read whole."""
     unlaunchable: str | None = None
@@ -61,7 +63,8 @@ class FleetWatch:
         snapshot = await self.observer.look(now)
         self.lives.see(snapshot)
         self.startups.see(snapshot)
-        return Observation(now=now, snapshot=snapshot, book=await self.read_book(now))
+        self.last = Observation(now=now, snapshot=snapshot, book=await self.read_book(now))
+        return self.last
 
     async def read_book(self, now: datetime) -> ClaimBook:
         """What is stored; while it cannot be read, what was last read, with the trouble told."""

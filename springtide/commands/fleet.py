@@ -9,13 +9,18 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from springtide.clouds.prefect_server import open_prefect
 from springtide.commands.hand import FleetHand, open_hand
-from springtide.errors import Misconfigured
-from springtide.estate import estate_path
+from springtide.commands.sections import show_sections
+from springtide.errors import Misconfigured, SpringtideError
+from springtide.estate import estate_path, load_estate
 from springtide.model.claim import ClaimBook
-from springtide.planning.telling import Row, broken_promise, outcome_rows, plan_rows, plan_summary
+from springtide.model.glance import FleetGlance
+from springtide.planning.claim_book import PREFIX
+from springtide.planning.fleet_glance import glance_sections
+from springtide.planning.telling import Row, broken_promise, outcome_rows
 
-app = typer.Typer(help="Converge and look at fleets without Prefect.", no_args_is_help=True)
+app = typer.Typer(help="Look at fleets, and converge them without Prefect.", no_args_is_help=True)
 
 EstateFile = Annotated[Path | None, typer.Option("--estate", help="The estate file.")]
 ClaimsFile = Annotated[
@@ -54,15 +59,36 @@ def converge_command(
 
 @app.command("status")
 def status_command(
-    fleet: Annotated[str, typer.Argument(help="Name of the fleet.")],
+    fleet: Annotated[str | None, typer.Argument(help="Name of the fleet; else all.")] = None,
     estate: EstateFile = None,
     claims: ClaimsFile = None,
 ) -> None:
-    """Show what stands, what is desired and why, and what a round would do."""
-    hand = open_hand(estate or estate_path(), fleet, say=typer.echo)
-    plan = asyncio.run(hand.look_once(_stored(claims, none=False, hand=hand)))
-    typer.echo(plan_summary(plan))
-    _show(f"fleet {fleet}", plan_rows(plan))
+    """Show what stands, what is desired and why, the last runs, leftovers and the next evenings.
+
+    What is stored, ran and was shown is read from Prefect where PREFECT_API_URL names it.
+    """
+    path = estate or estate_path()
+    names = [fleet] if fleet else [each.name for each in load_estate(path).fleets]
+    for name in names:
+        hand = open_hand(path, name, say=typer.echo)
+        glance = asyncio.run(_glance(hand, claims))
+        show_sections(glance_sections(glance, hand.fleet))
+
+
+async def _glance(hand: FleetHand, claims: Path | None) -> FleetGlance:
+    """The fleet by the cloud and by Prefect; without Prefect its cloud is told all the same."""
+    told: dict[str, object] = {}
+    book = _stored(claims, none=False, hand=hand)
+    try:
+        async with open_prefect() as prefect:
+            if prefect is not None and claims is None:
+                book = hand.book_of(await prefect.entries(PREFIX))
+            if prefect is not None:
+                told["runs"] = await prefect.last_runs(hand.fleet.name)
+                told["leftovers"] = await prefect.shown("leftovers")
+    except SpringtideError as error:
+        told["troubles"] = (str(error),)
+    return (await hand.look_once(book)).model_copy(update=told)
 
 
 def _stored(path: Path | None, *, none: bool, hand: FleetHand) -> ClaimBook:

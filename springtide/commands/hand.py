@@ -19,12 +19,14 @@ from springtide.estate import load_estate, school_holidays, user_data
 from springtide.model.claim import ClaimBook
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet
+from springtide.model.glance import FleetGlance
 from springtide.model.outcome import Outcome
 from springtide.model.plan import Action, ActionResult, Launch, RoundPlan
 from springtide.model.snapshot import FleetSnapshot, Observation
 from springtide.planning.claim_book import read_book
 from springtide.planning.deciding import Decider
 from springtide.planning.evening_orders import opening_patience_s
+from springtide.planning.fleet_glance import coming_evenings
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.planning.telling import action_name, plan_summary
 
@@ -58,10 +60,16 @@ class FleetHand:
                 await self.observer.prepare_launch()
         return observation.model_copy(update={"snapshot": await self.observer.look(now)})
 
-    async def look_once(self, book: ClaimBook) -> RoundPlan:
-        """What a round would do now."""
+    async def look_once(self, book: ClaimBook) -> FleetGlance:
+        """The fleet as it stands, and what a round would do now."""
         await self.observer.prepare()
-        return self.decider.plan(await self.observe(book))
+        observation = await self.observe(book)
+        windows, calendar = self.decider.windows, self.decider.calendar
+        return FleetGlance(
+            plan=self.decider.plan(observation),
+            observation=observation,
+            evenings=coming_evenings(windows, calendar, observation.now),
+        )
 
     async def converge(self, book: ClaimBook, *, dry_run: bool = False) -> Outcome:
         """The outcome of rounds until the fleet is what its claims ask for."""
