@@ -33,7 +33,7 @@ SECOND_SITE_POOL = "springtide-second-site"
 POOLS = (POOL, SECOND_SITE_POOL)
 SECOND_SITE_TAG = "second_site"
 STORAGE_TAGS = (
-    *("object_storage_backup", "storage_restore", SECOND_SITE_TAG),
+    *("object_storage_backup", "storage_restore", "wal_archive", SECOND_SITE_TAG),
     *("document_offload", "document_erasure"),
 )
 WATCHED_TAGS = (

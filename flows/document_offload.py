@@ -34,7 +34,7 @@ async def offload_documents(
         dry_run: Show how many documents would be stored and removed; change nothing.
     """
     path = estate_path()
-    found = read_estate(path).source(source)
+    found = read_estate(path).directories(source)
     order = VaultOrder(estate_file=path, vault=found.vault)
     outcomes: list[OffloadOutcome] = []
     for part in range(1, len(found.paths) + 1):
@@ -57,7 +57,7 @@ async def fetch_offloaded_document(source: str, document: str) -> State[FetchOut
         document: The word that `springtide vault reference` prints for its path.
     """
     path = estate_path()
-    found = read_estate(path).source(source)
+    found = read_estate(path).directories(source)
     order = VaultOrder(estate_file=path, vault=found.vault)
     fetched = await asyncio.to_thread(fetch_document.submit(order, found, document).result)
     return Completed(message=fetch_summary(fetched), data=fetched)

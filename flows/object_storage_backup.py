@@ -22,6 +22,8 @@ from springtide.model.backup import (
     VaultExpiry,
     VaultVerification,
 )
+from springtide.model.sources import Source
+from springtide.model.wal_state import WalVerdict
 from springtide.planning.object_storage_backup import (
     backup_alarm,
     backup_rows,
@@ -32,11 +34,14 @@ from springtide.planning.object_storage_backup import (
     verification_rows,
     verification_summary,
 )
+from springtide.planning.wal_archive import wal_verdict_rows, wal_verdict_summary
 from tasks.cloud import read_estate
+from tasks.database_backups import submit_part
 from tasks.outage import best_effort
 from tasks.shards import join_shards, run_shard, worker_name
 from tasks.vault_expiry import expire_snapshots, prune_vault
 from tasks.vaults import VaultOrder, back_up_part, show_table, verify_vault
+from tasks.wal_archives import expire_log
 
 
 @flow(name="back-up-to-object-storage", flow_run_name="back up {source}")
@@ -51,14 +56,17 @@ async def back_up_to_object_storage(
     """
     path = estate_path()
     found = read_estate(path).source(source)
-    known = range(1, len(found.paths) + 1)
+    known = found.part_paths
     if unknown := [part for part in parts if part not in known]:
         raise Misconfigured(
             f"{source} has no part {unknown[0]}", field="parts", allowed=f"1 to {len(known)}"
         )
     order = VaultOrder(estate_file=path, vault=found.vault)
-    backed_up = _whole if found.shards == 1 else _in_shards
-    outcomes = await asyncio.gather(*(backed_up(order, found, part) for part in parts or known))
+    chosen = parts or known
+    if isinstance(found, BackupSource) and found.shards > 1:
+        outcomes = await asyncio.gather(*(_in_shards(order, found, part) for part in chosen))
+    else:
+        outcomes = await asyncio.gather(*(_whole(order, found, part) for part in chosen))
     summary = backup_summary(source, tuple(outcomes))
     with best_effort("outcome"):
         await asyncio.to_thread(show_table, f"backup-{source}", backup_rows(outcomes), summary)
@@ -81,7 +89,7 @@ async def back_up_shard(
         run: The run that joins them.
     """
     path = estate_path()
-    found = read_estate(path).source(source)
+    found = read_estate(path).directories(source)
     order = VaultOrder(estate_file=path, vault=found.vault)
     outcome = await _outcome(
         part, back_up_part.submit(order, found, part, ShardOrder(number=shard, of=of, run=run))
@@ -92,8 +100,8 @@ async def back_up_shard(
     return Completed(message=told, data=outcome)
 
 
-async def _whole(order: VaultOrder, source: BackupSource, part: int) -> PartOutcome:
-    return await _outcome(part, back_up_part.submit(order, source, part))
+async def _whole(order: VaultOrder, source: Source, part: int) -> PartOutcome:
+    return await _outcome(part, submit_part(order, source, part))
 
 
 async def _in_shards(order: VaultOrder, source: BackupSource, part: int) -> PartOutcome:
@@ -147,6 +155,10 @@ async def expire_backups(vault: str, *, dry_run: bool = True) -> State[VaultExpi
     order = VaultOrder(estate_file=estate_path(), vault=vault)
     future = expire_snapshots.submit(order, dry_run=dry_run)
     verdicts = await asyncio.to_thread(future.result)
+    gone = frozenset(verdict.snapshot for verdict in verdicts if not verdict.kept)
+    for database in order.estate.databases_in(order.estate.vault(vault).copy_of or vault):
+        logs = expire_log.submit(order, database, gone, dry_run=dry_run)
+        await _show_log(database.name, await asyncio.to_thread(logs.result), dry_run=dry_run)
     return await _pruned(order, verdicts, dry_run=dry_run)
 
 
@@ -158,6 +170,13 @@ async def sweep_vault(vault: str) -> State[VaultExpiry]:
         vault: Name of the vault in the estate file.
     """
     return await _pruned(VaultOrder(estate_file=estate_path(), vault=vault), (), dry_run=True)
+
+
+async def _show_log(source: str, verdicts: tuple[WalVerdict, ...], *, dry_run: bool) -> None:
+    with best_effort("outcome"):
+        rows = wal_verdict_rows(verdicts)
+        told = wal_verdict_summary(source, verdicts, dry_run=dry_run)
+        await asyncio.to_thread(show_table, f"wal-expiry-{source}", rows, told)
 
 
 async def _pruned(

@@ -4,6 +4,7 @@ Nothing that stands anywhere is written over: what was restored is put in its pl
 """
 
 import asyncio
+from datetime import datetime
 
 from prefect import State, flow
 from prefect.runtime import flow_run
@@ -12,6 +13,7 @@ from prefect.states import Completed, Failed
 from springtide.errors import Misconfigured
 from springtide.estate import estate_path
 from springtide.model.backup import DrillOutcome, RestoreOutcome
+from springtide.model.postgres import BASE, PostgresSource
 from springtide.planning.storage_restore import (
     drill_alarm,
     drill_rows,
@@ -20,6 +22,7 @@ from springtide.planning.storage_restore import (
     restore_summary,
 )
 from tasks.cloud import read_estate
+from tasks.database_restores import drill_database, restore_database
 from tasks.outage import best_effort
 from tasks.restores import LATEST, drill_part, new_folder, restore_part
 from tasks.vaults import VaultOrder, show_table
@@ -33,6 +36,8 @@ async def restore_from_object_storage(  # noqa: PLR0913 - the fields of its form
     snapshot: str = LATEST,
     paths: tuple[str, ...] = (),
     folder: str = "",
+    target_time: datetime | None = None,
+    timeline: int = 0,
     vault: str = "",
 ) -> State[RestoreOutcome]:
     """Restore a snapshot, or some paths of it, to a new folder below the source's restore folder.
@@ -43,17 +48,25 @@ async def restore_from_object_storage(  # noqa: PLR0913 - the fields of its form
         snapshot: The first digits of its id, or `latest`, or `offloaded`: all that ever was.
         paths: Absolute paths as they were backed up; empty: everything.
         folder: Name of the new folder; empty: the run's id.
+        target_time: Of a PostgreSQL cluster: the last moment that counts; empty: all there is.
+        timeline: Of a PostgreSQL cluster: which timeline it follows; 0: the newest.
         vault: The source's vault, or its second site; empty: the source's vault.
     """
     path, estate = estate_path(), read_estate(estate_path())
     found = estate.source(source)
-    if part not in range(1, len(found.paths) + 1):
+    if part not in found.part_paths:
         raise Misconfigured(
-            f"{source} has no part {part}", field="part", allowed=f"1 to {len(found.paths)}"
+            f"{source} has no part {part}", field="part", allowed=f"1 to {len(found.part_paths)}"
         )
+    if target_time is not None and target_time.tzinfo is None:
+        raise Misconfigured("it has no time zone", field="target_time", allowed="…T18:03:00+01:00")
     name = new_folder(found, folder or f"restored-{flow_run.id}")
     order = VaultOrder(estate_file=path, vault=estate.vault_of(found, vault).name)
-    future = restore_part.submit(order, found, part, (snapshot, paths, name))
+    if isinstance(found, PostgresSource) and part == BASE:
+        point = (target_time, timeline)
+        future = restore_database.submit(order, found, snapshot, point, name)
+    else:
+        future = restore_part.submit(order, found, part, (snapshot, paths, name))
     outcome = await asyncio.to_thread(future.result)
     if (alarm := restore_alarm((outcome,))) is not None:
         return Failed(message=alarm, data=outcome)
@@ -74,10 +87,13 @@ async def drill_restore(source: str, *, vault: str = "") -> State[tuple[DrillOut
     found = estate.source(source)
     order = VaultOrder(estate_file=path, vault=estate.vault_of(found, vault).name)
     outcomes: list[DrillOutcome] = []
-    # One after another: each needs the space of a whole part.
-    for part in range(1, len(found.paths) + 1):
-        future = drill_part.submit(order, found, part)
-        outcomes += await asyncio.to_thread(future.result)
+    if isinstance(found, PostgresSource):
+        outcomes += await asyncio.to_thread(drill_database.submit(order, found).result)
+    else:
+        # One after another: each needs the space of a whole part.
+        for part in found.part_paths:
+            future = drill_part.submit(order, found, part)
+            outcomes += await asyncio.to_thread(future.result)
     summary = drill_summary(source, tuple(outcomes))
     with best_effort("outcome"):
         await asyncio.to_thread(show_table, f"drill-{source}", drill_rows(outcomes), summary)

@@ -18,6 +18,7 @@ from springtide.commands.vault_hand import open_store, opened_vault, writer_iden
 from springtide.errors import Damaged, GuardRefused, Misconfigured, NotFound
 from springtide.model.backup import BackupSource, DrillOutcome, RestoreOutcome
 from springtide.model.retention import OFFLOADED
+from springtide.model.sources import Source
 from springtide.model.vault_keys import KeyRole
 from springtide.vault.offloading import newest_offloaded, offload_host
 from springtide.vault.repository import Repository
@@ -35,7 +36,7 @@ _OURS, _RESTIC = "springtide", "restic"
 
 @task(task_run_name="restore {source.name}, part {part}")
 def restore_part(
-    order: VaultOrder, source: BackupSource, part: int, wanted: tuple[str, tuple[str, ...], str]
+    order: VaultOrder, source: Source, part: int, wanted: tuple[str, tuple[str, ...], str]
 ) -> RestoreOutcome:
     """Restore a snapshot, or some paths of it, to a new folder; what stands there is never touched.
 
@@ -44,7 +45,7 @@ def restore_part(
     began = time.monotonic()
     snapshot_id, paths, name = wanted
     target = Path(source.restore_folder) / name
-    with _reading(order) as repository:
+    with reading(order) as repository:
         snapshot = _snapshot(repository, source, part, snapshot_id)
         tree = bytes.fromhex(snapshot.tree)
         only = tuple(map(PurePosixPath, paths))
@@ -74,7 +75,7 @@ def drill_part(order: VaultOrder, source: BackupSource, part: int) -> tuple[Dril
 
     The scratch folders are removed again. Without restic on the machine there is one outcome.
     """
-    with _reading(order) as repository:
+    with reading(order) as repository:
         snapshot = _snapshot(repository, source, part, LATEST)
         point: timedelta = repository.store.now() - snapshot.time
         drill = _Drill(order, source, repository, snapshot)
@@ -138,7 +139,7 @@ class _Drill:
 
 
 @contextmanager
-def _reading(order: VaultOrder) -> Iterator[Repository]:
+def reading(order: VaultOrder) -> Iterator[Repository]:
     """The vault, its index read; nothing of it can go meanwhile where a session may be written."""
     vault = order.estate.vault(order.vault)
     with opened_vault(order.estate, vault, role=KeyRole.RESTORE) as repository:
@@ -162,9 +163,9 @@ def _scratch(source: BackupSource) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _snapshot(repository: Repository, source: BackupSource, part: int, start: str) -> Snapshot:
+def _snapshot(repository: Repository, source: Source, part: int, start: str) -> Snapshot:
     known = list_snapshots(repository)
-    path = source.paths[part - 1]
+    path = source.part_paths[part]
     if start == OFFLOADED:
         manifest = newest_offloaded(known, source.name, path)
         if manifest is None:
@@ -194,7 +195,7 @@ def _list_beside(target: Path, troubles: list[Trouble]) -> None:
             file.write(b"%s: %s %s\n" % (each.path, each.kind.encode(), each.reason.encode()))
 
 
-def new_folder(source: BackupSource, name: str) -> str:
+def new_folder(source: Source, name: str) -> str:
     """The name of a folder that a restore may make.
 
     Raises:

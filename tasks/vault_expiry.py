@@ -15,6 +15,7 @@ from springtide.vault.pruning import prune
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
 from springtide.vault.snapshots import KIND, list_snapshots
+from springtide.vault.wal_archive import WAL_TAG
 from tasks.vaults import VaultOrder, may_pass
 
 _ZONE = ZoneInfo("Europe/Paris")
@@ -71,8 +72,10 @@ def prune_vault(
 
 
 def _judged(order: VaultOrder, repository: Repository) -> tuple[SnapshotVerdict, ...]:
+    # A log stays as long as what needs it: that is judged for itself.
+    known = tuple(each for each in list_snapshots(repository) if WAL_TAG not in each.tags)
     # Frozen, so its fields are read-only, which the protocol asks and the checker cannot see.
-    snapshots = cast("tuple[BackupSnapshot, ...]", list_snapshots(repository))
+    snapshots = cast("tuple[BackupSnapshot, ...]", known)
     retention = order.estate.vault(order.vault).retention
     plan = plan_expiry(snapshots, retention, repository.store.now(), _ZONE)
     return tuple(

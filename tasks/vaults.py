@@ -27,6 +27,7 @@ from springtide.model.backup import (
 )
 from springtide.model.base import Model, Name
 from springtide.model.estate import Estate
+from springtide.model.sources import Source
 from springtide.planning.object_storage_backup import source_ages
 from springtide.planning.telling import Row
 from springtide.vault.adoption import adopt_packs
@@ -53,6 +54,7 @@ from springtide.vault.verification import (
     verify_repository,
 )
 from tasks.cloud import read_estate
+from tasks.log_states import log_state
 from tasks.outage import best_effort
 
 _READ_BACK = 4
@@ -114,7 +116,7 @@ def back_up_part(
         made = _snapshot(repository, source, path, (backup, earlier))
         snapshot = save_snapshot(repository, as_shard(made, shard) if shard else made)
         save_report(repository, backup.troubles, snapshot=snapshot.id, at=snapshot.time)
-        read_back, findings = read_back_sample(repository)
+        sample, findings = read_back_sample(repository)
         meter.end(backup.counts)
     kinds = Counter(trouble.kind for trouble in backup.troubles)
     return PartOutcome(
@@ -124,11 +126,11 @@ def back_up_part(
         stored_bytes=sum(pack.size for pack in repository.stored),
         packs=len(repository.stored),
         adopted_packs=adopted.packs,
-        read_back_packs=read_back,
+        read_back_packs=sample,
         unreadable=kinds[TroubleKind.UNREADABLE],
         changed=kinds[TroubleKind.CHANGED] + kinds[TroubleKind.GONE],
         took_s=time.monotonic() - began,
-        failure="; ".join(f"{found.name} {found.fault}" for found in sorted(findings)) or None,
+        failure=failures_of(findings),
     )
 
 
@@ -151,6 +153,8 @@ def verify_vault(order: VaultOrder, part: int, of: int) -> VaultVerification:
         found = verify_repository(repository, Part(part, of), progress=meter.show_read)
         snapshots, _ = read_snapshots(repository)
         now = repository.store.now()
+        databases = order.estate.databases_in(order.vault)
+        logs = tuple(log_state(repository, each, snapshots, now) for each in databases)
     findings = found.findings | {Finding(name, Fault.CONTENT) for name in session.damaged}
     newest: dict[tuple[str, str], datetime] = {}
     for snapshot in snapshots:
@@ -166,6 +170,7 @@ def verify_vault(order: VaultOrder, part: int, of: int) -> VaultVerification:
         snapshots=found.snapshots,
         findings=tuple(VaultFinding(name=f.name, fault=f.fault) for f in sorted(findings)),
         ages=source_ages(sources, newest, now),
+        logs=logs,
         took_s=time.monotonic() - began,
     )
 
@@ -236,18 +241,19 @@ class Meter:
             update_progress_artifact(self._artifact, percent, description=text)  # type: ignore[arg-type] # its own id
 
 
-def _expected_in(estate: Estate, vault: Vault) -> list[BackupSource]:
+def _expected_in(estate: Estate, vault: Vault) -> list[Source]:
     """The sources whose snapshots are to be there; a second site has twice the time for each."""
     if vault.copy_of is None:
         return [each for each in estate.sources if each.vault == vault.name]
-    return [
-        each.model_copy(update={"max_age": 2 * each.max_age})
-        for each in estate.sources
-        if each.vault == vault.copy_of
-    ]
+    return [each.with_twice_the_time() for each in estate.sources if each.vault == vault.copy_of]
 
 
 _COUNTED = ("files", "unchanged_files", "directories", "bytes", "read_bytes", "new_bytes")
+
+
+def failures_of(findings: set[Finding]) -> str | None:
+    """What was found to be wrong, in one line."""
+    return "; ".join(f"{found.name} {found.fault}" for found in sorted(findings)) or None
 
 
 def _snapshot(

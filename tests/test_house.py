@@ -34,6 +34,7 @@ LIFECYCLES = (
     "surge_rehearsal",
     "traffic",
     "virtual_machine_change",
+    "wal_archive",
 )
 CODE = ("springtide", "tasks", "flows", "deployments")
 MOST_MODULE_LINES = 400

@@ -28,7 +28,7 @@ DocumentPath = Annotated[Path, typer.Argument(help="Where the document stood.")]
 def reference(source: SourceName, document: DocumentPath, estate: EstateFile = None) -> None:
     """Print a word that stands for a document's path, for forms that everybody may read."""
     found = load_estate(estate or estate_path())
-    vault = found.vault(found.source(source).vault)
+    vault = found.vault(found.directories(source).vault)
     with opened_vault(found, vault, role=KeyRole.RESTORE) as repository:
         typer.echo(sealed_path(repository.key, os.fsencode(document.absolute())))
 
@@ -37,7 +37,7 @@ def fetch(source: SourceName, document: DocumentPath, estate: EstateFile = None)
     """Put a document that was offloaded back in its place."""
     began = time.monotonic()
     found = load_estate(estate or estate_path())
-    wanted = found.source(source)
+    wanted = found.directories(source)
     with opened_vault(found, found.vault(wanted.vault), role=KeyRole.RESTORE) as repository:
         size, was_there = fetch_path(repository, wanted, os.fsencode(document.absolute()))
     told = "stands there already" if was_there else f"{size} bytes are back"
@@ -47,7 +47,7 @@ def fetch(source: SourceName, document: DocumentPath, estate: EstateFile = None)
 def offloaded(source: SourceName, estate: EstateFile = None) -> None:
     """List what was offloaded of a source, a path a line; mind who looks on."""
     found = load_estate(estate or estate_path())
-    wanted = found.source(source)
+    wanted = found.directories(source)
     with opened_vault(found, found.vault(wanted.vault), role=KeyRole.RESTORE) as repository:
         repository.load_index()
         count = sum(_list_part(repository, wanted, part) for part in wanted.paths)

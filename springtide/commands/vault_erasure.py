@@ -40,7 +40,10 @@ def _paths(file: Path, estate: Estate, vault: Vault) -> tuple[bytes, ...]:
     if vault.copy_of is not None:
         raise Misconfigured(f"orders are stored at the first site: {vault.copy_of}", field="vault")
     roots = [
-        path.encode() for each in estate.sources if each.vault == vault.name for path in each.paths
+        path.encode()
+        for each in estate.sources
+        if each.vault == vault.name
+        for path in each.part_paths.values()
     ]
     found = dict.fromkeys(line.rstrip(b"/") for line in file.read_bytes().splitlines() if line)
     for number, path in enumerate(found, 1):

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from springtide.model.offload import OffloadPolicy
 from springtide.model.paths import AbsolutePath
 from springtide.model.retention import PrunePolicy, Retention
 from springtide.model.vault_keys import KeyRole, Recipients, RolePasswords
+from springtide.model.wal_state import WalState
 
 
 class Cutting(StrEnum):
@@ -70,6 +71,7 @@ class Vault(Model):
 class BackupSource(Model):
     """Directories that are backed up; each path is a part with snapshots of its own."""
 
+    kind: Literal["directories"] = "directories"
     name: Name
     """Stands in the snapshots as the host: whichever worker made them, they belong together."""
     vault: Name
@@ -88,6 +90,20 @@ class BackupSource(Model):
     """On the worker's machine; restores and drills stand in new folders below it, nowhere else."""
     offload: OffloadPolicy | None = None
     """Which documents go to object storage alone; None: none ever."""
+
+    @property
+    def part_paths(self) -> dict[int, str]:
+        """By part: the path of its snapshots."""
+        return dict(enumerate(self.paths, 1))
+
+    @property
+    def part_ages(self) -> dict[int, timedelta]:
+        """By part: how old its newest snapshot may be."""
+        return dict.fromkeys(self.part_paths, self.max_age)
+
+    def with_twice_the_time(self) -> Self:
+        """The source with snapshots that may be twice as old."""
+        return self.model_copy(update={"max_age": 2 * self.max_age})
 
 
 class ShardOrder(Model):
@@ -161,6 +177,8 @@ class VaultVerification(Model):
     snapshots: int
     findings: tuple[VaultFinding, ...] = ()
     ages: tuple[SourceAge, ...] = ()
+    logs: tuple[WalState, ...] = ()
+    """Of PostgreSQL clusters: how complete their archived logs are."""
     took_s: float
 
 
@@ -201,6 +219,8 @@ class DrillOutcome(Model):
     recovery_point_s: float = 0.0
     """The age of the snapshot: what would have been lost."""
     differences: int = 0
+    checked: str = "restored and compared, file by file"
+    """How it was found to be right."""
     failure: str | None = None
 
 
@@ -216,6 +236,8 @@ class RestoreOutcome(Model):
     bytes: int
     troubles: int
     """Files that are damaged in the vault, or could not be written as they were."""
+    restored_to: Moment | None = None
+    """Of a database: when the last transaction was committed that it holds."""
     took_s: float
 
 

@@ -12,7 +12,9 @@ from springtide.model.base import Model
 from springtide.model.core import Core
 from springtide.model.fleet import CloudName, Fleet, RateLimit
 from springtide.model.leftover import SweepPolicy
+from springtide.model.postgres import PostgresSource
 from springtide.model.second_site import copy_mistakes
+from springtide.model.sources import Source
 from springtide.model.window import Window
 
 
@@ -47,7 +49,7 @@ class Estate(Model):
     windows: tuple[Window, ...] = ()
     vaults: tuple[Vault, ...] = ()
     """Where backups are stored."""
-    sources: tuple[BackupSource, ...] = ()
+    sources: tuple[Source, ...] = ()
     """What is backed up."""
     approvals: ApprovalPolicy | None = None
     """Whose signatures approve what goes beyond what is authorised; None: nothing can."""
@@ -176,7 +178,7 @@ class Estate(Model):
         known = ", ".join(vault.name for vault in self.vaults) or "none is there"
         raise Misconfigured(f"no vault {name!r} in the estate", field="vault", allowed=known)
 
-    def vault_of(self, source: BackupSource, name: str = "") -> Vault:
+    def vault_of(self, source: Source, name: str = "") -> Vault:
         """The source's vault, or the copy of it of that name.
 
         Raises:
@@ -190,7 +192,45 @@ class Estate(Model):
             )
         return self.vault(name or source.vault)
 
-    def source(self, name: str) -> BackupSource:
+    def directories(self, name: str) -> BackupSource:
+        """The directories that are backed up by that name.
+
+        Raises:
+            Misconfigured: the estate has no such source, or it is of another kind.
+        """
+        found = self.source(name)
+        if not isinstance(found, BackupSource):
+            known = ", ".join(s.name for s in self.sources if isinstance(s, BackupSource))
+            raise Misconfigured(
+                f"{name} is no source of directories",
+                field="source",
+                allowed=known or "none is there",
+            )
+        return found
+
+    def database(self, name: str) -> PostgresSource:
+        """The PostgreSQL cluster of that name.
+
+        Raises:
+            Misconfigured: the estate has no such source, or it is of another kind.
+        """
+        found = self.source(name)
+        if not isinstance(found, PostgresSource):
+            known = ", ".join(s.name for s in self.sources if isinstance(s, PostgresSource))
+            raise Misconfigured(
+                f"{name} is no PostgreSQL cluster", field="source", allowed=known or "none is there"
+            )
+        return found
+
+    def databases_in(self, vault: str) -> tuple[PostgresSource, ...]:
+        """The PostgreSQL clusters that are backed up to that vault."""
+        return tuple(
+            source
+            for source in self.sources
+            if isinstance(source, PostgresSource) and source.vault == vault
+        )
+
+    def source(self, name: str) -> Source:
         """The source of that name.
 
         Raises:

@@ -61,11 +61,11 @@ def _given(detail: ErrorDetails) -> str:
 
 def _unknown(loc: tuple[int | str, ...], model: type[Model]) -> str:
     *path, last = loc
-    holder = model
+    holders = [model]
     for part in path:
         if isinstance(part, str):
-            holder = _model_of(holder, part) or holder
-    known = sorted(_names(holder))
+            holders = _models_of(holders, part) or holders
+    known = sorted(_names(holders[0]))
     alike = get_close_matches(str(last), known, n=1)
     hint = f"; did you mean {alike[0]}?" if alike else ""
     return f"is not a field{hint} (allowed: {', '.join(known)})"
@@ -76,11 +76,16 @@ def _names(model: type[Model]) -> Iterator[str]:
         yield field.alias or name
 
 
-def _model_of(holder: type[Model], name: str) -> type[Model] | None:
-    for field_name, field in holder.model_fields.items():
+def _models_of(holders: list[type[Model]], name: str) -> list[type[Model]]:
+    """What a field of that name holds; or those of the holders whose `kind` it is."""
+    for field_name, field in holders[0].model_fields.items():
         if name in (field.alias, field_name):
-            return next(_models_in(field.annotation), None)
-    return None
+            return list(_models_in(field.annotation))
+    return [
+        holder
+        for holder in holders
+        if (kind := holder.model_fields.get("kind")) and name in get_args(kind.annotation)
+    ]
 
 
 def _models_in(annotation: Any) -> Iterator[type[Model]]:  # noqa: ANN401 - an annotation is anything

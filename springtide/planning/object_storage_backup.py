@@ -5,13 +5,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from springtide.model.backup import (
-    BackupSource,
     PartOutcome,
     SourceAge,
     VaultExpiry,
     VaultVerification,
 )
+from springtide.model.sources import Source
 from springtide.planning.telling import Row
+from springtide.planning.wal_archive import wal_state_alarm, wal_state_rows
 
 _MB = 1_000_000
 
@@ -60,14 +61,14 @@ def backup_alarm(source: str, outcomes: tuple[PartOutcome, ...]) -> str | None:
 
 
 def source_ages(
-    sources: Iterable[BackupSource], newest: dict[tuple[str, str], datetime], now: datetime
+    sources: Iterable[Source], newest: dict[tuple[str, str], datetime], now: datetime
 ) -> tuple[SourceAge, ...]:
     """How old each part's newest snapshot is; `newest` is by source and path."""
     ages = []
     for source in sources:
-        for part, path in enumerate(source.paths, 1):
+        for part, path in source.part_paths.items():
             time = newest.get((source.name, path))
-            overdue = time is None or now - time > source.max_age
+            overdue = time is None or now - time > source.part_ages[part]
             ages.append(SourceAge(source=source.name, part=part, newest=time, overdue=overdue))
     return tuple(ages)
 
@@ -81,6 +82,8 @@ def verification_rows(found: VaultVerification) -> list[Row]:
         rows.append(
             {"what": f"{age.source}, part {age.part}", "is": f"last backed up: {newest}{late}"}
         )
+    for log in found.logs:
+        rows += [row | {"what": f"{log.source}: {row['what']}"} for row in wal_state_rows(log)]
     return rows or [{"what": "nothing", "is": "no source is backed up to this vault"}]
 
 
@@ -98,6 +101,7 @@ def verification_alarm(found: VaultVerification) -> str | None:
     if len(found.findings) > len(wrong):
         wrong.append(f"and {len(found.findings) - len(wrong)} more")
     late = [f"{age.source}, part {age.part}, is overdue" for age in found.ages if age.overdue]
+    late += [alarm for log in found.logs if (alarm := wal_state_alarm(log)) is not None]
     return f"{found.vault}: {'; '.join(wrong + late)}" if wrong or late else None
 
 

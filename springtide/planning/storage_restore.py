@@ -21,7 +21,7 @@ def drill_rows(outcomes: Iterable[DrillOutcome]) -> list[Row]:
             "recovery time": span(each.restore_s),
             "recovery point": span(each.recovery_point_s),
             "differences": str(each.differences),
-            "what": each.failure or "restored and compared, file by file",
+            "what": each.failure or each.checked,
         }
         for each in outcomes
     ]

@@ -5,6 +5,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,15 +27,16 @@ _SETTINGS = {
 class PostgresCluster:
     """A cluster whose whole state is one folder, which can be deleted when it is ended."""
 
-    def __init__(self, folder: Path) -> None:
-        """Nothing is started; the folder is made where it is missing.
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        """Nothing is started; the folder is made where it is missing. `settings` come last.
 
         Where we are root the cluster runs as `postgres`, for it refuses to run as root: every
         folder above this one must let that account through.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._data, self._sockets = folder / "data", folder / "sockets"
+        self._data, self.sockets = folder / "data", folder / "sockets"
+        self._given = dict(settings or {})
         self._processes = Processes(folder / "run")
 
     def start(self) -> None:
@@ -44,7 +46,7 @@ class PostgresCluster:
             RuntimeError: it does not start; the message names its log.
         """
         self._folder.chmod(0o711)
-        for folder in (self._data, self._sockets):
+        for folder in (self._data, self.sockets):
             folder.mkdir(mode=0o700, exist_ok=True)
             if os.geteuid() == 0:
                 shutil.chown(folder, _ACCOUNT, _ACCOUNT)
@@ -64,25 +66,36 @@ class PostgresCluster:
                 os.kill(pid, signal.SIGINT)
         self._processes.end("postgres")
 
+    def become_standby_of(self, primary: "PostgresCluster") -> None:
+        """Have its folder be a copy of a running cluster, which it follows once started."""
+        self._folder.chmod(0o711)
+        self.sockets.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            shutil.chown(self.sockets, _ACCOUNT, _ACCOUNT)
+            shutil.chown(self._folder, _ACCOUNT, _ACCOUNT)
+        where = ("--host", str(primary.sockets), "--username", _ACCOUNT)
+        how = ("--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+        self._run("pg_basebackup", *where, *how, "--pgdata", str(self._data))
+
     def create_database(self, name: str) -> str:
         """Create an empty database; its URL for SQLAlchemy's asyncpg."""
-        self._run("createdb", "--host", str(self._sockets), "--username", _ACCOUNT, name)
-        return f"postgresql+asyncpg://{_ACCOUNT}@/{name}?host={self._sockets}"
+        self._run("createdb", "--host", str(self.sockets), "--username", _ACCOUNT, name)
+        return f"postgresql+asyncpg://{_ACCOUNT}@/{name}?host={self.sockets}"
 
     def query(self, database: str, statement: str) -> str:
         """What the statement returns, as text without headings."""
-        where = ("--host", str(self._sockets), "--username", _ACCOUNT, "--dbname", database)
+        where = ("--host", str(self.sockets), "--username", _ACCOUNT, "--dbname", database)
         return self._run("psql", *where, "--tuples-only", "--no-align", "--command", statement)
 
     def _settings(self) -> dict[str, str]:
-        return {**_SETTINGS, "unix_socket_directories": str(self._sockets)}
+        return {**_SETTINGS, "unix_socket_directories": str(self.sockets), **self._given}
 
     def _initialise(self) -> None:
         access = ("--username", _ACCOUNT, "--auth-local=trust", "--auth-host=reject")
         self._run("initdb", "-D", str(self._data), *access, "--no-sync", "--encoding=UTF8")
 
     def _answers(self) -> bool:
-        command = [str(BINARIES / "pg_isready"), "--quiet", "--host", str(self._sockets)]
+        command = [str(BINARIES / "pg_isready"), "--quiet", "--host", str(self.sockets)]
         return subprocess.run(command, check=False).returncode == 0
 
     def _run(self, program: str, *arguments: str) -> str:

@@ -1,0 +1,231 @@
+"""A cluster restored to a point in time: for people a stopped one, in drills one that is asked."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from uuid import uuid4
+
+from prefect import task
+from prefect.tasks import exponential_backoff
+
+from springtide.clouds.postgres.feeding import Feeder
+from springtide.clouds.postgres.programs import Programs
+from springtide.clouds.postgres.scratch import ScratchServer, Target, sync
+from springtide.clouds.postgres.waldump import commit_times
+from springtide.errors import Damaged, GuardRefused, Misconfigured, NotFound, SpringtideError
+from springtide.model.backup import DrillOutcome, RestoreOutcome
+from springtide.model.postgres import BASE, PostgresSource
+from springtide.model.wal import Segment, WalContents, parse_segment
+from springtide.planning.database_restore import (
+    DatabaseRestorePlan,
+    RestorePoint,
+    plan_database_restore,
+)
+from springtide.vault.base_backups import base_backups
+from springtide.vault.repository import Repository
+from springtide.vault.snapshots import list_snapshots, load_snapshot
+from springtide.vault.tree_restore import Restored, restore_tree
+from springtide.vault.troubles import TroubleKind
+from springtide.vault.wal_archive import WalArchive
+from tasks.restores import LATEST, reading
+from tasks.vaults import VaultOrder, may_pass
+
+_PATIENCE_S = 24 * 3600.0
+_LOOKED_AT = 16
+"""Of the newest segments, so many are searched for the drill's point in time."""
+_LAST_COMMIT = "SELECT extract(epoch FROM pg_last_xact_replay_timestamp())"
+_DATABASES = "SELECT datname FROM pg_database WHERE datallowconn ORDER BY datname"
+_TABLES = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'm', 'p')"
+
+
+@task(task_run_name="restore {source.name} to a point in time")
+def restore_database(
+    order: VaultOrder,
+    source: PostgresSource,
+    snapshot: str,
+    point: tuple[datetime | None, int],
+    name: str,
+) -> RestoreOutcome:
+    """A stopped cluster in a new folder, recovered to the point: to be started where it is wanted.
+
+    `point` is the last moment that counts, and the timeline: 0 for the newest. Nothing is left in
+    its configuration; it is on a timeline of its own.
+    """
+    began = time.monotonic()
+    wanted = RestorePoint(point[0], point[1] or None, "" if snapshot == LATEST else snapshot)
+    folder = Path(source.restore_folder) / name
+    with reading(order) as repository:
+        place = _Place(folder, repository, source)
+        plan = plan_database_restore(place.contents, place.bases, wanted)
+        with place.recovered(plan, durable=True) as server:
+            restored_to = last_commit(server)
+        sync(source, place.data)
+    return RestoreOutcome(
+        source=source.name,
+        part=BASE,
+        snapshot=plan.base.snapshot,
+        target=str(place.data),
+        files=place.restored.files,
+        bytes=place.restored.bytes,
+        troubles=0,
+        restored_to=restored_to,
+        took_s=time.monotonic() - began,
+    )
+
+
+@task(
+    task_run_name="drill {source.name}",
+    retries=2,
+    retry_delay_seconds=exponential_backoff(20),
+    retry_condition_fn=may_pass,
+)
+def drill_database(order: VaultOrder, source: PostgresSource) -> tuple[DrillOutcome, ...]:
+    """Restore a cluster to a point in time, start it, check it, ask it; remove it again."""
+    with reading(order) as repository, _scratch(source) as folder:
+        place = _Place(folder, repository, source)
+        complete = place.contents.complete_at
+        lost = repository.store.now() - complete if complete else None
+        known = {
+            "source": source.name,
+            "part": BASE,
+            "by": "springtide",
+            "snapshot": place.bases[-1].snapshot if place.bases else "",
+            "recovery_point_s": max(0.0, lost.total_seconds()) if lost else 0.0,
+        }
+        try:
+            measured = _drill(place)
+        except (Damaged, NotFound, GuardRefused, Misconfigured) as error:
+            measured = {"failure": str(error)}
+        return (DrillOutcome.model_validate(known | measured),)
+
+
+def _drill(place: "_Place") -> dict[str, object]:
+    plan = place.drill_plan()
+    began = time.monotonic()
+    with place.recovered(plan, durable=False) as server:
+        took = time.monotonic() - began
+        reached = last_commit(server)
+        names = [row[0] for row in server.ask(_DATABASES)]
+        tables = sum(int(server.ask(_TABLES, name)[0][0]) for name in names)
+        differences = server.check()
+    asked = plan.point.time
+    if asked is not None and reached is not None and reached > asked:
+        return {"failure": f"recovery went on to {reached.isoformat()}, past {asked.isoformat()}"}
+    to = f"to {reached:%Y-%m-%d %H:%M:%S} UTC" if reached else "to the base backup's end"
+    return {
+        "snapshot": plan.base.snapshot,
+        "files": place.restored.files,
+        "bytes": place.restored.bytes,
+        "restore_s": took,
+        "differences": differences,
+        "checked": f"recovered {to}, started, {tables} tables in {len(names)} databases checked",
+    }
+
+
+@dataclass
+class _Place:
+    """A folder in which a cluster is restored."""
+
+    folder: Path
+    repository: Repository
+    source: PostgresSource
+
+    def __post_init__(self) -> None:
+        snapshots = list_snapshots(self.repository)
+        self.archive = WalArchive(self.repository, self.source.name, snapshots)
+        self.contents: WalContents = self.archive.contents()
+        self.bases = base_backups(snapshots, self.source.name)
+        self.restored = Restored()
+        self.data = self.folder / "base"
+
+    @contextmanager
+    def recovered(self, plan: DatabaseRestorePlan, *, durable: bool) -> Iterator[ScratchServer]:
+        """A server that has recovered by the plan; it has ended after the context."""
+        self._restore(plan)
+        with tempfile.TemporaryDirectory(prefix="springtide-pg-") as name:
+            # A socket's path may have 107 characters, and a restore folder's more.
+            work = Path(name)
+            server = ScratchServer(self.source, self.data, work)
+            server.prepare()
+            feeder = Feeder(
+                self.folder / "feed", self.archive.fetch, self._following, owner=server.owner
+            )
+            target = Target(plan.point.time, plan.timeline)
+            try:
+                with feeder:
+                    server.recover(feeder.command, target, durable=durable, patience_s=_PATIENCE_S)
+                yield server
+            except SpringtideError:
+                if feeder.failure is not None:
+                    raise feeder.failure from None
+                shutil.copy(work / "server.log", self.folder / "server.log")
+                raise
+            finally:
+                server.end()
+                shutil.rmtree(self.folder / "feed", ignore_errors=True)
+
+    def drill_plan(self) -> DatabaseRestorePlan:
+        """To a moment between two commits, the newest that is archived; without any, to the end."""
+        point = RestorePoint(time=self._newest_pause())
+        try:
+            return plan_database_restore(self.contents, self.bases, point)
+        except NotFound:
+            return plan_database_restore(self.contents, self.bases, RestorePoint())
+
+    def _restore(self, plan: DatabaseRestorePlan) -> None:
+        tree = bytes.fromhex(load_snapshot(self.repository, plan.base.snapshot).tree)
+        self.restored = restore_tree(self.repository, tree, self.folder)
+        # Where the worker is root another account has to come through, and see nothing else.
+        self.folder.chmod(0o711)
+        # Owners are set afterwards: here they are those of another machine.
+        damaged = [t for t in self.restored.troubles if t.kind is not TroubleKind.INCOMPLETE]
+        if damaged:
+            raise Damaged(f"{len(damaged)} files of the base backup are damaged in the vault")
+
+    def _following(self, name: str) -> list[str]:
+        size = self.contents.segment_bytes
+        segment = parse_segment(name, size)
+        if segment is None:
+            return []
+        after = (Segment(segment.timeline, segment.number + ahead) for ahead in range(1, 9))
+        return [each.name(size) for each in after if each in self.contents.segments]
+
+    def _newest_pause(self) -> datetime | None:
+        """The time of the last commit but one that is archived, of those with a later one."""
+        head = self.contents.head
+        times: list[datetime] = []
+        with tempfile.TemporaryDirectory(prefix="springtide-wal-") as name:
+            for back in range(_LOOKED_AT if head else 0):
+                segment = Segment(head.timeline, head.number - back)  # type: ignore[union-attr] # there is one
+                if segment not in self.contents.segments:
+                    break
+                file = Path(name) / self.contents.name(segment)
+                self.archive.fetch(file.name, file)
+                times = commit_times(Programs(self.source), file) + times
+                file.unlink()
+                pauses = [one for one, after in pairwise(times) if one < after]
+                if pauses:
+                    return pauses[-1]
+        return None
+
+
+def last_commit(server: ScratchServer) -> datetime | None:
+    """When the last transaction that was replayed ended; None: none was."""
+    found = server.ask(_LAST_COMMIT)
+    return datetime.fromtimestamp(float(found[0][0]), UTC) if found and found[0][0] else None
+
+
+@contextmanager
+def _scratch(source: PostgresSource) -> Iterator[Path]:
+    folder = Path(source.restore_folder) / f".drill-{uuid4().hex}"
+    folder.mkdir(mode=0o711, parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
