@@ -89,7 +89,7 @@ class Archiver:
                     trouble = None
                 except LogGone:
                     gap = (
-                        f"the server has not kept what follows {self.newest}: a segment is missing"
+                        f"the server has not kept the log that follows {self.newest or 'its start'}"
                     )
                     self._begin_anew()
                     until = min(until, time.monotonic() + _AFTER_GAP_S)
@@ -133,18 +133,29 @@ class Archiver:
             )
         self._archive.note(system=look.system, segment_bytes=look.segment_bytes)
         self._contents = self._contents.model_copy(update={"segment_bytes": look.segment_bytes})
-        self._server.keep_log(self._source.slot)
+        kept_from = self._server.keep_log(self._source.slot)
         timeline = look.position.timeline
         self._archive_received(at_once=True)
         known = {"segments": self._contents.segments | self._added}
         self._contents = self._contents.model_copy(update=known)
-        follows = resume_after(self._contents, timeline, self._server.history(timeline))
-        self._lead_on_from(follows)
+        switches = self._server.history(timeline)
+        follows = resume_after(self._contents, timeline, switches)
+        if follows is not None:
+            self._lead_on_from(follows)
+        else:
+            self._begin_with(timeline, max(kept_from, *(each.until for each in switches), 0))
 
-    def _lead_on_from(self, follows: Segment | None) -> None:
+    def _begin_with(self, timeline: int, lsn: int) -> None:
+        """Have it begin with that position's segment: an empty file stands for the one before."""
+        size = self._contents.segment_bytes
+        if any(self._spool.glob("*.partial")):
+            return  # there it goes on
+        stands_for = self._spool / Segment(timeline, lsn // size - 1).name(size)
+        with stands_for.open("wb") as file:
+            file.truncate(size)
+
+    def _lead_on_from(self, follows: Segment) -> None:
         """Have the spool's newest whole segment be that one."""
-        if follows is None:
-            return
         for path in self._received():
             segment = self._segment(path)
             if segment is not None and segment != follows and self._archive.holds(path.name):
@@ -158,12 +169,13 @@ class Archiver:
             self._archive.fetch(marker.name, marker)
 
     def _begin_anew(self) -> None:
-        """Without a segment in the spool it begins where the server is."""
+        """Begin with what the server still keeps."""
         self._receiver.end()
         self._archive_received(at_once=True)
         for path in (*self._received(), *self._spool.glob("*.partial")):
             path.unlink()
         self._positions.clear()
+        self._begin_with(self._timeline, self._server.keep_log(self._source.slot))
         self._server.close_segment()
 
     def _archive_received(self, *, at_once: bool) -> None:
@@ -210,9 +222,11 @@ class Archiver:
                 self._server.release_log(self._source.slot, end)
             except Retryable:
                 return  # it keeps more than it must, until the next time
-            for path in self._received():
+            for path in self._spool.iterdir():
                 segment = self._segment(path)
-                if segment is not None and segment < self._head and self._archive.holds(path.name):
+                if segment is None or segment >= self._head:
+                    continue
+                if _stands_for_one(path) or self._archive.holds(path.name):
                     path.unlink()
 
     def _received(self) -> list[Path]:
@@ -220,7 +234,8 @@ class Archiver:
         found = [
             path
             for path in self._spool.iterdir()
-            if self._segment(path) is not None or parse_history_name(path.name) is not None
+            if (self._segment(path) is not None or parse_history_name(path.name) is not None)
+            and not _stands_for_one(path)
         ]
         return sorted(found, key=lambda path: (parse_history_name(path.name) is None, path.name))
 
@@ -251,3 +266,9 @@ class Archiver:
     def _is_newer(self, complete: datetime | None) -> bool:
         known = self._archive.facts.complete_at
         return complete is not None and (known is None or complete > known)
+
+
+def _stands_for_one(path: Path) -> bool:
+    """Whether it is the empty file after which pg_receivewal is to begin."""
+    with path.open("rb") as file:
+        return file.read(1) == b"\0"

@@ -78,13 +78,19 @@ class Server:
         """The names of those that allow connections."""
         return [row[0] for row in self.ask(_DATABASES)]
 
-    def keep_log(self, slot: str) -> None:
-        """Have the server keep its log from now on, unless it does."""
+    def keep_log(self, slot: str) -> int:
+        """Have the server keep its log from now on, unless it does; from which position it does.
+
+        A slot that has lost its hold is made anew.
+        """
         # Quoted by the model's own rule: a-z, 0-9 and _.
+        ours = f"FROM pg_replication_slots WHERE slot_name = '{slot}'"
+        self.ask(f"SELECT pg_drop_replication_slot(slot_name) {ours} AND wal_status = 'lost'")
         self.ask(
-            f"SELECT pg_create_physical_replication_slot('{slot}', true) WHERE NOT EXISTS"  # noqa: S608
-            f" (SELECT FROM pg_replication_slots WHERE slot_name = '{slot}')"
+            f"SELECT pg_create_physical_replication_slot('{slot}', true)"
+            f" WHERE NOT EXISTS (SELECT {ours})"
         )
+        return parse_lsn(self.ask(f"SELECT coalesce(restart_lsn, '0/0') {ours}")[0][0])
 
     def release_log(self, slot: str, lsn: int) -> None:
         """Let the server have back what lies before the position; never goes backwards."""
