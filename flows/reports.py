@@ -7,7 +7,7 @@ from springtide.errors import GuardRefused
 from springtide.model.outcome import UNTOUCHED, Ending, Outcome
 from springtide.model.window import SkippedEvening
 from springtide.planning.telling import Row, broken_promise, outcome_rows
-from springtide.pricing.lives import cost_of
+from springtide.pricing.run_cost import run_cost
 from tasks.glances import renew_glance
 from tasks.outage import best_effort
 from tasks.screens import show_outcome
@@ -45,12 +45,8 @@ async def report_keeping(watch: FleetWatch, outcome: Outcome) -> State[Outcome]:
 async def _report(
     watch: FleetWatch, outcome: Outcome, more: tuple[Row, ...], found: list[str | None]
 ) -> State[Outcome]:
-    hours = sum(watch.lives.paid_hours(outcome.ended_at))
-    cost = cost_of(hours, watch.fleet)
-    paid: Row = {"measure": "paid server hours seen", "value": hours}
-    rows = [*outcome_rows(outcome), paid, *more]
-    if cost is not None:
-        rows.append({"measure": "cost without VAT", "value": f"{cost} {watch.fleet.currency}"})
+    lives = watch.lives.records(watch.fleet, outcome.ended_at)
+    rows = [*outcome_rows(outcome), *run_cost(lives, watch.fleet).rows(), *more]
     troubles = [t for t in (*found, *outcome.alarms) if t]
     with best_effort("outcome"):
         await show_outcome(watch.fleet.name, rows, "; ".join(troubles) or "as desired")

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -103,8 +103,19 @@ def live(cloud: RegionCloud, fleet: Fleet) -> None:
     cloud.leftovers.owner_stands("gone-long-since")
     gone = [member.server_id for member in members]
     cloud.delete_servers(gone, "a test")
+    wait_until(lambda: not cloud.list_servers(fleet.name))
+    count(cloud, fleet)
     cloud.stray_ports(fleet, gone)
     cloud.delete_ports(["gone-long-since"])
+
+
+def count(cloud: RegionCloud, fleet: Fleet) -> None:
+    """What stood is read: the fleet's servers, those of nobody, balancers and their counters."""
+    now = datetime.now(UTC)
+    nobodys = cloud.servers_usage(now - timedelta(days=1), now, fleets=[])
+    assert nobodys
+    assert cloud.balancers_usage(now, [fleet])
+    assert cloud.balancer_counters(fleet, now)
 
 
 def sweep(cloud: RegionCloud) -> None:

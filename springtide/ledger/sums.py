@@ -4,7 +4,7 @@ Nothing is divided and no money is spoken of here: DuckDB makes floating numbers
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import duckdb
@@ -49,7 +49,11 @@ _BY_HOUR = f"""
     GROUP BY hour, kind, sku, region, fleet ORDER BY ALL
 """
 
-_TOTAL_FIELDS = tuple(UsageTotal.model_fields)
+_COUNTERS = """
+    SELECT resource, sku, max_by(amount, hour) FROM read_parquet(?)
+    WHERE kind = 'counter' AND hour < ? GROUP BY resource, sku
+"""
+_DAY = timedelta(days=1)
 
 
 def totals(
@@ -84,6 +88,22 @@ def running_hours(ledger: UsageLedger, begin: date, end: date) -> tuple[RunningH
         )
         for row in _each_month(ledger, _BY_HOUR, begin, end)
     )
+
+
+def last_counts(ledger: UsageLedger, before: datetime) -> dict[tuple[str, str], int]:
+    """How far each counter had come, by its resource and SKU, as last kept before that hour.
+
+    One that was not looked at for a month has begun anew as far as anybody knows.
+    """
+    day = before.astimezone(UTC).date()
+    with engine(ledger.folder / "scratch") as connection:
+        files = [str(path) for path in ledger.files(day - timedelta(days=31), day + _DAY)]
+        found = rows_of(connection, _COUNTERS, [files, _naive(before)]) if files else ()
+        return {(resource, sku): amount for resource, sku, amount in found}
+
+
+def _naive(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None)
 
 
 def _each_month(

@@ -142,7 +142,7 @@ class Fleet(Model):
     """What surges are authorised beforehand; None: the fleet has none."""
     traffic: TrafficPolicy | None = None
     """When the fleet asks for a surge by itself; None: never."""
-    price_per_hour: Annotated[Decimal, Field(ge=0, le=1000)] | None = None
+    price_per_hour: Annotated[Decimal, Field(ge=0, le=1000, decimal_places=10)] | None = None
     """Price of one server for one hour, excluding VAT, in `currency`."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
 

@@ -40,9 +40,11 @@ class UsageKind(StrEnum):
     """How many were opened; a measure of use that nobody bills."""
     REQUEST_ERRORS = "request errors"
     """How many requests the balancers could not pass on; nobody bills them either."""
+    COUNTER = "counter"
+    """How far a counter had come, so that the next look knows what is new."""
 
 
-UNBILLED = frozenset({UsageKind.CONNECTIONS, UsageKind.REQUEST_ERRORS})
+UNBILLED = frozenset({UsageKind.CONNECTIONS, UsageKind.REQUEST_ERRORS, UsageKind.COUNTER})
 """What is counted and has no price."""
 
 
@@ -111,7 +113,7 @@ class UsageHour(Used):
 
     @model_validator(mode="after")
     def _full_hour(self) -> Self:
-        if self.hour != self.hour.replace(minute=0, second=0, microsecond=0):
+        if self.hour != hour_of(self.hour):
             raise ValueError(f"hour {self.hour} must be a full hour")
         return self
 
@@ -129,6 +131,18 @@ class UsageTotal(Used):
     started_hours: Annotated[int, Field(ge=0)]
     covered: bool = False
     """Whether a savings plan covers these hours."""
+
+
+class CounterReading(Model):
+    """How far a counter that only rises had come at one moment."""
+
+    resource: Text
+    kind: UsageKind
+    """What it counts."""
+    region: Text
+    fleet: str | None
+    at: UtcMoment
+    total: Count
 
 
 class UsageSum(Model):
@@ -159,6 +173,11 @@ class RunningHour(Model):
     """Their seconds in it, times their amount."""
     amount: int
     """The sum of their amounts."""
+
+
+def hour_of(at: datetime) -> datetime:
+    """The full hour in which that moment lies."""
+    return at.replace(minute=0, second=0, microsecond=0)
 
 
 def day_span(day: date) -> tuple[datetime, datetime]:

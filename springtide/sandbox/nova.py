@@ -78,6 +78,11 @@ class Nova:
             raise Refused(404, f"Instance {server_id} could not be found.")
         return server
 
+    def _found_or_deleted(self, request: Request) -> Server:
+        """From 2.21 on, the actions of a server that is gone are told, too."""
+        gone = self._region.deleted_servers.get(request.path_params["server_id"])
+        return gone if gone and microversion_of(request) >= (2, 21) else self._found(request)
+
     def _shown(self, server: Server, request: Request) -> Document:
         version = microversion_of(request)
         return server_document(server, self._region, self._base(request), version=version)
@@ -176,7 +181,7 @@ class Nova:
         return Response(status_code=202)
 
     async def _actions(self, request: Request) -> Response:
-        server = self._found(request)
+        server = self._found_or_deleted(request)
         shown = [
             {
                 "action": entry.action,

@@ -1,7 +1,5 @@
 """The rest of the compute API: flavours, limits, quotas, usage, key pairs, zones, groups."""
 
-from datetime import UTC, datetime, timedelta
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -15,11 +13,11 @@ from springtide.sandbox.protocol import (
     next_page,
     page_of,
     read_object,
-    stamp,
 )
-from springtide.sandbox.records import Document, Server
+from springtide.sandbox.records import Document
 from springtide.sandbox.regions import RegionState, key_pair
 from springtide.sandbox.server_views import flavor_document
+from springtide.sandbox.tenant_usage import show_usage
 from springtide.sandbox.world import World
 
 
@@ -118,28 +116,7 @@ class NovaProject:
         return JSONResponse({"quota_set": {"id": project_id, **detail}})
 
     async def _show_usage(self, request: Request) -> Response:
-        now = self._world.clock.now()
-        start = _moment(request.query_params.get("start"), now - timedelta(days=28))
-        end = _moment(request.query_params.get("end"), now)
-        if start > end:
-            raise Refused(
-                400, "Invalid start time. The start time cannot occur after the end time."
-            )
-        region = self._region
-        servers = [*region.deleted_servers.values(), *region.servers.values()]
-        usages = [_usage(server, start, min(end, now)) for server in servers]
-        usages = [one for one in usages if one["hours"] > 0]
-        shown = {
-            "tenant_id": request.path_params["project_id"],
-            "start": start.strftime("%Y-%m-%dT%H:%M:%S.%f"),
-            "stop": end.strftime("%Y-%m-%dT%H:%M:%S.%f"),
-            "total_hours": sum(one["hours"] for one in usages),
-            "total_vcpus_usage": sum(one["hours"] * one["vcpus"] for one in usages),
-            "total_memory_mb_usage": sum(one["hours"] * one["memory_mb"] for one in usages),
-            "total_local_gb_usage": sum(one["hours"] * one["local_gb"] for one in usages),
-            "server_usages": usages,
-        }
-        return JSONResponse({"tenant_usage": shown if usages else {}})
+        return show_usage(self._world, self._region, request)
 
     async def _list_zones(self, _request: Request) -> Response:
         zones = [
@@ -225,36 +202,3 @@ def _named(collection: dict[str, Document], key: str, kind: str) -> Document:
     if found is None:
         raise Refused(404, f"{kind} {key} could not be found.")
     return found
-
-
-def _moment(text: str | None, otherwise: datetime) -> datetime:
-    if text is None:
-        return otherwise
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Refused(400, "Datetime is in invalid format") from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _usage(server: Server, start: datetime, end: datetime) -> Document:
-    """What a server used between two moments: from its launch to its end, if it was launched."""
-    hours = 0.0
-    if server.launched_at is not None:
-        ended = min(server.terminated_at or end, end)
-        hours = max((ended - max(server.launched_at, start)).total_seconds() / 3600, 0.0)
-    terminated = server.terminated_at
-    return {
-        "instance_id": server.id,
-        "name": server.name,
-        "hours": hours,
-        "flavor": server.flavor.name,
-        "vcpus": server.flavor.vcpus,
-        "memory_mb": server.flavor.ram_mib,
-        "local_gb": server.flavor.disk_gib,
-        "tenant_id": "",
-        "started_at": stamp(server.launched_at).removesuffix("Z") if server.launched_at else None,
-        "ended_at": stamp(terminated).removesuffix("Z") if terminated else None,
-        "state": "terminated" if terminated else server.vm_state,
-        "uptime": int(hours * 3600),
-    }

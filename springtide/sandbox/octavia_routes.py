@@ -76,6 +76,7 @@ class RegionApi:
                 routes += self._kind_routes(f"{root}/lbaas/{kind.plural}", kind)
             routes += self._balancer_routes(f"{root}/lbaas/loadbalancers/{{id}}")
             routes.append(Route(f"{root}/lbaas/providers", _providers))
+            routes.append(Route(f"{root}/lbaas/flavors", _flavours))
             routes.append(Route(f"{root}/lbaas/quotas/{{project_id}}", self._show_quota))
         return routes
 
@@ -170,6 +171,10 @@ class RegionApi:
 
     def _shown(self, kind: _Kind, resource: Top, status: HTTPStatus = HTTPStatus.OK) -> Response:
         return JSONResponse({kind.singular: self._documents.of(resource)}, status)
+
+
+async def _flavours(_request: Request) -> Response:
+    return JSONResponse({"flavors": [], "flavors_links": []})
 
 
 async def _providers(request: Request) -> Response:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from springtide.ledger.sums import daily_sums, running_hours, totals
+from springtide.ledger.sums import daily_sums, last_counts, running_hours, totals
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.price import Commitment, Purchase
 from springtide.model.usage import UsageKind, UsageRecord
@@ -105,3 +105,19 @@ def test_a_savings_plan_covers_so_many_each_hour(tmp_path: Path) -> None:
     assert (24, True) == hours["11-30", "i-1"] == hours["11-30", "i-2"]
     assert (24, False) == hours["11-30", "i-3"]
     assert (1, False) == hours["12-01", "i-1"]
+
+
+def test_how_far_counters_have_come(tmp_path: Path) -> None:
+    """As last kept before the hour, whatever month that was in; not of the hour itself."""
+    looks = [("2026-11-30 23:20", 500), ("2026-12-01 00:10", 700), ("2026-12-01 02:10", 900)]
+    ledger = ledger_of(
+        tmp_path,
+        *(
+            a_record(at, at, resource="lb", kind=UsageKind.COUNTER, sku="c", amount=total)
+            for at, total in looks
+        ),
+    )
+    assert {("lb", "c"): 700} == last_counts(ledger, datetime(2026, 12, 1, 1, tzinfo=UTC))
+    assert {("lb", "c"): 500} == last_counts(ledger, datetime(2026, 11, 30, 23, tzinfo=UTC))
+    assert {} == last_counts(ledger, datetime(2026, 11, 30, 22, tzinfo=UTC))
+    assert {} == last_counts(ledger, datetime(2027, 3, 1, tzinfo=UTC))

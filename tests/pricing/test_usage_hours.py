@@ -34,6 +34,7 @@ def sums(rows: list[UsageHour]) -> tuple[int, int, int]:
         pytest.param("23 15:59:59", "23 22:00", (7, 7, 21_601), id="a second early"),
         pytest.param("23 16:00", "23 22:00:01", (7, 7, 21_601), id="a second late"),
         pytest.param("23 16:00:00", "23 16:00:00", (1, 1, 0), id="deleted in its first second"),
+        pytest.param("23 16:59:59.9", "23 16:59:59.9", (1, 1, 0), id="in the hour's last second"),
         pytest.param("23 16:30:00", "23 16:30:00.5", (1, 1, 1), id="half a second"),
         pytest.param("23 22:30", "24 02:15", (5, 4, 13_500), id="over midnight"),
         pytest.param("2026-11-30 23:30", "2026-12-01 00:30", (2, 1, 3600), id="over month's end"),

@@ -16,7 +16,7 @@ from springtide.model.price import (
 )
 from springtide.model.usage import UsageHour, UsageKind, UsageRecord, UsageSource, UsageTotal
 from springtide.pricing.charges import charge_of, price_totals, purchase_charges
-from springtide.pricing.usage_hours import cut_into_hours
+from springtide.pricing.usage_hours import add_up, cut_into_hours
 
 PARIS = ZoneInfo("Europe/Paris")
 LONG_AGO, FAR_AHEAD = datetime(2019, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
@@ -49,20 +49,8 @@ def hours_of(*records: UsageRecord) -> list[UsageHour]:
 
 
 def totals_of(*records: UsageRecord) -> list[UsageTotal]:
-    """The records' daily totals, added up here by hand: the ledger is held to the same."""
-    found: dict[tuple[str, str, date], UsageTotal] = {}
-    for row in hours_of(*records):
-        key = (row.resource, row.sku, row.hour.date())
-        what = row.model_dump(exclude={"hour", "amount", "stood_s", "clock_hours", "started_hours"})
-        old = found.get(key) or UsageTotal(
-            **what, day=row.hour.date(), stood_s=0, clock_hours=0, started_hours=0
-        )
-        sums = {
-            name: getattr(old, name) + row.amount * getattr(row, name)
-            for name in ("stood_s", "clock_hours", "started_hours")
-        }
-        found[key] = old.model_copy(update=sums)
-    return sorted(found.values(), key=lambda total: (total.day, total.resource, total.sku))
+    """The records' daily totals."""
+    return add_up(hours_of(*records))
 
 
 def an_entry(sku: str = "b2-60", price: str = "0.51", **other: object) -> PriceEntry:

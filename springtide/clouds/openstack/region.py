@@ -3,7 +3,14 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from springtide.clouds.openstack import catalogue, ports, server_groups, server_marks, servers
+from springtide.clouds.openstack import (
+    catalogue,
+    ports,
+    server_groups,
+    server_marks,
+    servers,
+    usage,
+)
 from springtide.clouds.openstack.catalogue import LaunchSetup, PoolSetup
 from springtide.clouds.openstack.images import ImageStore
 from springtide.clouds.openstack.inspection import inspect_region
@@ -18,6 +25,7 @@ from springtide.model.readiness import RegionReport
 from springtide.model.server import Member, Server
 from springtide.model.snapshot import Headroom, Image
 from springtide.model.traffic import BalancerStatistics
+from springtide.model.usage import CounterReading, UsageKind, UsageRecord
 
 
 class RegionCloud:
@@ -160,6 +168,44 @@ class RegionCloud:
             Retryable: it does not tell, or what it tells makes no sense.
         """
         return read_statistics(self._balancer, self.resolve_pool(fleet).balancer_id)
+
+    def servers_usage(
+        self, begins_at: datetime, ends_at: datetime, *, fleets: Collection[str]
+    ) -> tuple[UsageRecord, ...]:
+        """Every server of the project that stood here in that time, those that are gone included.
+
+        Raises:
+            Retryable: the listing changed while it was read.
+        """
+        return usage.read_servers_usage(self._compute, self.name, begins_at, ends_at, fleets=fleets)
+
+    def balancers_usage(self, at: datetime, fleets: Sequence[Fleet]) -> tuple[UsageRecord, ...]:
+        """Every load balancer that stands here, from its creation until that moment."""
+        owners = {self.resolve_pool(fleet).balancer_id: fleet.name for fleet in fleets}
+        return usage.read_balancers_usage(self._balancer, self.name, at, owners=owners)
+
+    def balancer_counters(self, fleet: Fleet, at: datetime) -> tuple[CounterReading, ...]:
+        """How far the counters of the fleet's balancer here have come.
+
+        Raises:
+            Retryable: it does not tell, or what it tells makes no sense.
+        """
+        told = self.balancer_statistics(fleet)
+        counts = {
+            UsageKind.CONNECTIONS: told.total_connections,
+            UsageKind.REQUEST_ERRORS: told.request_errors,
+        }
+        return tuple(
+            CounterReading(
+                resource=self.resolve_pool(fleet).balancer_id,
+                kind=kind,
+                region=self.name,
+                fleet=fleet.name,
+                at=at,
+                total=total,
+            )
+            for kind, total in counts.items()
+        )
 
     def stray_ports(self, fleet: Fleet, gone_ids: Collection[str]) -> tuple[str, ...]:
         """Ids of ports on the fleet's network that belong to servers known to be gone."""

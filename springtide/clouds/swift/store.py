@@ -155,6 +155,22 @@ class SwiftStore:
 
         self._connections.call("DELETE", attempt)
 
+    def stored_bytes(self) -> int:
+        """The bytes of all objects in the container, by its own count, which may be late.
+
+        Raises:
+            Misconfigured: there is no such container.
+        """
+
+        def attempt(connection: Connection) -> int:
+            found = connection.head_container(self._container)
+            return int(found["x-container-bytes-used"])
+
+        try:
+            return self._connections.call("HEAD container", attempt)
+        except NotFound as error:
+            raise self._no_container() from error
+
     def now(self) -> datetime:
         """As `Store.now`, by the Date of an answer.
 

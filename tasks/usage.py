@@ -1,0 +1,115 @@
+"""What was used, collected from one source each, and kept in the ledger."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from prefect import task
+from pydantic import model_validator
+
+from springtide.clouds.vcenter.access import VCenter
+from springtide.commands.vault_hand import open_store
+from springtide.ledger.sums import last_counts
+from springtide.ledger.usage_ledger import UsageLedger
+from springtide.model.base import Model
+from springtide.model.estate import Estate
+from springtide.model.fleet import Fleet
+from springtide.model.usage import CounterReading, UsageRecord, UtcMoment, hour_of
+from springtide.pricing.counters import counted_usage
+from springtide.pricing.standing_usage import container_usage, core_usage
+from springtide.pricing.usage_hours import cut_into_hours
+from tasks.cloud import cloud_access, open_audit, read_estate
+
+CORE_REGION = "core"
+"""Where the private cloud's hosts and datastores stand, for the price book."""
+
+
+class UsageOrder(Model):
+    """What is collected: of which estate, from a full hour until a moment that has passed."""
+
+    estate_file: Path
+    begins_at: UtcMoment
+    ends_at: UtcMoment
+
+    @model_validator(mode="after")
+    def _hours(self) -> Self:
+        if self.begins_at != hour_of(self.begins_at):
+            raise ValueError(f"begins_at {self.begins_at} must be a full hour")
+        if self.ends_at <= self.begins_at:
+            raise ValueError(f"ends_at {self.ends_at} must be after begins_at {self.begins_at}")
+        return self
+
+    @property
+    def last_moment(self) -> UtcMoment:
+        """The last that belongs to it: what is read on the full hour is of the hour before."""
+        return self.ends_at - timedelta.resolution
+
+    @property
+    def estate(self) -> Estate:
+        """The estate, read once in this process."""
+        return read_estate(self.estate_file)
+
+    def fleets_in(self, region: str) -> tuple[Fleet, ...]:
+        """The fleets that may stand there."""
+        return tuple(
+            fleet for fleet in self.estate.fleets if region in {each.name for each in fleet.regions}
+        )
+
+
+@task(task_run_name="collect usage in {region}", retries=2, retry_delay_seconds=5)
+def collect_region(order: UsageOrder, region: str) -> tuple[UsageRecord, ...]:
+    """Servers, those that are gone included, and load balancers of one region."""
+    cloud, fleets = cloud_access(order.estate_file).region(region), order.fleets_in(region)
+    names = [fleet.name for fleet in order.estate.fleets]
+    servers = cloud.servers_usage(order.begins_at, order.ends_at, fleets=names)
+    return servers + cloud.balancers_usage(order.ends_at, fleets)
+
+
+@task(task_run_name="read counters in {region}", retries=2, retry_delay_seconds=5)
+def read_counters(order: UsageOrder, region: str) -> tuple[CounterReading, ...]:
+    """How far the counters of the fleets' balancers in one region have come."""
+    cloud = cloud_access(order.estate_file).region(region)
+    counters = (cloud.balancer_counters(f, order.last_moment) for f in order.fleets_in(region))
+    return tuple(reading for of_fleet in counters for reading in of_fleet)
+
+
+@task(task_run_name="collect usage of object storage", retries=2, retry_delay_seconds=5)
+def collect_containers(order: UsageOrder) -> tuple[UsageRecord, ...]:
+    """The bytes of each container that a vault of the estate is in."""
+    records = {}
+    for vault in order.estate.vaults:
+        place = (vault.place.region, vault.place.container)
+        if place not in records:
+            with open_store(order.estate, vault) as store:
+                held = store.stored_bytes()
+            records[place] = container_usage(*place, held, order.begins_at, order.ends_at)
+    return tuple(records.values())
+
+
+@task(task_run_name="collect usage of the core", retries=2, retry_delay_seconds=5)
+def collect_core(order: UsageOrder) -> tuple[UsageRecord, ...]:
+    """Hosts and datastores of the private cloud; nothing where the estate names none."""
+    if order.estate.core is None:
+        return ()
+    with VCenter.open(order.estate.core, open_audit()) as vcenter:
+        inventory = vcenter.read()
+    return core_usage(inventory, CORE_REGION, order.begins_at, order.ends_at)
+
+
+@task(task_run_name="keep usage until {order.ends_at}")
+def keep_usage(
+    order: UsageOrder,
+    folder: Path,
+    records: Sequence[UsageRecord],
+    readings: Sequence[CounterReading] = (),
+) -> int:
+    """Merge what was collected into the ledger in that folder; how many months' files changed.
+
+    Keeping the same again changes nothing.
+    """
+    ledger = UsageLedger(folder)
+    counted = counted_usage(readings, last_counts(ledger, hour_of(order.last_moment)))
+    until = hour_of(order.last_moment) + timedelta(hours=1)
+    hours = cut_into_hours([*records, *counted], order.begins_at, until)
+    return ledger.merge(hours)
