@@ -22,6 +22,7 @@ LIFECYCLES = (
     "audit_log",
     "document_erasure",
     "document_offload",
+    "core_watch",
     "emergency_surge",
     "evening_window",
     "fleet_healing",

@@ -11,6 +11,7 @@ machine may grow by 41 GiB, even where its own host has more.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from springtide.model.core import Core, VirtualMachineSize
 from springtide.model.inventory import Host, Inventory, Power, VirtualMachine
@@ -68,6 +69,39 @@ def swap_limitation(
     return None
 
 
+class ClusterRoom(NamedTuple):
+    """What is promised in a cluster, and what it has with its spare hosts failed."""
+
+    vcpus: int
+    ram_mib: int
+    most_vcpus: int
+    most_mib: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether what is promised would still fit."""
+        return self.vcpus <= self.most_vcpus and self.ram_mib <= self.most_mib
+
+
+def cluster_room(
+    inventory: Inventory, name: str, core: Core, *, but: VirtualMachine | None = None
+) -> ClusterRoom:
+    """The room of that cluster; of what is promised, `but` is left out."""
+    everywhere = inventory.hosts_of(name)
+    hosts = [host for host in everywhere if host.usable]
+    limits = core.headroom
+    left = sorted(hosts, key=lambda h: (-h.ram_mib, -h.cores, h.name))[limits.spare_hosts :]
+    # What runs on an unusable host has to be carried by the others, too.
+    running = [m for host in everywhere for m in inventory.running_on(host.name)]
+    vcpus, ram_mib = promised(running, but=but)
+    return ClusterRoom(
+        vcpus=vcpus,
+        ram_mib=ram_mib,
+        most_vcpus=int(sum(host.cores for host in left) * limits.vcpus_per_core),
+        most_mib=int(sum(host.ram_mib for host in left) * limits.ram_share),
+    )
+
+
 def snapshot_limitation(machine: VirtualMachine) -> str | None:
     """Why its snapshots are in the way; None without any.
 
@@ -92,9 +126,9 @@ def apart_limitation(machines: Iterable[VirtualMachine]) -> str | None:
     return None
 
 
-def promised(machines: Sequence[VirtualMachine], *, but: VirtualMachine) -> tuple[int, int]:
-    """Cores, and memory in MiB, that the others of these have."""
-    others = [each for each in machines if each.id != but.id]
+def promised(machines: Sequence[VirtualMachine], *, but: VirtualMachine | None) -> tuple[int, int]:
+    """Cores, and memory in MiB, that these have; `but` is left out."""
+    others = [each for each in machines if but is None or each.id != but.id]
     return sum(m.size.vcpus for m in others), sum(m.size.ram_mib for m in others)
 
 
@@ -126,21 +160,12 @@ def _host_limitation(
 def _cluster_limitation(
     inventory: Inventory, machine: VirtualMachine, size: VirtualMachineSize, core: Core
 ) -> str | None:
-    name = next(h.cluster for h in inventory.hosts if h.name == machine.host)
-    everywhere = inventory.hosts_of(str(name))
-    hosts = [host for host in everywhere if host.usable]
+    name = str(next(h.cluster for h in inventory.hosts if h.name == machine.host))
+    room = cluster_room(inventory, name, core, but=machine)
     spare = core.headroom.spare_hosts
-    left = sorted(hosts, key=lambda h: (-h.ram_mib, -h.cores, h.name))[spare:]
-    if not left:
-        return f"cluster {name}: of {len(hosts)} usable hosts none is left when {spare} fail"
-    # What runs on an unusable host has to be carried by the others, too.
-    running = [m for host in everywhere for m in inventory.running_on(host.name)]
-    vcpus, ram_mib = promised(running, but=machine)
-    most_mib = int(sum(host.ram_mib for host in left) * core.headroom.ram_share)
-    most_vcpus = int(sum(host.cores for host in left) * core.headroom.vcpus_per_core)
     for what, would, most in (
-        ("MiB", ram_mib + size.ram_mib, most_mib),
-        ("vCPU", vcpus + size.vcpus, most_vcpus),
+        ("MiB", room.ram_mib + size.ram_mib, room.most_mib),
+        ("vCPU", room.vcpus + size.vcpus, room.most_vcpus),
     ):
         if would > most:
             return (

@@ -73,7 +73,7 @@ class Inventory:
 def small_core() -> Inventory:
     """Three hosts and two datastores; two machines that take hot adds, three that do not."""
     hosts = tuple(HostSpec(f"esx-{number}") for number in (1, 2, 3))
-    datastores = (DatastoreSpec("ssd-1"), DatastoreSpec("ssd-2", free_bytes=300 * GIB))
+    datastores = (DatastoreSpec("ssd-1"), DatastoreSpec("ssd-2", free_bytes=700 * GIB))
     warm = {"cpu_hot_add": True, "memory_hot_add": True}
     machines = (
         MachineSpec("web-1", "esx-1", **warm),
