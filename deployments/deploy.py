@@ -36,10 +36,13 @@ STORAGE_TAGS = (
     *("object_storage_backup", "storage_restore", "wal_archive", SECOND_SITE_TAG),
     *("document_offload", "document_erasure"),
 )
+STORAGE_TAGS = ("object_storage_backup", "storage_restore", SECOND_SITE_TAG)
+CORE_TAGS = ("core_watch", "virtual_machine_change")
 WATCHED_TAGS = (
     *("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic"),
     *("audit_log", "leftover_sweep"),
     *STORAGE_TAGS,
+    *CORE_TAGS,
     "fleet_healing",
 )
 _FILE = "deployments/prefect.yaml"
@@ -81,9 +84,11 @@ async def _put_turn(client: PrefectClient, name: str) -> None:
 
 def _unwanted_tags(estate: Estate) -> set[str]:
     """Of deployments whose schedules would find nothing of theirs in the estate."""
+    unwanted = set() if estate.core else set(CORE_TAGS)
     if not estate.sources:
-        return set(STORAGE_TAGS)
-    return set() if any(vault.copy_of for vault in estate.vaults) else {SECOND_SITE_TAG}
+        return unwanted | set(STORAGE_TAGS)
+    copied = any(vault.copy_of for vault in estate.vaults)
+    return unwanted if copied else unwanted | {SECOND_SITE_TAG}
 
 
 def _deploy_flows(unwanted: set[str]) -> None:
