@@ -36,7 +36,6 @@ STORAGE_TAGS = (
     *("object_storage_backup", "storage_restore", "wal_archive", SECOND_SITE_TAG),
     *("document_offload", "document_erasure"),
 )
-STORAGE_TAGS = ("object_storage_backup", "storage_restore", SECOND_SITE_TAG)
 CORE_TAGS = ("core_watch", "virtual_machine_change")
 WATCHED_TAGS = (
     *("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic"),

@@ -20,9 +20,9 @@ from springtide.estate import load_estate
 ROOT = Path(__file__).resolve().parent.parent
 LIFECYCLES = (
     "audit_log",
+    "core_watch",
     "document_erasure",
     "document_offload",
-    "core_watch",
     "emergency_surge",
     "evening_window",
     "fleet_healing",
