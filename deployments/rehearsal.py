@@ -39,7 +39,7 @@ def write_rehearsal(estate_file: Path, to: Path, *, sandbox_url: str, server_por
     estate["cloud"] = "sandbox"
     # What is backed up is on other machines than the rehearsal's. The private cloud is not
     # rehearsed; and a rehearsal proves nothing to anybody.
-    estate |= {"vaults": [], "sources": [], "core": None, "audit": None}
+    estate |= {"vaults": [], "sources": [], "core": None, "audit": None, "database_clusters": []}
     regions = [region["name"] for fleet in estate["fleets"] for region in fleet["regions"]]
     estate["residency"] = list(dict.fromkeys(regions))
     estate["rehearsal"] = {"clock_url": f"{sandbox_url}/admin/clock"}

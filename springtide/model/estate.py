@@ -4,12 +4,13 @@ from typing import Annotated, Self
 
 from pydantic import Field, HttpUrl, model_validator
 
-from springtide.errors import Misconfigured
+from springtide.errors import GuardRefused, Misconfigured
 from springtide.model.approval import ApprovalPolicy
 from springtide.model.audit import AuditPolicy
 from springtide.model.backup import BackupSource, Vault
 from springtide.model.base import Model
 from springtide.model.core import Core
+from springtide.model.database import DatabaseCluster
 from springtide.model.fleet import CloudName, Fleet, RateLimit
 from springtide.model.leftover import SweepPolicy
 from springtide.model.postgres import PostgresSource
@@ -51,6 +52,8 @@ class Estate(Model):
     """Where backups are stored."""
     sources: tuple[Source, ...] = ()
     """What is backed up."""
+    database_clusters: tuple[DatabaseCluster, ...] = ()
+    """Clusters with state: they are changed under guard and never killed and created."""
     approvals: ApprovalPolicy | None = None
     """Whose signatures approve what goes beyond what is authorised; None: nothing can."""
     core: Core | None = None
@@ -85,6 +88,7 @@ class Estate(Model):
             self._check_window(window)
         self._check_vaults()
         self._check_audit()
+        self._check_clusters()
         return self
 
     def _check_audit(self) -> None:
@@ -95,6 +99,26 @@ class Estate(Model):
                     f"audit.{field}: region {site.region} is not in residency"
                     f" (allowed: {', '.join(self.residency)})"
                 )
+
+    def _check_clusters(self) -> None:
+        names = [fleet.name for fleet in self.fleets]
+        names += [cluster.name for cluster in self.database_clusters]
+        if len(set(names)) < len(names):
+            raise ValueError("database_clusters: each name stands once, and is no fleet's")
+        sources = [source.name for source in self.sources]
+        changed = self.core.virtual_machines if self.core else ()
+        for cluster in self.database_clusters:
+            if cluster.backup_source not in (None, *sources):
+                raise ValueError(
+                    f"database cluster {cluster.name}: no source {cluster.backup_source}"
+                    f" (allowed: {', '.join(sources) or 'none is there'})"
+                )
+            for machine in cluster.virtual_machines:
+                if machine in changed:
+                    raise ValueError(
+                        f"core: virtual_machines: {machine} is a member of the database cluster"
+                        f" {cluster.name}, which has flows of its own"
+                    )
 
     def _check_vaults(self) -> None:
         for field in ("vaults", "sources"):
@@ -145,12 +169,36 @@ class Estate(Model):
 
         Raises:
             Misconfigured: the estate has no such fleet.
+            GuardRefused: it is a database cluster.
         """
         for fleet in self.fleets:
             if fleet.name == name:
                 return fleet
+        if name in [cluster.name for cluster in self.database_clusters]:
+            raise GuardRefused(
+                f"fleet: {name} is a database cluster: it has state, nothing of it is killed"
+            )
         known = ", ".join(fleet.name for fleet in self.fleets)
         raise Misconfigured(f"no fleet {name!r} in the estate", field="fleet", allowed=known)
+
+    def database_cluster(self, name: str) -> DatabaseCluster:
+        """The database cluster of that name.
+
+        Raises:
+            Misconfigured: the estate has no such cluster.
+            GuardRefused: it is a fleet.
+        """
+        for cluster in self.database_clusters:
+            if cluster.name == name:
+                return cluster
+        if name in [fleet.name for fleet in self.fleets]:
+            raise GuardRefused(
+                f"cluster: {name} is a fleet: its servers are replaced, and not changed one by one"
+            )
+        known = ", ".join(cluster.name for cluster in self.database_clusters) or "none is there"
+        raise Misconfigured(
+            f"no database cluster {name!r} in the estate", field="cluster", allowed=known
+        )
 
     def windows_of(self, fleet: str) -> tuple[Window, ...]:
         """The windows of that fleet, in the file's order."""

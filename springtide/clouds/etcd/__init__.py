@@ -1,0 +1,1 @@
+"""The consensus store of a database cluster, by its HTTP gateway."""

@@ -1,0 +1,72 @@
+"""What Patroni's REST interface answers, as our models.
+
+Source: Patroni 4.1, "Patroni REST API", GET /patroni, /config and /cluster.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from springtide.model.cluster_view import ClusterSettings, MemberView, PendingParameter, Role
+
+_PRIMARY = {"primary", "master", "standby_leader"}
+"""A standby leader leads, too, of a cluster that follows another one."""
+
+
+def member_view(name: str, said: dict[str, Any]) -> MemberView:
+    """What a member says of itself; `said` is its answer to GET /patroni."""
+    log = said.get("xlog") or {}
+    role = said.get("role")
+    return MemberView(
+        name=name,
+        role=Role.PRIMARY if role in _PRIMARY else Role.REPLICA if role else None,
+        state=str(said.get("state", "")),
+        streaming=said.get("replication_state") == "streaming",
+        synchronous=bool(said.get("sync_standby") or said.get("quorum_standby")),
+        timeline=said.get("timeline"),
+        system=said.get("database_system_identifier"),
+        written=log.get("location"),
+        received=log.get("received_location"),
+        replayed=log.get("replayed_location"),
+        replay_paused=bool(log.get("paused")),
+        started_at=_moment(said.get("postmaster_start_time")),
+        paused=bool(said.get("pause")),
+        pending=_pending(said.get("pending_restart_reason") or {}),
+        pending_restart=bool(said.get("pending_restart")),
+        scheduled_restart=bool(said.get("scheduled_restart")),
+    )
+
+
+def cluster_settings(config: dict[str, Any]) -> ClusterSettings:
+    """What the members have agreed on; `config` is an answer to GET /config."""
+    return ClusterSettings(
+        synchronous_mode=_is_on(config.get("synchronous_mode")),
+        failsafe_mode=_is_on(config.get("failsafe_mode")),
+        paused=_is_on(config.get("pause")),
+        loop_wait_s=float(config.get("loop_wait", 10)),
+        ttl_s=float(config.get("ttl", 30)),
+    )
+
+
+def scheduled_switchover(cluster: dict[str, Any]) -> str | None:
+    """For when a switchover is scheduled; `cluster` is an answer to GET /cluster."""
+    scheduled = cluster.get("scheduled_switchover")
+    return str(scheduled.get("at") or "a time") if isinstance(scheduled, dict) else None
+
+
+def _pending(reasons: dict[str, Any]) -> tuple[PendingParameter, ...]:
+    return tuple(
+        PendingParameter(
+            name=name, now=str(change.get("old_value")), then=str(change.get("new_value"))
+        )
+        for name, change in sorted(reasons.items())
+        if isinstance(change, dict)
+    )
+
+
+def _moment(text: object) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) else None
+
+
+def _is_on(value: object) -> bool:
+    # Patroni's `quorum` is a kind of synchronous mode.
+    return value is True or str(value).lower() in {"on", "true", "yes", "quorum"}
