@@ -1,0 +1,210 @@
+"""What must hold before a database cluster is changed, and again before each of its steps.
+
+As an operator reads it: every member answers for itself, one of them is primary and the others
+stream from it on its timeline, hardly behind in what they received and in what they replayed; the
+cluster is not paused, nothing is scheduled, no restart is pending that nobody asked for; the store
+would keep its quorum without the machine that goes down next, and the leader has room for the WAL
+that piles up meanwhile. No backup, dump or prepared transaction is in the way, no machine has a
+snapshot, no two members share a host. What the cluster should have and has not is waived by name
+and with a reason, or it is refused.
+
+Example: db3 is 40 MiB behind in replay: "db3 has not replayed 40 MiB, 16 are allowed", and nothing
+is begun.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+
+from springtide.model.base import Moment
+from springtide.model.cluster_view import (
+    ClusterView,
+    DatabaseFacts,
+    MachineFacts,
+    MemberView,
+    Role,
+)
+from springtide.model.database import ClusterLimits, DatabaseCluster
+
+_MIB = 1024 * 1024
+
+
+def cluster_limitation(
+    view: ClusterView,
+    cluster: DatabaseCluster,
+    *,
+    aside: str | None = None,
+    pending_allowed: bool = False,
+) -> str | None:
+    """Why the cluster is not to be touched now, every reason of it; None where it may be.
+
+    `aside` is a member that may be down or broken: the one whose step was cut off, or that is to be
+    repaired. `pending_allowed` is for the restart that pending settings wait for.
+    """
+    others = [member for member in view.members if member.name != aside]
+    return _joined(
+        *_members(view, others, cluster.limits),
+        *_agreement(view, others, pending_allowed=pending_allowed),
+        *_store(view, cluster),
+        *_wal_room(view, cluster.limits),
+        *_settings(view, cluster),
+    )
+
+
+def facts_limitation(facts: Sequence[DatabaseFacts]) -> str | None:
+    """Why what runs on the members must end first; None where nothing is in the way."""
+    return _joined(
+        *(f"{f.member}: {f.dumps} dumps run on it" for f in facts if f.dumps),
+        *(f"{f.member}: {f.base_backups} base backups are taken" for f in facts if f.base_backups),
+        *(
+            f"{f.member}: {f.prepared_transactions} prepared transactions are open"
+            for f in facts
+            if f.prepared_transactions
+        ),
+    )
+
+
+def machines_limitation(
+    machines: Sequence[MachineFacts], *, aside: str | None = None
+) -> str | None:
+    """Why the members' virtual machines are not to be touched; None where they may be."""
+    hosts = Counter(machine.host for machine in machines if machine.on)
+    return _joined(
+        *(f"{m.member}'s machine has {m.snapshots} snapshots" for m in machines if m.snapshots),
+        *(f"{m.member}'s machine is off" for m in machines if not m.on and m.member != aside),
+        *(
+            f"{times} members are on host {host}: with it they would go together"
+            for host, times in sorted(hosts.items(), key=str)
+            if times > 1
+        ),
+    )
+
+
+def backup_limitation(
+    cluster: DatabaseCluster,
+    facts: Iterable[DatabaseFacts],
+    *,
+    verified_at: Moment | None,
+    now: Moment,
+) -> str | None:
+    """Why there is no way back if it goes wrong; None where there is one, or it is waived."""
+    if cluster.waivers.backup is not None:
+        return None
+    limits = cluster.limits
+    archived = [fact.archived_at for fact in facts if fact.archived_at is not None]
+    return _joined(
+        *_too_old("verified backup", verified_at, limits.backup_age, now),
+        *_too_old("archived WAL", max(archived, default=None), limits.wal_age, now),
+        *(f"{fact.member} fails to archive WAL" for fact in facts if fact.archiving_fails),
+    )
+
+
+def unmet_requirements(view: ClusterView, cluster: DatabaseCluster) -> dict[str, str]:
+    """What the cluster should have and has not: setting by setting, and what it means."""
+    has = {
+        "synchronous_mode": view.settings.synchronous_mode,
+        "failsafe_mode": view.settings.failsafe_mode,
+        "watchdog": cluster.watchdog,
+        "backup": cluster.backup_source is not None,
+    }
+    return {name: _MEANING[name] for name, present in has.items() if not present}
+
+
+_MEANING = {
+    "synchronous_mode": "a failover may lose what was acknowledged",
+    "failsafe_mode": "the primary stops when the store is away",
+    "watchdog": "a primary that hangs may write beside its successor",
+    "backup": "there may be no way back",
+}
+
+
+def _members(
+    view: ClusterView, others: Sequence[MemberView], limits: ClusterLimits
+) -> Iterator[str]:
+    for member in others:
+        if member.trouble is not None:
+            yield f"{member.name} does not answer: {member.trouble}"
+        elif not member.serving:
+            role = member.role.value if member.role else "no role"
+            yield f"{member.name} is {member.state or 'silent'}, {role}, and does not stream"
+        elif member.role is Role.REPLICA:
+            yield from lag_reasons(view, member, limits)
+    # What is aside is looked at all the same: it may have been made primary meanwhile.
+    if view.leader is None:
+        names = ", ".join(member.name for member in view.primaries) or "none"
+        yield f"one member has to be primary; these say that they are: {names}"
+
+
+def lag_reasons(view: ClusterView, member: MemberView, limits: ClusterLimits) -> Iterator[str]:
+    """Why the replica is too far behind."""
+    if member.replay_paused:
+        yield f"{member.name}: its replay is paused"
+    lag = view.lag(member.name)
+    if lag is None:
+        yield f"{member.name}: how far it is behind is not known"
+        return
+    for behind, what in zip(lag, ("received", "replayed"), strict=True):
+        if behind > limits.lag_mib * _MIB:
+            mib = -(-behind // _MIB)
+            yield f"{member.name} has not {what} {mib} MiB, {limits.lag_mib} are allowed"
+
+
+def _agreement(
+    view: ClusterView, others: Sequence[MemberView], *, pending_allowed: bool
+) -> Iterator[str]:
+    answering = [member for member in others if member.trouble is None]
+    for what, values in (
+        ("timelines", {m.timeline for m in answering}),
+        ("database systems", {m.system for m in answering}),
+    ):
+        if len(values) > 1:
+            yield f"members are on different {what}: {', '.join(sorted(map(str, values)))}"
+    if view.settings.paused or any(member.paused for member in answering):
+        yield "the cluster is paused: resume it (patronictl resume)"
+    if view.scheduled_switchover is not None:
+        yield f"a switchover is scheduled for {view.scheduled_switchover}"
+    for member in answering:
+        if member.scheduled_restart:
+            yield f"{member.name}: a restart is scheduled"
+        if member.pending_restart and not pending_allowed:
+            yield f"{member.name}: a restart is pending: restart_database_cluster first"
+    # Who is aside counts here: it may be the one that the primary waits for, and well.
+    if view.settings.synchronous_mode and not any(m.synchronous for m in view.members):
+        yield "no member is a synchronous standby"
+
+
+def _store(view: ClusterView, cluster: DatabaseCluster) -> Iterator[str]:
+    store = view.store
+    if store.spare < 0:
+        yield f"the store has no quorum: {store.healthy} of {store.members} members answer"
+    elif cluster.store.on_members and store.spare < 1:
+        yield (
+            f"{store.healthy} of the store's {store.members} members answer: it would lose its"
+            " quorum with one of the machines that it shares with the cluster"
+        )
+
+
+def _wal_room(view: ClusterView, limits: ClusterLimits) -> Iterator[str]:
+    kept_mib = round(view.wal_bytes_per_s * limits.step_minutes * 60 / _MIB)
+    if kept_mib > limits.wal_room_mib:
+        yield (
+            f"{kept_mib} MiB of WAL would be kept while a member is down for"
+            f" {limits.step_minutes:g} minutes, there is room for {limits.wal_room_mib}"
+        )
+
+
+def _settings(view: ClusterView, cluster: DatabaseCluster) -> Iterator[str]:
+    for name, meaning in unmet_requirements(view, cluster).items():
+        if getattr(cluster.waivers, name) is None:
+            yield f"{name} is off, and waivers.{name} does not say why: {meaning}"
+
+
+def _too_old(what: str, at: Moment | None, oldest: timedelta, now: Moment) -> Iterator[str]:
+    if at is None:
+        yield f"there is no {what}"
+    elif now - at > oldest:
+        yield f"the newest {what} is of {at:%Y-%m-%d %H:%M} UTC, older than {oldest}"
+
+
+def _joined(*reasons: str) -> str | None:
+    return "; ".join(reasons) or None
