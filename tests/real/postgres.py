@@ -12,7 +12,7 @@ from pathlib import Path
 from deployments.processes import Processes
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
-_ACCOUNT = "postgres"
+ACCOUNT = "postgres"
 _START_S = 30.0
 _SETTINGS = {
     "fsync": "off",
@@ -49,11 +49,11 @@ class PostgresCluster:
         for folder in (self._data, self.sockets):
             folder.mkdir(mode=0o700, exist_ok=True)
             if os.geteuid() == 0:
-                shutil.chown(folder, _ACCOUNT, _ACCOUNT)
+                shutil.chown(folder, ACCOUNT, ACCOUNT)
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
         settings = [f"--{name}={value}" for name, value in self._settings().items()]
-        command = [*_as_account(), str(BINARIES / "postgres"), "-D", str(self._data), *settings]
+        command = [*as_account(), str(BINARIES / "postgres"), "-D", str(self._data), *settings]
         self._processes.start("postgres", command, os.environ, self._folder)
         self._processes.wait_until("postgres", self._answers, _START_S)
 
@@ -71,27 +71,27 @@ class PostgresCluster:
         self._folder.chmod(0o711)
         self.sockets.mkdir(mode=0o700)
         if os.geteuid() == 0:
-            shutil.chown(self.sockets, _ACCOUNT, _ACCOUNT)
-            shutil.chown(self._folder, _ACCOUNT, _ACCOUNT)
-        where = ("--host", str(primary.sockets), "--username", _ACCOUNT)
+            shutil.chown(self.sockets, ACCOUNT, ACCOUNT)
+            shutil.chown(self._folder, ACCOUNT, ACCOUNT)
+        where = ("--host", str(primary.sockets), "--username", ACCOUNT)
         how = ("--write-recovery-conf", "--checkpoint=fast", "--no-sync")
         self._run("pg_basebackup", *where, *how, "--pgdata", str(self._data))
 
     def create_database(self, name: str) -> str:
         """Create an empty database; its URL for SQLAlchemy's asyncpg."""
-        self._run("createdb", "--host", str(self.sockets), "--username", _ACCOUNT, name)
-        return f"postgresql+asyncpg://{_ACCOUNT}@/{name}?host={self.sockets}"
+        self._run("createdb", "--host", str(self.sockets), "--username", ACCOUNT, name)
+        return f"postgresql+asyncpg://{ACCOUNT}@/{name}?host={self.sockets}"
 
     def query(self, database: str, statement: str) -> str:
         """What the statement returns, as text without headings."""
-        where = ("--host", str(self.sockets), "--username", _ACCOUNT, "--dbname", database)
+        where = ("--host", str(self.sockets), "--username", ACCOUNT, "--dbname", database)
         return self._run("psql", *where, "--tuples-only", "--no-align", "--command", statement)
 
     def _settings(self) -> dict[str, str]:
         return {**_SETTINGS, "unix_socket_directories": str(self.sockets), **self._given}
 
     def _initialise(self) -> None:
-        access = ("--username", _ACCOUNT, "--auth-local=trust", "--auth-host=reject")
+        access = ("--username", ACCOUNT, "--auth-local=trust", "--auth-host=reject")
         self._run("initdb", "-D", str(self._data), *access, "--no-sync", "--encoding=UTF8")
 
     def _answers(self) -> bool:
@@ -99,7 +99,7 @@ class PostgresCluster:
         return subprocess.run(command, check=False).returncode == 0
 
     def _run(self, program: str, *arguments: str) -> str:
-        command = [*_as_account(), str(BINARIES / program), *arguments]
+        command = [*as_account(), str(BINARIES / program), *arguments]
         done = subprocess.run(
             command, check=False, cwd=self._folder, capture_output=True, text=True
         )
@@ -108,10 +108,10 @@ class PostgresCluster:
         return done.stdout
 
 
-def _as_account() -> list[str]:
+def as_account() -> list[str]:
     """What goes before a command to run it as PostgreSQL's account where we are root."""
     if os.geteuid() != 0:
         return []
-    account = pwd.getpwnam(_ACCOUNT)
+    account = pwd.getpwnam(ACCOUNT)
     # It becomes the command itself, so that the pid is that of the cluster.
     return ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups"]

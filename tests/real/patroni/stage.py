@@ -1,0 +1,147 @@
+"""The estate of the tests' cluster, and its changes as people approve them."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from prefect import flow
+
+from springtide.model.approval import Approval
+from springtide.model.change import ChangeOutcome, Proposed
+from springtide.model.core import VirtualMachineSize
+from springtide.model.database import DatabaseCluster
+from springtide.model.database_plan import PlanKind, Wish
+from springtide.planning.approvals import statement_of
+from tasks.cloud import read_estate
+from tasks.database_change import DatabaseChange
+from tests.estates import an_estate
+from tests.real.patroni.bed import CLUSTER, PASSWORD, USER, PatroniBed
+from tests.real.patroni.machines import MACHINES
+from tests.real.vcenter.simulator import Simulator
+from tests.signing import Person, a_person, allow
+
+SMALL = VirtualMachineSize(vcpus=8, ram_mib=32 * 1024)
+LARGE = VirtualMachineSize(vcpus=16, ram_mib=64 * 1024)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A cluster, its vCenter, its estate, and somebody who approves."""
+
+    bed: PatroniBed
+    simulator: Simulator
+    folder: Path
+    on_call: Person
+
+    @classmethod
+    def of(cls, bed: PatroniBed, simulator: Simulator, folder: Path) -> Self:
+        """With an estate file and credentials in the environment."""
+        on_call = a_person(folder / "keys")
+        allow(folder / "allowed_signers", on_call)
+        stage = cls(bed, simulator, folder, on_call)
+        stage.write_estate()
+        os.environ |= {
+            **simulator.environment,
+            "SPRINGTIDE_PATRONI_USER": USER,
+            "SPRINGTIDE_PATRONI_PASSWORD": PASSWORD,
+            "SPRINGTIDE_POSTGRES_USER": "postgres",
+            "SPRINGTIDE_POSTGRES_PASSWORD": PASSWORD,
+            "SPRINGTIDE_AUDIT_LOG": str(folder / "audit"),
+        }
+        return stage
+
+    @property
+    def estate_file(self) -> Path:
+        """Where the estate stands."""
+        return self.folder / "estate.yaml"
+
+    @property
+    def cluster(self) -> DatabaseCluster:
+        """As the estate has it."""
+        return read_estate(self.estate_file).database_cluster(CLUSTER)
+
+    def write_estate(self, *, core: dict[str, Any] | None = None, **changes: Any) -> None:  # noqa: ANN401 - YAML
+        """Write the estate, with these changes of the cluster and of its core."""
+        cluster = {
+            "name": CLUSTER,
+            "scope": CLUSTER,
+            "members": [
+                {
+                    "name": member.name,
+                    "url": member.url,
+                    "address": f"127.0.0.1:{member.port}",
+                    "virtual_machine": MACHINES[member.name],
+                }
+                for member in self.bed.members.values()
+            ],
+            "store": {"urls": [self.bed.etcd_url]},
+            "waivers": {
+                "backup": "what it holds is made anew by each test",
+                "watchdog": "there is none where tests run",
+            },
+            "limits": {"step_minutes": 1.5, "lag_mib": 16, "wal_room_mib": 100_000},
+        }
+        estate = an_estate() | {
+            "windows": [],
+            "database_clusters": [cluster | changes],
+            "approvals": {"allowed_signers_file": "allowed_signers", "minutes": 30},
+            "core": self.simulator.core(**(core or {})).model_dump(mode="json"),
+        }
+        self.estate_file.write_text(yaml.safe_dump(estate), "utf-8")
+        read_estate.cache_clear()
+
+    def change(self, kind: PlanKind, **wish: Any) -> DatabaseChange:  # noqa: ANN401 - a wish's fields
+        """What somebody wishes of the cluster; it cannot wait, whatever the hour of the test is."""
+        asked = {"emergency": "a test has no better hour", **wish}
+        return DatabaseChange(self.estate_file, Wish(kind=kind, cluster=CLUSTER, **asked))
+
+    def propose(self, kind: PlanKind, **wish: Any) -> Proposed:  # noqa: ANN401 - as above
+        """What is proposed for it."""
+        return asyncio.run(self.change(kind, **wish).propose())
+
+    def resize(self, size: VirtualMachineSize = LARGE) -> ChangeOutcome:
+        """Have all members be of that size, approved by whoever is on call."""
+        return self.carry_out(PlanKind.RESIZE, size=size)
+
+    def carry_out(self, kind: PlanKind, **wish: Any) -> ChangeOutcome:  # noqa: ANN401 - as above
+        """Do it, approved; or go on with what is approved already."""
+        return carried_out(self, self.change(kind, **wish))
+
+    def sizes(self) -> dict[str, VirtualMachineSize]:
+        """Of each member's machine, as the simulator has them."""
+        seen = self.simulator.virtual_machines()
+        return {
+            name: VirtualMachineSize(vcpus=seen[vm]["vcpus"], ram_mib=seen[vm]["ram_mib"])
+            for name, vm in MACHINES.items()
+        }
+
+    def killed_after(self, acts: int, size: VirtualMachineSize) -> int:
+        """Resize in a process that is killed when it has begun so many acts; its exit code."""
+        command = [sys.executable, "-m", "tests.real.patroni.killed", str(self.folder), str(acts)]
+        command += [str(size.vcpus), str(size.ram_mib), self.bed.etcd_url]
+        return subprocess.run(command, check=False, timeout=150).returncode
+
+
+def carried_out(stage: Stage, change: DatabaseChange) -> ChangeOutcome:
+    """The change's outcome, run as a flow does; its approval is signed on the spot."""
+
+    @flow(name="database-change-of-a-test")
+    async def run() -> ChangeOutcome:
+        found = await change.propose()
+        approval = await change.standing_approval(found.proposal)
+        if approval is None:
+            approval = approved_by(stage.on_call, change, found)
+        return await change.act(found.proposal, approval)
+
+    return asyncio.run(run())
+
+
+def approved_by(person: Person, change: DatabaseChange, found: Proposed) -> Approval:
+    """That person's approval of what was proposed."""
+    line = statement_of(found.proposal, change.approvers.policy, change.now())
+    return change.approvers.approval(found.proposal, line, [person.sign(line)], now=change.now())
