@@ -39,7 +39,7 @@ STORAGE_TAGS = (
 CORE_TAGS = ("core_watch", "virtual_machine_change")
 WATCHED_TAGS = (
     *("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic"),
-    *("audit_log", "leftover_sweep"),
+    *("audit_log", "leftover_sweep", "database_change"),
     *STORAGE_TAGS,
     *CORE_TAGS,
     "fleet_healing",

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LIFECYCLES = (
     "audit_log",
     "core_watch",
+    "database_change",
     "document_erasure",
     "document_offload",
     "emergency_surge",

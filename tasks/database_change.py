@@ -1,0 +1,287 @@
+"""A database cluster's change, as a guarded change: proposed, approved, and done step by step."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+
+from springtide.clouds.etcd.lease import ChangeLease
+from springtide.errors import GuardRefused, SpringtideError
+from springtide.estate import school_holidays
+from springtide.model.approval import Approval, Proposal
+from springtide.model.change import ChangeOutcome, Proposed
+from springtide.model.database_plan import (
+    ChangeRecord,
+    ClusterPlan,
+    PlanKind,
+    Step,
+    StepKind,
+    Wish,
+)
+from springtide.planning.change_windows import window_limitation
+from springtide.planning.database_acts import (
+    BEGINNINGS,
+    Act,
+    ActKind,
+    act_limitation,
+    next_act,
+)
+from springtide.planning.database_change import Sight, plan_of, rest_of
+from springtide.planning.database_guards import (
+    backup_limitation,
+    cluster_limitation,
+    facts_limitation,
+    machines_limitation,
+)
+from springtide.planning.database_machines import members_room_limitation
+from springtide.planning.database_telling import (
+    failover_facts,
+    plan_rows,
+    unexpected_failovers,
+    what_next,
+)
+from springtide.planning.school_calendar import SchoolCalendar
+from tasks.approvals import Approvers
+from tasks.claims import read_claims
+from tasks.cloud import read_estate
+from tasks.database_clusters import ClusterDesk, cluster_desk
+from tasks.verified_backups import newest_verified_at
+
+_POLL_S = 1.0
+_MOST_STEPS = 100
+
+
+@dataclass
+class DatabaseChange:
+    """What a person wishes of a cluster."""
+
+    estate_file: Path
+    wish: Wish
+    _record: ChangeRecord | None = field(default=None, init=False)
+    """What a run that was cut off has left in the cluster's store."""
+
+    @cached_property
+    def approvers(self) -> Approvers:
+        """The estate's."""
+        return Approvers.of(self.estate_file)
+
+    def now(self) -> datetime:
+        """The present."""
+        return datetime.now(UTC)
+
+    async def propose(self) -> Proposed:
+        """The plan, as what is seen now lets it; of a change that was cut off, what is left of it.
+
+        Raises:
+            GuardRefused: a guard says no; every reason is told.
+        """
+        async with cluster_desk(self.estate_file, self.wish.cluster, self.wish.kind) as desk:
+            record = await desk.record()
+            same = record is not None and record.plan.kind is self.wish.kind
+            self._record = record if same else None
+            aside = self._aside()
+            view = await desk.long_view()
+            sight = Sight(view, await desk.machines(), desk.cluster.limits)
+            left = plan_of(self.wish, sight, self._approved())
+            if left.steps:
+                reasons = [why for why in await self._limitations(desk, sight, aside) if why]
+                if reasons:
+                    raise GuardRefused("; ".join(reasons))
+            return Proposed(
+                proposal=Proposal.of(self.wish.kind.value, self.wish.cluster, left),
+                rows=tuple(plan_rows(left, self.wish, view, desk.cluster, aside)),
+                settled=None if left.steps else "it is as wished already",
+            )
+
+    async def standing_approval(self, proposal: Proposal) -> Approval | None:
+        """The approval of the run that was cut off, where this is the rest of its plan.
+
+        Its signatures are verified again: whoever can write to the store approves nothing.
+        """
+        record = self._record
+        if record is None:
+            return None
+        given = record.approval
+        try:
+            if rest_of(ClusterPlan.model_validate(proposal.plan), record.plan) is not None:
+                return self.approvers.approval(
+                    record.proposal, given.statement, given.signatures, now=self.now()
+                )
+        except GuardRefused as error:
+            get_run_logger().info("approval=not-standing why=%s", error)
+        return None
+
+    async def act(self, proposal: Proposal, approval: Approval) -> ChangeOutcome:
+        """Take one step after another, each verified by the members; stop at the first doubt."""
+        record = self._record
+        if record is None or approval.digest != record.approval.digest:
+            record = ChangeRecord(
+                proposal=proposal, approval=approval, run=_run(), began_at=self.now()
+            )
+        desk_of = cluster_desk(self.estate_file, self.wish.cluster, self.wish.kind, approval)
+        async with desk_of as desk, desk.lease(_run()) as lease:
+            change = _UnderWay(desk, lease, self.wish, record)
+            return await change.to_its_end()
+
+    def _approved(self) -> ClusterPlan | None:
+        return self._record.plan if self._record is not None else None
+
+    def _aside(self) -> str | None:
+        """The member that may be down: that of the step that was cut off, or the one to repair."""
+        if self.wish.kind is PlanKind.REPAIR:
+            return self.wish.member
+        return self._record.member if self._record is not None else None
+
+    async def _limitations(
+        self, desk: ClusterDesk, sight: Sight, aside: str | None
+    ) -> list[str | None]:
+        facts = await desk.facts(aside=aside)
+        return [
+            cluster_limitation(
+                sight.view,
+                desk.cluster,
+                aside=aside,
+                pending_allowed=self.wish.kind is PlanKind.RESTART,
+            ),
+            facts_limitation(facts),
+            machines_limitation(tuple(sight.machines.values()), aside=aside),
+            await self._room_limitation(desk),
+            backup_limitation(
+                desk.cluster, facts, verified_at=await self._verified_at(desk), now=self.now()
+            ),
+            await self._window_limitation(desk),
+        ]
+
+    async def _room_limitation(self, desk: ClusterDesk) -> str | None:
+        inventory = await desk.inventory()
+        if inventory is None or self.wish.size is None:
+            return None
+        core = read_estate(self.estate_file).private_cloud()
+        return members_room_limitation(desk.cluster, inventory, self.wish.size, core)
+
+    async def _verified_at(self, desk: ClusterDesk) -> datetime | None:
+        source = desk.cluster.backup_source
+        if source is None:
+            return None
+        return await newest_verified_at(read_estate(self.estate_file), source)
+
+    async def _window_limitation(self, desk: ClusterDesk) -> str | None:
+        if self.wish.emergency:
+            return None
+        estate, now = read_estate(self.estate_file), self.now()
+        book, _ = await read_claims(now)
+        before = timedelta(minutes=desk.cluster.limits.before_window_minutes)
+        calendar = SchoolCalendar(school_holidays(estate, self.estate_file))
+        return window_limitation(estate.windows, calendar, book, before=before, now=now)
+
+
+@dataclass
+class _UnderWay:
+    """A change whose lease is held."""
+
+    desk: ClusterDesk
+    lease: ChangeLease
+    wish: Wish
+    record: ChangeRecord
+    done: list[str] = field(default_factory=list)
+
+    async def to_its_end(self) -> ChangeOutcome:
+        """All steps that are left, each planned anew by what is seen; or why it stopped."""
+        first = await self.desk.view()
+        step: Step | None = None
+        trouble: str | None = None
+        try:
+            for _ in range(_MOST_STEPS):
+                left = plan_of(self.wish, await self.desk.sight(), self.record.plan)
+                if not left.steps:
+                    await self.desk.remember(self.lease, None)
+                    break
+                step = self._next(left)
+                await self._begin(step)
+                why = await take_step(self, left, step)
+                self.done.append(f"{step}: {why}")
+        except SpringtideError as error:
+            trouble = str(error)
+        facts = failover_facts(first, await self.desk.view())
+        switched = sum("switchover from" in step for step in self.done)
+        told = unexpected_failovers(facts, switched)
+        return ChangeOutcome(
+            done=tuple(self.done),
+            trouble=trouble,
+            what_next=what_next(step, self.wish.kind) if trouble else "",
+            facts=(*facts, *([("beside it", told)] if told else [])),
+        )
+
+    def _next(self, left: ClusterPlan) -> Step:
+        rest = rest_of(left, self.record.plan)
+        if rest is None:
+            now = ", ".join(str(step) for step in left.steps)
+            raise GuardRefused(f"things have changed since it was approved; left is now: {now}")
+        return rest[0]
+
+    async def _begin(self, step: Step) -> None:
+        """Write down which member may be down from now on, before it is."""
+        member = None if step.kind is StepKind.SWITCHOVER else step.member
+        self.record = self.record.model_copy(
+            update={"step": str(step), "member": member, "run": _run()}
+        )
+        await self.desk.remember(self.lease, self.record)
+
+    async def carry_out(self, left: ClusterPlan, step: Step) -> str:
+        """Do what the step takes, look after each act, and return when the members say it is done.
+
+        Raises:
+            GuardRefused: a guard says no, the lease is lost, or its time is over.
+        """
+        deadline = time.monotonic() + self.desk.cluster.limits.step_minutes * 60
+        last: ActKind | None = None
+        while True:
+            sight = await self.desk.sight()
+            act = next_act(left, step, sight)
+            if act.kind is ActKind.DONE:
+                return act.why
+            if act.kind is ActKind.SWITCH_OVER and last is None:
+                # Its checkpoint takes a while: what was seen before it counts no more.
+                await self.desk.databases.checkpoint(step.member)
+                sight = await self.desk.sight()
+                act = next_act(left, step, sight)
+            if act.kind not in (ActKind.WAIT, last):
+                await self._do(step, act, sight)
+                last = act.kind
+            elif time.monotonic() > deadline:
+                raise GuardRefused(f"{step} does not end: {act.why}")
+            await asyncio.sleep(_POLL_S)
+
+    async def _do(self, step: Step, act: Act, sight: Sight) -> None:
+        """Ask the guards again, then the lease, then do it."""
+        pending = self.wish.kind is PlanKind.RESTART
+        cluster = self.desk.cluster
+        why_not = act_limitation(act, step, sight, cluster, pending_allowed=pending)
+        if why_not is None and act.kind in BEGINNINGS:
+            why_not = facts_limitation(await self.desk.facts(aside=self.record.member))
+        if why_not is not None:
+            raise GuardRefused(why_not)
+        await self.lease.check()
+        get_run_logger().info("act=%s member=%s why=%s", act.kind, step.member, act.why)
+        why = f"{self.wish.kind.value}, step {step}"
+        await self.desk.perform(self.wish, step, act, why=why)
+
+
+@task(task_run_name="{step}", cache_policy=NO_CACHE)
+async def take_step(change: _UnderWay, left: ClusterPlan, step: Step) -> str:
+    """Take that step; how it was seen to be done.
+
+    Raises:
+        GuardRefused: it stopped, and why.
+    """
+    return await change.carry_out(left, step)
+
+
+def _run() -> str:
+    return str(flow_run.id or "no-flow-run")
