@@ -72,6 +72,10 @@ demo: .venv/.project ## Rehearse an evening on the sandbox, start to end
 demo-backup: .venv/.project ## Back up documents to a real Swift, lose them, restore, compare
 	@$(IN_VENV)/python -m deployments.demo_backup $(ARGS)
 
+.PHONY: demo-cost
+demo-cost: .venv/.project ## Rehearse a school year, price it, and tell what it saved
+	@$(IN_VENV)/python -m deployments.demo_cost $(ARGS)
+
 .PHONY: up
 up: .venv/.project ## Start sandbox, Prefect server and worker, with everything deployed
 	@$(IN_VENV)/python -m deployments.stack up $(ARGS)

@@ -33,6 +33,8 @@ def write_rehearsal(estate_file: Path, to: Path, *, sandbox_url: str, server_por
     estate: dict[str, Any] = yaml.safe_load(estate_file.read_text("utf-8"))
     named = [fleet.get("user_data_file") for fleet in estate["fleets"]]
     named += [v for k, v in estate.get("approvals", {}).items() if k.endswith("_file")]
+    reporting: dict[str, Any] = estate.get("cost_report") or {}
+    named += reporting.get("price_books", [])
     for name in filter(None, [*named, estate.get("school_holidays_file")]):
         (to.parent / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(estate_file.parent / name, to.parent / name)
@@ -40,6 +42,9 @@ def write_rehearsal(estate_file: Path, to: Path, *, sandbox_url: str, server_por
     # What is backed up is on other machines than the rehearsal's. The private cloud is not
     # rehearsed; and a rehearsal proves nothing to anybody.
     estate |= {"vaults": [], "sources": [], "core": None, "audit": None, "database_clusters": []}
+    # Usage and reports of a rehearsal stay beside its estate file.
+    reporting |= {"usage_folder": str(to.parent / "usage"), "folder": str(to.parent / "reports")}
+    reporting.pop("place", None)
     regions = [region["name"] for fleet in estate["fleets"] for region in fleet["regions"]]
     estate["residency"] = list(dict.fromkeys(regions))
     estate["rehearsal"] = {"clock_url": f"{sandbox_url}/admin/clock"}

@@ -21,6 +21,7 @@ from springtide.model.base import Model
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet
 from springtide.model.mistakes import mistakes
+from springtide.model.price import PriceBook
 from springtide.model.school import SchoolHolidays
 
 ESTATE_VARIABLE = "SPRINGTIDE_ESTATE"
@@ -50,6 +51,7 @@ def load_estate(path: Path) -> Estate:
     for number, fleet in enumerate(estate.fleets):
         _user_data(fleet, path, field=f"fleets.{number}.user_data_file")
     school_holidays(estate, path)
+    price_books(estate, path)
     if estate.approvals is not None:
         approval_files(estate.approvals, path)
     if estate.audit is not None:
@@ -95,6 +97,31 @@ def school_holidays(estate: Estate, path: Path) -> SchoolHolidays:
         return SchoolHolidays()
     beside = _beside(path, estate.school_holidays_file, field="school_holidays_file")
     return _read_model(beside, SchoolHolidays)
+
+
+def price_books(estate: Estate, path: Path) -> tuple[PriceBook, ...]:
+    """The price books that the estate names, in its order; none where it reports no cost.
+
+    `path` is the estate file's.
+
+    Raises:
+        Misconfigured: a file cannot be read, or a line of it is wrong.
+    """
+    if estate.cost_report is None:
+        return ()
+    names = estate.cost_report.price_books
+    return tuple(
+        read_price_book(_beside(path, name, field="cost_report.price_books")) for name in names
+    )
+
+
+def read_price_book(path: Path) -> PriceBook:
+    """The price book in that file.
+
+    Raises:
+        Misconfigured: it cannot be read, or a line of it is wrong.
+    """
+    return _read_model(path, PriceBook)
 
 
 def user_data(fleet: Fleet, path: Path) -> str | None:

@@ -24,7 +24,7 @@ def changed(folder: Path, **changes: object) -> Path:
     estate = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     estate["windows"][0].update(changes)
     del estate["fleets"][0]["user_data_file"]
-    for part in ("school_holidays_file", "approvals", "audit"):
+    for part in ("school_holidays_file", "approvals", "audit", "cost_report"):
         del estate[part]
     path = folder / "estate.yaml"
     path.write_text(yaml.safe_dump(estate), encoding="utf-8")

@@ -10,6 +10,7 @@ from springtide.model.audit import AuditPolicy
 from springtide.model.backup import BackupSource, Vault
 from springtide.model.base import Model
 from springtide.model.core import Core
+from springtide.model.cost_report import CostReporting
 from springtide.model.database import DatabaseCluster
 from springtide.model.fleet import CloudName, Fleet, RateLimit
 from springtide.model.leftover import SweepPolicy
@@ -62,6 +63,8 @@ class Estate(Model):
     """When leftovers are removed."""
     audit: AuditPolicy | None = None
     """Where the audit log is kept beyond the worker's machine; None: nowhere."""
+    cost_report: CostReporting | None = None
+    """How costs are reported; None: they are not."""
     rate_limit: RateLimit = RateLimit()
     poll_interval_s: Annotated[float, Field(ge=0.2, le=60)] = 4.0
     """Pause between two looks at the cloud while something is under way, in seconds."""
@@ -88,6 +91,7 @@ class Estate(Model):
             self._check_window(window)
         self._check_vaults()
         self._check_audit()
+        self._check_cost_report()
         self._check_clusters()
         return self
 
@@ -119,6 +123,14 @@ class Estate(Model):
                         f"core: virtual_machines: {machine} is a member of the database cluster"
                         f" {cluster.name}, which has flows of its own"
                     )
+
+    def _check_cost_report(self) -> None:
+        place = self.cost_report.place if self.cost_report else None
+        if place is not None and place.region not in self.residency:
+            raise ValueError(
+                f"cost_report.place: region {place.region} is not in residency"
+                f" (allowed: {', '.join(self.residency)})"
+            )
 
     def _check_vaults(self) -> None:
         for field in ("vaults", "sources"):

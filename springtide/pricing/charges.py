@@ -44,9 +44,14 @@ _USED = tuple(Used.model_fields)
 class Pricer:
     """Prices totals by one book, and remembers what it has no price for."""
 
-    def __init__(self, book: PriceBook) -> None:
-        """Nothing is priced yet."""
+    def __init__(self, book: PriceBook, *, known_until: date | None = None) -> None:
+        """Nothing is priced yet.
+
+        `known_until` is the last day whose usage is known; None: all of it is. What is paid by the
+        month and stood on that day serves until the month's end.
+        """
         self._book = book
+        self._known_until = known_until
         self._entries: dict[tuple[str, str, date, tuple[Plan, ...]], PriceEntry | None] = {}
         self._missing: dict[tuple[str, str], MissingPrice] = {}
 
@@ -72,7 +77,8 @@ class Pricer:
             else:
                 yield charge_of(total, entry)
         for _, days in sorted(monthly.items()):
-            yield from _monthly_charges(sorted(days, key=lambda each: each[0].day))
+            in_time = sorted(days, key=lambda each: each[0].day)
+            yield from _monthly_charges(in_time, self._known_until)
 
     def _entry(self, total: UsageTotal) -> PriceEntry | None:
         plans = self._plans(total)
@@ -148,17 +154,26 @@ def bytes_cost(entry: PriceEntry, byte_hours: int) -> Decimal:
     return entry.unit_price * _quantity(byte_hours, entry)
 
 
-def _monthly_charges(days: Sequence[tuple[UsageTotal, PriceEntry]]) -> Iterator[Charge]:
+def _monthly_charges(
+    days: Sequence[tuple[UsageTotal, PriceEntry]], known_until: date | None
+) -> Iterator[Charge]:
     """One resource's days: each month in full on its first day, spread over the days it stood."""
     months: dict[tuple[int, int, str], list[tuple[UsageTotal, PriceEntry]]] = defaultdict(list)
     for total, entry in days:
         months[total.day.year, total.day.month, total.sku].append((total, entry))
     for month in months.values():
         price = month[0][1].price
-        shares = _shares(price, len(month))
-        for number, ((total, entry), share) in enumerate(zip(month, shares, strict=True)):
+        last = month[-1][0].day
+        ahead = _left_of_month(last) if last == known_until else 0
+        shares = _shares(price, len(month) + ahead)
+        for number, ((total, entry), share) in enumerate(zip(month, shares, strict=False)):
             quantity = Decimal(0 if number else 1)
             yield _charge(total, entry, quantity, billed=price * quantity, effective=share)
+
+
+def _left_of_month(day: date) -> int:
+    """Days of the month after that day."""
+    return ((day.replace(day=1) + timedelta(days=32)).replace(day=1) - day).days - 1
 
 
 def _shares(cost: Decimal, days: int) -> list[Decimal]:

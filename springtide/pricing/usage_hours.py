@@ -81,7 +81,7 @@ def _rows_of(
             # One that stood for no time at all began an hour, and no second.
             begun = _ticks(start, end, hour, step=_HOUR) or (start == end)
             started[hour] = max(started[hour], int(begun))
-    amounts = _most(records, stood)
+    amounts = _most(records, (begins_at, ends_at))
     what = Used(**{name: getattr(records[0], name) for name in Used.model_fields}).model_dump()
     for hour in sorted(stood):
         yield UsageHour(
@@ -121,13 +121,10 @@ def _ticks(start: datetime, end: datetime, hour: datetime, *, step: timedelta) -
     return -((start - high) // step) + ((start - low) // step)
 
 
-def _most(records: Sequence[UsageRecord], hours: Iterable[datetime]) -> dict[datetime, int]:
-    """The greatest amount of each hour."""
-    return {
-        hour: max(
-            record.amount
-            for record in records
-            if record.start < hour + _HOUR and (record.end > hour or record.start >= hour)
-        )
-        for hour in hours
-    }
+def _most(records: Iterable[UsageRecord], within: Span) -> dict[datetime, int]:
+    """The greatest amount of each hour that a record touches."""
+    most: dict[datetime, int] = defaultdict(int)
+    for record in records:
+        for hour in _hours(record.start, record.end, within=within):
+            most[hour] = max(most[hour], record.amount)
+    return most

@@ -57,7 +57,7 @@ def write_storage_estate(folder: Path, template: Path) -> Path:
     for named in ("school_holidays_file", "approvals"):
         estate.pop(named, None)
     estate["fleets"][0].pop("user_data_file", None)
-    for part in ("approvals", "audit"):
+    for part in ("approvals", "audit", "cost_report"):
         estate.pop(part, None)
     estate["vaults"] = [
         {

@@ -213,3 +213,24 @@ def test_a_pricer_remembers_prices_by_day() -> None:
     assert [Decimal("0.50"), Decimal("0.60")] == [
         charge.billed_cost for charge in Pricer(book).charges(totals)
     ]
+
+
+@pytest.mark.parametrize(
+    ("known_until", "effective"),
+    [
+        pytest.param(None, "18.2", id="all is known: it served ten days"),
+        pytest.param("2026-11-10", "6.0666666667", id="it still stands: it serves until the 30th"),
+        pytest.param("2026-11-12", "18.2", id="it went before the last known day"),
+    ],
+)
+def test_a_month_that_is_not_over_is_spread_to_its_end(
+    known_until: str | None, effective: str
+) -> None:
+    """What a month's price is a day does not hang on when one looks."""
+    monthly = an_entry(price="182", plan=Plan.MONTHLY, unit=PriceUnit.MONTH)
+    book = a_book(monthly, monthly_resources=frozenset({"i-1"}))
+    day = date.fromisoformat(known_until) if known_until else None
+    pricer = Pricer(book, known_until=day)
+    found = list(pricer.charges(totals_of(a_record("2026-11-01 01:00", "2026-11-11 00:00"))))
+    assert Decimal(182) == sum(charge.billed_cost for charge in found)
+    assert {Decimal(effective)} == {charge.effective_cost for charge in found}

@@ -1,0 +1,1 @@
+"""Costs from the ledger to the report: what pricing says of the past and planning of the future."""

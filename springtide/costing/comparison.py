@@ -1,0 +1,98 @@
+"""What was done, beside named baselines: a saving without one means nothing.
+
+Only the fleet's own servers are compared: what else stands would stand in every case.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from springtide.costing.gathering import Gathered
+from springtide.model.cost_figures import Alternative, HourServers
+from springtide.model.fleet import Fleet
+from springtide.model.price import PriceBook
+from springtide.model.usage import RunningHour, UsageKind, UsageRecord, UsageSource
+from springtide.pricing.planned_cost import monthly_plan_cost, usage_cost
+
+_PARIS = ZoneInfo("Europe/Paris")
+_HOUR_S = 3600
+
+
+def comparison(
+    fleet: Fleet, book: PriceBook, *, days: Sequence[date], window: int, found: Gathered
+) -> tuple[Alternative, ...]:
+    """The fleet's servers on `days` as they were, and always on: `window` of them, or the peak."""
+    cells = running_cells(found.running, fleet.name)
+    peak = max((cell.servers for cell in cells), default=0)
+    done = sum(
+        (
+            cost.billed
+            for cost in found.breakdown.daily(days[0], days[-1])
+            if cost.group == f"servers of {fleet.name}"
+        ),
+        Decimal(0),
+    )
+    told = "the fleet's servers, as they stood and are billed"
+    actual = Alternative(name="as it was", how=told, cost=done, actual=True)
+    sizes = {"the window's number": window, "the peak's number": peak}
+    others = (
+        alternative
+        for what, servers in sizes.items()
+        if servers
+        for alternative in _always_on(fleet, book, servers, days=days, what=what)
+    )
+    return (actual, *others)
+
+
+def running_cells(hours: Sequence[RunningHour], fleet: str) -> tuple[HourServers, ...]:
+    """How many of the fleet's servers stood in each hour, by the clock of Paris.
+
+    It is their mean, rounded up, so that one that was replaced within the hour counts once. The
+    hour that an autumn day has twice counts once, with the larger number.
+    """
+    utc: dict[datetime, int] = {}
+    for hour in hours:
+        if hour.kind is UsageKind.INSTANCE and hour.fleet == fleet:
+            utc[hour.hour] = utc.get(hour.hour, 0) + hour.stood_s
+    cells: dict[tuple[date, int], int] = {}
+    for at, stood_s in utc.items():
+        local = at.astimezone(_PARIS)
+        servers = -(-stood_s // _HOUR_S)
+        key = local.date(), local.hour
+        cells[key] = max(servers, cells.get(key, 0))
+    return tuple(
+        HourServers(day=day, hour=hour, servers=servers)
+        for (day, hour), servers in sorted(cells.items())
+        if servers
+    )
+
+
+def _always_on(
+    fleet: Fleet, book: PriceBook, servers: int, *, days: Sequence[date], what: str
+) -> Iterator[Alternative]:
+    region = fleet.regions[0].name
+    begin, end = (
+        datetime.combine(day, time(0), UTC) for day in (days[0], days[-1] + timedelta(days=1))
+    )
+    record = UsageRecord(
+        resource=f"always-on-{servers}",
+        kind=UsageKind.INSTANCE,
+        sku=fleet.flavour,
+        region=region,
+        fleet=fleet.name,
+        source=UsageSource.ESTATE,
+        start=begin,
+        end=end,
+        amount=servers,
+    )
+    yield Alternative(
+        name=f"{servers} always on, by the hour",
+        how=f"{what} at every hour",
+        cost=usage_cost([record], book),
+    )
+    yield Alternative(
+        name=f"{servers} always on, monthly plan",
+        how=f"{what} on the monthly plan, each begun month in full",
+        cost=monthly_plan_cost(book, fleet.flavour, region=region, servers=servers, days=days),
+    )

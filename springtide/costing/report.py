@@ -1,0 +1,220 @@
+"""One report of cost, from what was read of usage, prices, calendar and budgets: pure.
+
+It puts together what pricing says of the past and planning of the future. Whoever calls it has
+proved and reconciled already: a report shows verdicts, and makes none.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from springtide.costing.comparison import comparison, running_cells
+from springtide.costing.gathering import Gathered
+from springtide.model.cost_figures import (
+    Alternative,
+    BudgetAlert,
+    CostForecast,
+    CostReport,
+    ServiceFigures,
+)
+from springtide.model.cost_report import CostReporting, PeriodKind, ReportPeriod, ReportStatus
+from springtide.model.fleet import Fleet
+from springtide.model.price import PriceBook
+from springtide.model.proof import Proof, Reconciliation
+from springtide.model.window import Window
+from springtide.planning.cost_forecast import CostHistory, budget_alerts, forecast_cost
+from springtide.planning.cost_report import (
+    evenings_between,
+    month_of,
+    planned_alternatives,
+    planned_usage,
+    school_year,
+)
+from springtide.planning.school_calendar import SchoolCalendar
+from springtide.pricing.cost_breakdown import (
+    OWN,
+    break_even,
+    cost_groups,
+    unit_costs,
+)
+from springtide.pricing.planned_cost import (
+    daily_cost,
+    monthly_plan_cost,
+    price_usage,
+    usage_cost,
+)
+
+
+@dataclass(frozen=True)
+class Standpoint:
+    """From where the report looks: which days, when it is made, what it rests on."""
+
+    period: ReportPeriod
+    now: datetime
+    known_until: date
+    status: ReportStatus
+    inputs: str
+    revision: int = 0
+
+    @property
+    def last_known(self) -> date:
+        """The last day of the period whose usage is known."""
+        return min(self.known_until, self.period.last)
+
+
+@dataclass(frozen=True)
+class Premises:
+    """What is planned and what it costs: the fleet, its windows, the calendar, prices, budgets."""
+
+    fleet: Fleet
+    windows: tuple[Window, ...]
+    calendar: SchoolCalendar
+    book: PriceBook
+    reporting: CostReporting
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the past was found to be."""
+
+    gathered: Gathered
+    service: ServiceFigures
+    proofs: tuple[Proof, ...] = ()
+    reconciliations: tuple[Reconciliation, ...] = ()
+    hindsight: Alternative | None = None
+    """The least that could have been paid; None: the traffic of each hour is not known."""
+    corrections: tuple[tuple[str, Decimal], ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def cost_report(at: Standpoint, premises: Premises, found: Findings) -> CostReport:
+    """The report.
+
+    Raises:
+        Misconfigured: school holidays are not known on a day that it has to plan.
+    """
+    period, book, fleet = at.period, premises.book, premises.fleet
+    daily = found.gathered.breakdown.daily(period.first, at.last_known)
+    groups = cost_groups(daily)
+    hours = found.gathered.breakdown.hours(fleet.name, period.first, at.last_known)
+    forecasts = _forecasts(at, premises, found)
+    return CostReport(
+        title=f"Cost of the {fleet.name} platform",
+        period=period,
+        status=at.status,
+        revision=at.revision,
+        inputs=at.inputs,
+        made_at=at.now,
+        known_until=at.last_known,
+        currency=book.currency,
+        vat=book.vat,
+        billed=sum((billed for _, billed, _ in groups), Decimal(0)),
+        effective=sum((effective for _, _, effective in groups), Decimal(0)),
+        groups=groups,
+        missing=found.gathered.missing,
+        proofs=found.proofs,
+        reconciliations=found.reconciliations,
+        service=found.service,
+        forecasts=forecasts,
+        alerts=_alerts(premises, forecasts),
+        alternatives=_alternatives(at, premises),
+        comparison=_comparison(at, premises, found),
+        own_cost=next((effective for name, _, effective in groups if name == OWN), None),
+        running=running_cells(found.gathered.running, fleet.name),
+        daily=daily,
+        hours=hours,
+        break_even=break_even(
+            hours,
+            book,
+            fleet.flavour,
+            region=fleet.regions[0].name,
+            days=[day for day in period.days() if day <= at.last_known],
+        )
+        if at.last_known >= period.first
+        else None,
+        unit_costs=unit_costs(daily, found.gathered.sums),
+        storage=found.gathered.breakdown.storage(period.first, at.last_known),
+        corrections=found.corrections,
+        notes=found.notes,
+    )
+
+
+def _forecasts(at: Standpoint, premises: Premises, found: Findings) -> tuple[CostForecast, ...]:
+    """Of the month and the school year that the last known day is in, unless both are over."""
+    day = min(at.known_until, at.period.last)
+    if at.known_until > at.period.last and at.period.kind is not PeriodKind.SCHOOL_YEAR:
+        return ()
+    year = school_year(day)
+    history = _history(premises, found, (year.first, year.last), day)
+    spans = {"month": month_of(day), "school year": year}
+    return tuple(
+        forecast_cost(name, history, first=span.first, last=span.last, known_until=day)
+        for name, span in spans.items()
+        if day < span.last and span.first >= found.gathered.begins_on
+    )
+
+
+def _history(
+    premises: Premises, found: Findings, span: tuple[date, date], known_until: date
+) -> CostHistory:
+    first = max(span[0], found.gathered.begins_on)
+    opened = evenings_between(premises.windows, premises.calendar, first=first, last=span[1])
+    planned = daily_cost(price_usage(planned_usage(premises.fleet, opened), premises.book))
+    costs = found.gathered.breakdown.by_day()
+    known = ((first + timedelta(days=n)) for n in range((known_until - first).days + 1))
+    return CostHistory({day: costs.get(day, Decimal(0)) for day in known}, planned)
+
+
+def _alerts(premises: Premises, forecasts: tuple[CostForecast, ...]) -> tuple[BudgetAlert, ...]:
+    reporting = premises.reporting
+    limits = {"month": reporting.month_budget, "school year": reporting.year_budget}
+    names = {"month": month_of, "school year": school_year}
+    return tuple(
+        alert
+        for forecast in forecasts
+        if (limit := limits[forecast.name]) is not None
+        for alert in budget_alerts(
+            forecast,
+            period=names[forecast.name](forecast.until).name,
+            limit=limit,
+            percents=reporting.alert_percents,
+            currency=premises.book.currency,
+        )
+    )
+
+
+def _comparison(at: Standpoint, premises: Premises, found: Findings) -> tuple[Alternative, ...]:
+    days = [day for day in at.period.days() if day <= at.last_known]
+    if not days:
+        return ()
+    window = max((window.servers for window in premises.windows), default=0)
+    others = comparison(
+        premises.fleet, premises.book, days=days, window=window, found=found.gathered
+    )
+    return (*others, found.hindsight) if found.hindsight else others
+
+
+def _alternatives(at: Standpoint, premises: Premises) -> tuple[Alternative, ...]:
+    """What the windows would cost in other ways, over the whole period."""
+    fleet, book = premises.fleet, premises.book
+    planned = planned_alternatives(
+        fleet,
+        premises.windows,
+        premises.calendar,
+        period=at.period,
+        flavours=premises.reporting.compare_flavours,
+    )
+    found = []
+    for each in planned:
+        cost = usage_cost(each.usage, book)
+        if each.monthly_servers and cost is not None:
+            monthly = monthly_plan_cost(
+                book,
+                fleet.flavour,
+                region=fleet.regions[0].name,
+                servers=each.monthly_servers,
+                days=at.period.days(),
+            )
+            cost = None if monthly is None else cost + monthly
+        found.append(Alternative(name=each.name, how=each.how, cost=cost, actual=each.actual))
+    return tuple(found)

@@ -1,0 +1,156 @@
+"""From the ledger to the report: what it says is what the usage comes to."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from springtide.costing.comparison import running_cells
+from springtide.costing.gathering import Gathering
+from springtide.ledger.usage_ledger import UsageLedger
+from springtide.model.cost_figures import CostReport
+from springtide.model.usage import RunningHour, UsageKind
+from springtide.pricing.cost_breakdown import CostBreakdown
+from springtide.pricing.usage_hours import cut_into_hours
+from tests.costing.reports import (
+    BOOK,
+    NOVEMBER,
+    a_ledger,
+    a_report,
+    gathered_from,
+    midnight,
+)
+from tests.pricing.using import a_record
+
+MIDST = date(2026, 11, 15)
+EVENINGS = 12
+"""Mondays to Wednesdays of November 2026, but for Armistice."""
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> UsageLedger:
+    """Usage from September to November."""
+    return a_ledger(tmp_path_factory.mktemp("usage"), until=NOVEMBER.last)
+
+
+@pytest.fixture(scope="module")
+def final(ledger: UsageLedger) -> CostReport:
+    """November, once it is over."""
+    return a_report(gathered_from(ledger, known_until=NOVEMBER.last), known_until=NOVEMBER.last)
+
+
+@pytest.fixture(scope="module")
+def midst(ledger: UsageLedger) -> CostReport:
+    """November on its 16th."""
+    return a_report(gathered_from(ledger, known_until=MIDST), known_until=MIDST)
+
+
+def test_a_month_is_billed_as_its_evenings_and_its_storage(final: CostReport) -> None:
+    """Evenings of 30 servers for 6 hours at 0.51, and a terabyte for 720 hours at 0.01 the GB."""
+    groups = {name: billed for name, billed, _ in final.groups}
+    assert EVENINGS * 30 * 6 * Decimal("0.51") == groups["servers of api"]
+    assert Decimal("10.00") == groups["object storage"].quantize(Decimal("0.01"))
+    assert sum(groups.values()) == final.billed
+    assert final.billed * Decimal("1.2") == final.billed_with_vat
+    assert final.complete
+
+
+def test_a_saving_has_its_baselines(final: CostReport) -> None:
+    """Thirty always on are ten times 72 hours: 30 days of 24 hours beside 12 evenings of 6."""
+    costs = {each.name: each.cost for each in final.comparison}
+    assert EVENINGS * 30 * 6 * Decimal("0.51") == costs["as it was"]
+    assert 30 * 24 * 30 * Decimal("0.51") == costs["30 always on, by the hour"]
+    assert Decimal(30 * 182) == costs["30 always on, monthly plan"]
+    assert Decimal(600) == costs["hindsight"]
+    assert ["as it was"] == [each.name for each in final.comparison if each.actual]
+
+
+def test_what_if_names_a_flavour_without_a_price(final: CostReport) -> None:
+    """It is told as unknown, and the others all the same."""
+    costs = {each.name: each.cost for each in final.alternatives}
+    assert costs["flavour b9"] is None
+    assert EVENINGS * 30 * 6 * Decimal("0.41") == costs["flavour b3-64"]
+    assert EVENINGS * 30 * 7 * Decimal("0.51") == costs["ready at the full hour"]
+
+
+def test_a_month_that_is_over_forecasts_its_school_year_no_more(final: CostReport) -> None:
+    """The month has nothing left; the year goes on."""
+    assert ["school year"] == [each.name for each in final.forecasts]
+
+
+def test_in_its_midst_a_month_is_forecast_exactly(midst: CostReport, final: CostReport) -> None:
+    """All evenings cost what was planned: the forecast is the bill to the cent."""
+    month = midst.forecasts[0]
+    assert final.billed.quantize(Decimal("0.01")) == month.expected
+    assert (Decimal(0), MIDST) == (month.error_percent, midst.known_until)
+    assert month.spent == midst.billed.quantize(Decimal("0.01"))
+
+
+def test_alerts_are_of_the_month_and_the_year(midst: CostReport) -> None:
+    """1,000 for the month: 464 are spent on its 15th, and 1,112 are expected."""
+    month = [(a.kind.value, a.percent) for a in midst.alerts if a.budget == "month"]
+    assert [("forecast", 50), ("forecast", 80), ("forecast", 100)] == month
+    assert {"2026-11"} == {a.period for a in midst.alerts if a.budget == "month"}
+
+
+def test_the_heat_map_has_six_hours_of_an_evening(final: CostReport) -> None:
+    """Thirty from 16:00 on; in the last hour, which they leave at 21:57, 29 in the mean."""
+    cells = [cell for cell in final.running if cell.day == date(2026, 11, 2)]
+    standing = {16: 30, 17: 30, 18: 30, 19: 30, 20: 30, 21: 29}
+    assert standing == {cell.hour: cell.servers for cell in cells}
+    assert EVENINGS == len({cell.day for cell in final.running}) == len(final.hours)
+
+
+def test_unit_costs_are_of_each_day(final: CostReport) -> None:
+    """91.80 and a day's storage over half a million connections."""
+    monday = next(each for each in final.unit_costs if each.day == date(2026, 11, 2))
+    assert (500_000, Decimal("0.1843")) == (monday.connections, monday.per_thousand)
+
+
+def test_a_period_that_has_not_begun_is_empty(ledger: UsageLedger) -> None:
+    """On the first morning nothing of the month is known, and the report says so."""
+    before = NOVEMBER.first - timedelta(days=1)
+    report = a_report(gathered_from(ledger, known_until=before), known_until=before)
+    assert (Decimal(0), (), ()) == (report.billed, report.daily, report.comparison)
+    assert report.forecasts
+
+
+def test_usage_without_a_price_leaves_the_report_incomplete(tmp_path: Path) -> None:
+    """It names SKU, region and day, and prices the rest."""
+    ledger = UsageLedger(tmp_path)
+    records = [a_record("23 16:00", "23 22:00"), a_record("23 16:00", "23 18:00", sku="b9")]
+    ledger.merge(cut_into_hours(records, midnight(NOVEMBER.first), midnight(date(2026, 12, 1))))
+    gathered = gathered_from(ledger, known_until=NOVEMBER.last)
+    report = a_report(gathered, known_until=NOVEMBER.last)
+    assert ["no price for b9 in GRA11 on 2026-11-23"] == [str(each) for each in report.missing]
+    assert (False, Decimal("3.06")) == (report.complete, report.billed)
+
+
+def test_only_the_periods_charges_are_given_on(ledger: UsageLedger) -> None:
+    """Those since September are counted for the forecast, and written nowhere."""
+    gathering = Gathering(ledger, BOOK, NOVEMBER, known_until=MIDST)
+    breakdown = CostBreakdown()
+    given = {charge.day for charge in gathering.charges(breakdown)}
+    assert (NOVEMBER.first, MIDST) == (min(given), max(given))
+    assert date(2026, 9, 1) == min(breakdown.by_day())
+
+
+def test_the_hour_that_comes_twice_is_one_cell() -> None:
+    """On the autumn change two hours of UTC are one of Paris: the larger number counts."""
+    hours = [
+        RunningHour(
+            hour=midnight(date(2026, 10, 25)) + timedelta(hours=h),
+            kind=UsageKind.INSTANCE,
+            sku="b2-60",
+            region="GRA11",
+            fleet="api",
+            resources=n,
+            stood_s=n * 3600 - 1,
+            amount=n,
+        )
+        for h, n in ((0, 3), (1, 5), (2, 2))
+    ]
+    cells = [(cell.hour, cell.servers) for cell in running_cells(hours, "api")]
+    assert [(2, 5), (3, 2)] == cells
+    assert () == running_cells(hours, "web")
