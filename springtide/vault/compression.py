@@ -10,6 +10,8 @@ LEVEL = 1
 """Levels below zero are quicker and much larger; 3 takes twice the time for a few per cent."""
 MOST_BYTES = 512 * 1024 * 1024
 """No blob and no document is larger than this when it is unpacked."""
+_MANY = 4
+"""Below that a compressor of its own costs more than it saves."""
 _local = threading.local()
 
 
@@ -20,6 +22,16 @@ def compressed(plain: bytes | memoryview) -> bytes:
     if tool is None:
         tool = _local.compressor = zstandard.ZstdCompressor(level=LEVEL)
     return tool.compress(plain)
+
+
+def compressed_many(plains: list[bytes]) -> list[bytes]:
+    """A frame of each; other threads run meanwhile, once for all and not once for each."""
+    if len(plains) < _MANY:
+        return [compressed(plain) for plain in plains]
+    tool = zstandard.ZstdCompressor(level=LEVEL)
+    given: list[bytes | bytearray | memoryview] = [*plains]
+    frames = tool.multi_compress_to_buffer(given)
+    return [frames[number].tobytes() for number in range(len(frames))]
 
 
 def decompressed(frame: bytes | memoryview) -> bytes:

@@ -5,7 +5,7 @@ Nothing is lost with it. It keeps memory flat: fifteen million chunks are two gi
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,10 @@ CREATE TABLE IF NOT EXISTS blobs (
 ) WITHOUT ROWID;
 PRAGMA user_version = 2;
 COMMIT;
+CREATE TEMPORARY TABLE IF NOT EXISTS staged (
+  id BLOB, kind TEXT, pack INTEGER, start INTEGER, length INTEGER, raw_length INTEGER,
+  compressed INTEGER, pack_id BLOB
+);
 """
 _VERSION = 2
 """Of the tables; a file with others is made anew."""
@@ -38,6 +42,22 @@ SELECT packs.id, start, length, raw_length, compressed
 FROM blobs JOIN packs ON packs.number = blobs.pack
 WHERE blobs.id = ? AND kind = ? ORDER BY packs.id
 """
+
+
+_STAGE = "INSERT INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_TAKE_IN = """
+INSERT OR IGNORE INTO packs (id) SELECT DISTINCT pack_id FROM staged;
+INSERT OR IGNORE INTO blobs
+  SELECT s.id, kind, packs.number, start, length, raw_length, compressed
+  FROM staged AS s JOIN packs ON packs.id = s.pack_id ORDER BY s.id, kind;
+DELETE FROM staged
+"""
+_HAVING = """
+SELECT blobs.id, packs.id FROM blobs JOIN packs ON packs.number = blobs.pack
+WHERE kind = ? AND blobs.id IN ({})
+"""
+_MOST_ASKED = 256
+"""Well below the parameters that a statement may have."""
 
 
 class PackContents(NamedTuple):
@@ -69,6 +89,17 @@ class BlobIndex:
         """Whether a writer may count on it: packs that are about to go don't count."""
         place = self.place(kind, blob)
         return place is not None and place.pack not in self._retired
+
+    def having(self, kind: BlobKind, blobs: Sequence[BlobId]) -> set[BlobId]:
+        """Those of the blobs on which a writer may count, as `has` says of each."""
+        found: set[BlobId] = set()
+        for start in range(0, len(blobs), _MOST_ASKED):
+            asked = blobs[start : start + _MOST_ASKED]
+            query = _HAVING.format(", ".join("?" * len(asked)))
+            with self._lock:
+                rows = self._database.execute(query, (kind, *asked)).fetchall()
+            found.update(blob for blob, pack in rows if pack not in self._retired)
+        return found
 
     def place(self, kind: BlobKind, blob: BlobId) -> BlobPlace | None:
         """Where it stands; rather in a pack that is to stay."""
@@ -121,6 +152,23 @@ class BlobIndex:
             )
             if document is not None:
                 self._database.execute("INSERT OR IGNORE INTO documents VALUES (?)", (document,))
+
+    def add_all(self, documents: Iterable[tuple[str, Iterable[PackEntry]]]) -> None:
+        """Take in many documents; all of them are known when this returns, and before it none.
+
+        They go in by the order of their ids: one by one, each would touch nearly every page there
+        is. Until the last has come nobody else waits for the file.
+        """
+        names = []
+        with self._lock, self._database:
+            self._database.execute("DELETE FROM staged")
+            for name, entries in documents:
+                rows = ((*_row(entry, 0), entry.place.pack) for entry in entries)
+                self._database.executemany(_STAGE, rows)
+                names.append((name,))
+            for statement in _TAKE_IN.split(";"):
+                self._database.execute(statement)
+            self._database.executemany("INSERT OR IGNORE INTO documents VALUES (?)", names)
 
     def retire(self, packs: Iterable[bytes]) -> None:
         """Have writers count no more on those packs, and on no others but those.

@@ -4,10 +4,12 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +23,7 @@ from springtide.vault.blobs import (
     blob_id,
     pack_name,
 )
-from springtide.vault.compression import compressed, decompressed
+from springtide.vault.compression import compressed, compressed_many, decompressed
 from springtide.vault.index import BlobIndex
 from springtide.vault.index_documents import index_document, parse_index, parted
 from springtide.vault.key_files import PREFIX, add_key_file, find_key
@@ -156,22 +158,16 @@ class Repository:
             # Superseded: what it named may be gone.
             self.index.clear()
             known = set()
-        damaged = []
+        damaged: list[str] = []
         with ThreadPoolExecutor(_READERS, "springtide-index") as readers:
-            for name, entries in readers.map(self._read_index, sorted(listed - known)):
-                if entries is None:
-                    damaged.append(f"index/{name}")
-                elif entries:
-                    self.index.add(entries, name)
+            self.index.add_all(self._read_indexes(readers, sorted(listed - known), damaged))
         if damaged:
             raise Damaged("an index cannot be read", objects=tuple(damaged))
 
     def has(self, kind: BlobKind, blob: BlobId) -> bool:
         """Whether the blob need not be saved: it is stored, or on its way by this run."""
         with self._lock:
-            if (kind, blob) in self._pending:
-                return True
-        return self.index.has(kind, blob)
+            return (kind, blob) in self._pending or self.index.has(kind, blob)
 
     def place(self, kind: BlobKind, blob: BlobId) -> BlobPlace:
         """Where the blob stands.
@@ -210,6 +206,37 @@ class Repository:
                     self._pending.discard(name)
                 self._added.notify_all()
         return SavedBlob(blob, new=True)
+
+    def save_many(self, kind: BlobKind, plains: Sequence[bytes]) -> list[SavedBlob]:
+        """Have many small blobs stored, unless they are; as `save` does with each, in less time.
+
+        Raises:
+            Retryable, Damaged, Misconfigured: an earlier pack could not be stored.
+        """
+        blobs = [blob_id(plain) for plain in plains]
+        with self._lock:
+            known = self.index.having(kind, blobs)
+            new: dict[BlobId, bytes] = {}
+            for blob, plain in zip(blobs, plains, strict=True):
+                if blob not in known and (kind, blob) not in self._pending:
+                    new.setdefault(blob, plain)
+            names = {(kind, blob) for blob in new}
+            self._pending |= names
+            self._in_hand |= names
+        left = set(names)
+        try:
+            frames = compressed_many(list(new.values()))
+            for (blob, plain), small in zip(new.items(), frames, strict=True):
+                shrunk = len(small) < len(plain)
+                sealed = self.key.seal(small if shrunk else plain)
+                self._writer.add(kind, blob, sealed, (len(plain), shrunk))
+                left.discard((kind, blob))
+        finally:
+            with self._added:
+                self._in_hand -= names
+                self._pending -= left
+                self._added.notify_all()
+        return [SavedBlob(blob, new=new.pop(blob, None) is not None) for blob in blobs]
 
     def load(self, kind: BlobKind, blob: BlobId) -> bytes:
         """The blob's plain content; its hash was computed anew.
@@ -334,6 +361,23 @@ class Repository:
         with self._lock:
             for _, entries in finished:
                 self._pending -= {(entry.kind, entry.id) for entry in entries}
+
+    def _read_indexes(
+        self, readers: ThreadPoolExecutor, names: list[str], damaged: list[str]
+    ) -> Iterator[tuple[str, list[PackEntry]]]:
+        """The documents that can be read, a few of them ahead of who takes them in."""
+        ahead: deque[Future[tuple[str, list[PackEntry] | None]]] = deque()
+        waiting = iter(names)
+        while True:
+            for name in islice(waiting, _READERS - len(ahead)):
+                ahead.append(readers.submit(self._read_index, name))
+            if not ahead:
+                return
+            read, entries = ahead.popleft().result()
+            if entries is None:
+                damaged.append(f"index/{read}")
+            elif entries:
+                yield read, entries
 
     def _read_index(self, name: str) -> tuple[str, list[PackEntry] | None]:
         try:

@@ -50,7 +50,7 @@ class SealingKey:
     def seal(self, plain: bytes | memoryview) -> bytes:
         """IV, encrypted text and authentication code in one piece."""
         iv = os.urandom(_IV_BYTES)
-        encryptor = Cipher(AES256(self.encryption), CTR(iv)).encryptor()
+        encryptor = Cipher(self._algorithm, CTR(iv)).encryptor()
         text = encryptor.update(plain)
         return b"".join((iv, text, Poly1305.generate_tag(self._mac_key(iv), text)))
 
@@ -68,7 +68,7 @@ class SealingKey:
             Poly1305.verify_tag(self._mac_key(iv), text, bytes(mac))
         except InvalidSignature as error:
             raise Damaged("not as it was sealed, or sealed with another key") from error
-        return Cipher(AES256(self.encryption), CTR(iv)).decryptor().update(text)
+        return Cipher(self._algorithm, CTR(iv)).decryptor().update(text)
 
     def _mac_key(self, nonce: bytes) -> bytes:
         return self.mac_multiplier + self._nonce_encryptor().update(nonce)
@@ -81,6 +81,10 @@ class SealingKey:
             cipher = Cipher(AES(self.mac_nonce_key), ECB())  # noqa: S305 - as said
             made = self._local.encryptor = cipher.encryptor()
         return made
+
+    @cached_property
+    def _algorithm(self) -> AES256:
+        return AES256(self.encryption)
 
     @cached_property
     def _local(self) -> threading.local:

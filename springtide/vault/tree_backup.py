@@ -30,6 +30,10 @@ from springtide.vault.tree_reading import node_of, opened, same_file, unchanged
 from springtide.vault.trees import TreeReader
 from springtide.vault.troubles import Trouble, TroubleKind
 
+_BATCH_FILES = 128
+_BATCH_BYTES = 1024 * 1024
+"""So many small files, or so many bytes of them, are saved at once: one hand-over for all."""
+_MOST_CLOSING = 256
 _WORKERS = 2
 _UNDER_WAY = 8
 """So many chunks of large files are in memory at once."""
@@ -151,6 +155,8 @@ class _Directory:
     nodes: list[Node] = field(default_factory=list)
     done: list[Future[Node]] = field(default_factory=list)
     """What will be a node: large files, and directories below."""
+    batches: list[Future[None]] = field(default_factory=list)
+    """With small files of it; once they are done, those are among the nodes."""
 
 
 _Wanted = Mapping[bytes, "_Wanted"]
@@ -176,6 +182,12 @@ class _Walk:
         self._room = threading.BoundedSemaphore(_UNDER_WAY)
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
+        self._small: list[tuple[_Directory, Node, bytes]] = []
+        self._small_bytes = 0
+        self._closing: list[tuple[_Directory, _Directory | None]] = []
+        """Directories that are walked, and may have files in the batch: with their parents."""
+        self._finished: Future[Node] | None = None
+        """The root."""
         self.counts = Counts()
         self.troubles: list[Trouble] = []
 
@@ -183,7 +195,6 @@ class _Walk:
         """The id of the tree that begins at `/`."""
         root = Node(b"", NodeKind.DIRECTORY, 0o755, 0, 0, 0, 0, subtree=earlier)
         stack = [self._enter(b"/", root, root, _wanted(self._source.paths))]
-        finished: Future[Node] | None = None
         while stack:
             directory = stack[-1]
             if directory.below:
@@ -194,13 +205,13 @@ class _Walk:
                     self._trouble(path, error)
                 continue
             stack.pop()
-            # Whoever waits among the workers waits for those that were given to them before.
-            finished = self._submit(self._finish, directory)
-            if stack:
-                stack[-1].done.append(finished)
-        if finished is None:
+            self._closing.append((directory, stack[-1] if stack else None))
+            if not self._small or len(self._closing) >= _MOST_CLOSING:
+                self._settle()
+        self._settle()
+        if self._finished is None:
             raise AssertionError("the root is always there")
-        tree = finished.result().subtree
+        tree = self._finished.result().subtree
         if tree is None:
             raise AssertionError("a finished directory has a tree")
         return tree
@@ -239,15 +250,43 @@ class _Walk:
             self._small_file(directory, path, node)
 
     def _small_file(self, directory: _Directory, path: bytes, node: Node) -> None:
-        # Not by a worker: the hand-over would cost more than the file.
         with opened(path) as descriptor:
-            plain = os.read(descriptor, LEAST + 1)
+            plain = os.read(descriptor, node.size + 1)
             found = os.fstat(descriptor)
-        if not same_file(node, found) or len(plain) > LEAST:
+        if not same_file(node, found) or len(plain) != node.size:
             self._add_trouble(path, TroubleKind.CHANGED)
-        content, new = self._saved(plain[:LEAST])
-        directory.nodes.append(node._replace(size=min(len(plain), LEAST), content=content))
-        self._count(Counts(files=1, bytes=len(plain), read_bytes=len(plain), new_bytes=new))
+        plain = plain[: node.size]
+        self._small.append((directory, node._replace(size=len(plain)), plain))
+        self._small_bytes += len(plain)
+        if len(self._small) >= _BATCH_FILES or self._small_bytes >= _BATCH_BYTES:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Have the small files saved, and the directories finished that waited for them."""
+        if self._small:
+            batch, self._small, self._small_bytes = self._small, [], 0
+            future = self._submit(self._save_small, batch)
+            for directory in {id(each): each for each, _, _ in batch}.values():
+                directory.batches.append(future)
+        closing, self._closing = self._closing, []
+        for directory, parent in closing:
+            # Whoever waits among the workers waits for those that were given to them before.
+            finished = self._submit(self._finish, directory)
+            if parent is None:
+                self._finished = finished
+            else:
+                parent.done.append(finished)
+
+    def _save_small(self, batch: list[tuple[_Directory, Node, bytes]]) -> None:
+        filled = [plain for _, _, plain in batch if plain]
+        saved = iter(self._repository.save_many(BlobKind.DATA, filled))
+        size = new = 0
+        for directory, node, plain in batch:
+            blob = next(saved) if plain else None
+            directory.nodes.append(node._replace(content=(blob.id,) if blob else ()))
+            size += len(plain)
+            new += len(plain) if blob and blob.new else 0
+        self._count(Counts(files=len(batch), bytes=size, read_bytes=size, new_bytes=new))
 
     def _large_file(self, path: bytes, node: Node) -> Future[Node]:
         saved: list[Future[tuple[tuple[BlobId, ...], int]]] = []
@@ -275,6 +314,8 @@ class _Walk:
         return (blob.id,), len(chunk) if blob.new else 0
 
     def _finish(self, directory: _Directory) -> Node:
+        for batch in directory.batches:
+            batch.result()
         nodes = [*directory.nodes, *(each.result() for each in directory.done)]
         tree = self._tree(directory, nodes)
         self._count(Counts(directories=1))

@@ -6,7 +6,7 @@ tell an onlooker less about the chunks' sizes.
 Source: restic 0.18, release notes: the mitigation of chunk-size fingerprinting (eprint 2025/558).
 """
 
-import random
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -35,7 +35,6 @@ class PackWriter:
         self._store, self._key, self._stored = store, key, stored
         self._lock = threading.Lock()
         self._open = {kind: [OpenPack() for _ in range(_OPEN_PACKS)] for kind in BlobKind}
-        self._chance = random.SystemRandom()
         self._uploads = ThreadPoolExecutor(_UPLOADS, "springtide-upload")
         self._under_way: set[Future[None]] = set()
         self._unsent: deque[OpenPack | FinishedPack] = deque()
@@ -47,7 +46,7 @@ class PackWriter:
             Retryable, Damaged, Misconfigured: an earlier pack could not be stored.
         """
         with self._lock:
-            number = self._chance.randrange(_OPEN_PACKS)
+            number = os.urandom(1)[0] % _OPEN_PACKS
             pack = self._open[kind][number]
             pack.add(kind, blob, sealed, raw)
             if pack.size < PACK_BYTES:

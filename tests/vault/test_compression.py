@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from springtide.errors import Damaged
-from springtide.vault.compression import MOST_BYTES, compressed, decompressed
+from springtide.vault.compression import MOST_BYTES, compressed, compressed_many, decompressed
 
 FRAME = compressed(b"spring tide " * 1000)
 _SINGLE_SEGMENT_OF_8_BYTES = bytes.fromhex("28b52ffde0")
@@ -66,3 +66,12 @@ def test_threads_at_once() -> None:
     plains = [bytes([number]) * 50_000 for number in range(64)]
     with ThreadPoolExecutor(8) as threads:
         assert plains == list(threads.map(lambda plain: decompressed(compressed(plain)), plains))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 300])
+def test_many_at_once_are_each_a_frame(count: int) -> None:
+    """The same frames as one by one, in their order; a frame says its own size."""
+    plains = [bytes([number % 251]) * number for number in range(1, count + 1)]
+    frames = compressed_many(plains)
+    assert [compressed(plain) for plain in plains] == frames
+    assert plains == [decompressed(frame) for frame in frames]

@@ -293,3 +293,17 @@ def test_documents_stay_small(sizes: list[int], expected: list[list[int]]) -> No
     parts = list(parted(packs))
     assert expected == [[len(entries) for entries in part.values()] for part in parts]
     assert list(packs) == [pack for part in parts for pack in part]
+
+
+@pytest.mark.parametrize("count", [0, 1, 256, 257, 600])
+def test_many_are_asked_for_at_once(tmp_path: Path, count: int) -> None:
+    """As `has` says of each: by kind, and without packs that are about to go."""
+    index = BlobIndex(tmp_path / "index.sqlite")
+    entries = [an_entry(number, pack=number % 3) for number in range(count)]
+    index.add(entries)
+    index.add([an_entry(900, kind=BlobKind.TREE)])
+    index.retire([bytes([1]) * 32])
+    asked = [entry.id for entry in entries] + [(900).to_bytes(32), (901).to_bytes(32)]
+    expected = {blob for blob in asked if index.has(BlobKind.DATA, blob)}
+    assert expected == index.having(BlobKind.DATA, asked)
+    assert len(expected) == sum(number % 3 != 1 for number in range(count))

@@ -279,3 +279,34 @@ def test_trees_are_blobs_of_their_own_packs(repository: Repository) -> None:
     assert {DATA} in kinds
     assert all(len(kind) == 1 for kind in kinds)
     assert TreeReader(repository).nodes(bytes.fromhex(snapshot.tree))
+
+
+def test_many_small_blobs_at_once(repository: Repository) -> None:
+    """As one by one: each stored once, whether it comes twice, is known, or is on its way."""
+    plains = contents(40, size=200)
+    first = repository.save(DATA, plains[0])
+    again = [*plains, plains[5], plains[0]]
+    found = repository.save_many(DATA, again)
+    assert [blob_id(plain) for plain in again] == [each.id for each in found]
+    assert (first.new, 39) == (True, sum(each.new for each in found))
+    assert not any(each.new for each in repository.save_many(DATA, plains))
+    repository.flush()
+    assert sorted((DATA, blob_id(plain)) for plain in plains) == sorted(
+        named_by_headers(repository)
+    )
+    assert plains == [repository.load(DATA, blob_id(plain)) for plain in plains]
+    assert [] == repository.save_many(DATA, [])
+
+
+def test_many_that_cannot_be_stored_are_not_taken_for_known(tmp_path: Path) -> None:
+    """What was not put into a pack is new the next time; what was, goes with the next flush."""
+    failing = Failing(Retryable("away"), "data/", frozenset({1}))
+    with a_repository(tmp_path, WatchedStore(tmp_path / "repository", failing)) as made:
+        plains = contents(9, size=20 * MIB)[1::2]
+        try:
+            made.save_many(DATA, plains)
+            made.flush()
+        except Retryable:
+            made.save_many(DATA, plains)
+            made.flush()
+        assert {blob_id(plain) for plain in plains} == {blob for _, blob in named_by_headers(made)}

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from springtide.errors import Misconfigured
-from springtide.vault.blobs import BlobKind, SavedBlob
+from springtide.vault.blobs import BlobId, BlobKind, SavedBlob
 from springtide.vault.chunking import LEAST
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import Snapshot, save_snapshot
@@ -203,9 +203,17 @@ class Meddling(Repository):
 
     def save(self, kind: BlobKind, plain: bytes) -> SavedBlob:
         """As it is; before the first, something happens."""
+        self._happens()
+        return super().save(kind, plain)
+
+    def has(self, kind: BlobKind, blob: BlobId) -> bool:
+        """As above."""
+        self._happens()
+        return super().has(kind, blob)
+
+    def _happens(self) -> None:
         meddle, self.meddle = self.meddle, lambda: None
         meddle()
-        return super().save(kind, plain)
 
 
 @pytest.fixture
@@ -241,9 +249,10 @@ def test_a_directory_that_goes_before_it_is_entered(meddling: Meddling, tmp_path
     """It is a trouble with the system's word for it, and stops nothing."""
     gone = tmp_path / "source" / "gone"
     gone.mkdir(parents=True)
-    (gone.parent / "file").write_bytes(b"read first")
+    (gone.parent / "file").write_bytes(b"looked at first, and unchanged")
+    first = backed_up(meddling, gone.parent)
     meddling.meddle = gone.rmdir
-    backup = backed_up(meddling, gone.parent)
+    backup = backed_up(meddling, gone.parent, earlier=first.tree)
     assert (Trouble(bytes(gone), TroubleKind.GONE, "ENOENT"),) == backup.troubles
     assert 1 == backup.counts.files
 
