@@ -21,6 +21,7 @@ from tasks.claims import read_claims
 from tasks.leftovers import (
     SweepOrder,
     carry_out_sweep,
+    forget_strangers,
     look_for_leftovers,
     show_leftovers,
     sweep_order,
@@ -43,6 +44,7 @@ async def sweep_leftovers(*, dry_run: bool = True) -> State[SweepPlan]:
     order = sweep_order(estate_path())
     plan = agreed(plan, await _decide(order))
     results = await carry_out_sweep(plan, order)
+    await forget_strangers(order)
     get_run_logger().info("sweep %s", sweep_summary(plan))
     with best_effort("outcome"):
         await show_leftovers(sweep_rows(plan), sweep_summary(plan))

@@ -13,9 +13,10 @@ from springtide.convergence import Hands, Pace, converge
 from springtide.model.outcome import UNTOUCHED, Outcome
 from springtide.model.plan import Action, ActionResult, Launch, RoundPlan, Verdict
 from springtide.model.snapshot import Observation
-from springtide.model.startup import StartupNote
+from springtide.planning.claim_book import Note
 from springtide.planning.deciding import Decider
 from springtide.planning.telling import action_name, plan_summary, progress_of
+from tasks.calls import calls_notes
 from tasks.claims import clear_entry
 from tasks.outage import best_effort
 from tasks.pools import drain_members, join_pool, leave_pool
@@ -73,11 +74,12 @@ async def converge_fleet(
     hands = Hands(observe=observe, decide=decider.plan, act=act, tell=tell, sleep=asyncio.sleep)
     outcome = await converge(hands, pace)
     if outcome.ending not in UNTOUCHED:
-        await _put_away(watch, watch.startups.notes(decider.run, outcome.ended_at))
+        startups = watch.startups.notes(decider.run, outcome.ended_at)
+        await _put_away(watch, (*startups, *calls_notes(watch.order())))
     return outcome
 
 
-async def _put_away(watch: FleetWatch, learnt: Iterable[StartupNote]) -> None:
+async def _put_away(watch: FleetWatch, learnt: Iterable[Note]) -> None:
     """Remember what the run has learnt, and clear what is over."""
     for note in learnt:
         with best_effort("note"):

@@ -10,6 +10,7 @@ from prefect.states import Completed, Failed
 
 from springtide.estate import estate_path
 from springtide.model.traffic import TrafficAnswer, TrafficVerdict
+from springtide.planning.claim_book import Note
 from springtide.planning.traffic import (
     plan_traffic,
     remembered,
@@ -17,6 +18,7 @@ from springtide.planning.traffic import (
     traffic_input,
     watched,
 )
+from tasks.calls import calls_notes
 from tasks.claims import remember_note
 from tasks.outage import best_effort
 from tasks.traffic import asking_failure, read_traffic, show_traffic
@@ -45,8 +47,11 @@ async def watch_traffic(fleet: str = "api", *, dry_run: bool = False) -> State[T
     asks, failure = verdict.answer is TrafficAnswer.ASK, None
     if asks:
         failure = await asking_failure(surge_ask(verdict, policy))
-    with best_effort("note"):
-        await remember_note(remembered(given, verdict, asked=asks and failure is None))
+    learnt = remembered(given, verdict, asked=asks and failure is None)
+    notes: tuple[Note, ...] = (learnt, *calls_notes(watch.order()))
+    for note in notes:
+        with best_effort("note"):
+            await remember_note(note)
     if failure or verdict.alarm:
         return Failed(message=failure or told, data=verdict)
     return Completed(message=told, data=verdict)

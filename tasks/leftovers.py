@@ -24,8 +24,9 @@ from springtide.model.leftover import (
 from springtide.model.outcome import Outcome
 from springtide.planning.leftover_sweep import residue_of, sighting_note
 from springtide.planning.telling import Row
-from tasks.claims import remember_note
+from tasks.claims import clear_entry, read_claims, remember_note
 from tasks.cloud import Order, cloud_access, read_estate
+from tasks.outage import best_effort
 from tasks.watch import FleetWatch, present_of
 
 
@@ -94,6 +95,15 @@ async def carry_out_sweep(plan: SweepPlan, order: SweepOrder) -> tuple[SweepResu
             await remember_note(note)
     done = await asyncio.gather(*(asyncio.to_thread(future.result) for future in futures))
     return tuple(result for region in done for result in region)
+
+
+async def forget_strangers(order: SweepOrder) -> None:
+    """Clear what is over and was said of fleets that the estate has not: no other run does."""
+    _, over = await read_claims(order.at)
+    known = {fleet.name for fleet in order.estate.fleets}
+    for name in (name for name, fleet in over.items() if fleet not in known):
+        with best_effort("clearing"):
+            await clear_entry(name)
 
 
 @task(task_run_name="sweep {region}", retries=2, retry_delay_seconds=2)

@@ -4,6 +4,7 @@ import threading
 
 from pyrate_limiter import Limiter, Rate
 
+from springtide.clouds.call_counts import CallCounts
 from springtide.errors import Retryable
 from springtide.model.fleet import RateLimit
 
@@ -21,6 +22,8 @@ class Limiters:
     def __init__(self, limit: RateLimit) -> None:
         """Every bucket has the same limit."""
         self._limit = limit
+        self.counts = CallCounts()
+        """What went, and what the services refused all the same."""
         self._buckets: dict[tuple[str, str], Limiter] = {}
         self._lock = threading.Lock()
 

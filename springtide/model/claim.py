@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from springtide.model.api_calls import CallsNote
 from springtide.model.base import Model, Moment, Name, Reason
 from springtide.model.leftover import SightedNote
 from springtide.model.startup import StartupNote
@@ -148,6 +149,7 @@ class ClaimBook(Model):
     traffic: tuple[TrafficNote, ...] = ()
     sighted: tuple[SightedNote, ...] = ()
     startups: tuple[StartupNote, ...] = ()
+    calls: tuple[CallsNote, ...] = ()
     trouble: str | None = None
 
     def frozen_by(self, fleet: str, now: Moment) -> Freeze | None:

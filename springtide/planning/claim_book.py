@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from pydantic import ValidationError
 
+from springtide.model.api_calls import CallsNote
 from springtide.model.base import Moment
 from springtide.model.claim import (
     EVERY_FLEET,
@@ -25,7 +26,7 @@ from springtide.model.startup import StartupNote
 from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.model.traffic import TrafficNote
 
-Note = ExhaustedMark | ProvenImage | Death | TrafficNote | SightedNote | StartupNote
+Note = ExhaustedMark | ProvenImage | Death | TrafficNote | SightedNote | StartupNote | CallsNote
 """What is learnt and may be lost."""
 Entry = Claim | Ceiling | Freeze | SurgeSpending | SurgeProposal | Note
 PREFIX = "springtide_"
@@ -41,6 +42,7 @@ _KINDS: dict[str, type[Entry]] = {
     "traffic": TrafficNote,
     "sighted": SightedNote,
     "startup": StartupNote,
+    "calls": CallsNote,
 }
 _SPOKEN = frozenset({"claim", "ceiling", "freeze", "spending"})
 """Kinds whose loss could change what is desired or allowed; a lost note costs time only."""
@@ -95,6 +97,7 @@ def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, di
             "traffic": found["traffic"],
             "sighted": found["sighted"],
             "startups": found["startup"],
+            "calls": found["calls"],
             "trouble": "; ".join(troubles) or None,
         }
     )

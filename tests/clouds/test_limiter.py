@@ -6,7 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from springtide.clouds.limiter import Limiters
+from springtide.model.api_calls import CallCount
 from springtide.model.fleet import RateLimit
+from springtide.sandbox.faults import FaultRule
+from tests.clouds.stage import Stage
 
 
 def seconds_of(
@@ -31,3 +34,16 @@ def test_each_service_of_each_region_has_its_own_pace() -> None:
     limiters = Limiters(RateLimit(requests_per_s=1, burst=4))
     assert seconds_of(limiters, 8, services=("compute", "network")) < 1
     limiters.wait("SBG5", "compute")
+
+
+def test_calls_and_refusals_are_counted(stage: Stage) -> None:
+    """By region and service, each try of a repeated call; once taken they are gone."""
+    stage.gra.list_servers("api")
+    stage.access.calls.taken()
+    rule = {"service": "compute", "path_regex": "/servers", "status": 429, "retry_after_s": 0}
+    stage.sandbox.add_fault(FaultRule.model_validate(rule | {"times": 2}))
+    stage.gra.list_servers("api")
+    assert (
+        CallCount(region="GRA11", service="compute", calls=3, refused=2),
+    ) == stage.access.calls.taken()
+    assert () == stage.access.calls.taken()

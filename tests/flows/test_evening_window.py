@@ -35,6 +35,8 @@ def test_an_evening_opens_and_closes_without_a_trace(evening: Evening) -> None:
     started = [v for name, v in asyncio.run(stored()).items() if "_startup_" in name]
     assert {"GRA11", "SBG5", "RBX1"} == {note["region"] for note in started}
     assert 6 == sum(len(note["serving_s"]) for note in started)
+    (called,) = (v for name, v in asyncio.run(stored()).items() if "_calls_" in name)
+    assert {"compute", "load-balancer"} <= {count["service"] for count in called["counts"]}
     evening.sandbox.set_clock(TAIL)
     closed = evening.run(close_evening_window)
     assert closed.is_completed(), closed.message

@@ -8,6 +8,7 @@ from keystoneauth1.adapter import Adapter
 from keystoneauth1.session import Session
 
 from springtide.clouds.audit import AuditLog
+from springtide.clouds.call_counts import CallCounts
 from springtide.clouds.limiter import Limiters
 from springtide.clouds.openstack.credential import inspect_credential
 from springtide.clouds.openstack.region import RegionCloud
@@ -56,6 +57,11 @@ class CloudAccess:
         )
         session: Session = region.get_session()
         return cls(estate, session, region.get_interface() or "public", audit)
+
+    @property
+    def calls(self) -> CallCounts:
+        """What this process has called, tokens apart."""
+        return self._limiters.counts
 
     def region(self, name: str) -> RegionCloud:
         """The cloud of that region.

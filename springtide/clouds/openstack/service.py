@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from keystoneauth1.adapter import Adapter
@@ -219,7 +220,10 @@ class Service:
                 self._url(path), method, raise_exc=False, **kwargs
             )
         except ClientException as error:
+            self._limiters.counts.count(self._region, self._kind, refused=False)
             raise translate_exception(error, what=what, changing=method != "GET") from error
+        refused = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+        self._limiters.counts.count(self._region, self._kind, refused=refused)
         self.clock_offset_s = _ahead_s(response, asked_at)
         if act is not None:
             act.request_id = response.headers.get("x-openstack-request-id")
