@@ -55,7 +55,7 @@ def back_up_database_part(order: VaultOrder, source: PostgresSource, part: int) 
     Another try, or another run after a kill, takes over what has arrived.
     """
     began = time.monotonic()
-    save = {BASE: _save_base_backup, DUMPS: _save_dumps}[part]
+    save = {BASE: save_base_backup, DUMPS: _save_dumps}[part]
     path = PART_PATHS[part]
     vault = order.estate.vault(order.vault)
     with (
@@ -150,9 +150,15 @@ def missing_for(
     return f"{name} of the log is not archived, and without it the base backup is not consistent"
 
 
-def _save_base_backup(
+def save_base_backup(
     repository: Repository, source: PostgresSource, progress: Callable[[Counts], None]
 ) -> Saved:
+    """A base backup's tree; certain after the next `flush`, and whole with its log alone.
+
+    Raises:
+        GuardRefused: it has tablespaces of its own.
+        Retryable, Misconfigured: the server does not give all of it.
+    """
     server = base_server(source)
     look = server.look()
     server.refuse_tablespaces()

@@ -61,7 +61,7 @@ def restore_database(
     wanted = RestorePoint(point[0], point[1] or None, "" if snapshot == LATEST else snapshot)
     folder = Path(source.restore_folder) / name
     with reading(order) as repository:
-        place = _Place(folder, repository, source)
+        place = Place(folder, repository, source)
         plan = plan_database_restore(place.contents, place.bases, wanted)
         with place.recovered(plan, durable=True) as server:
             restored_to = last_commit(server)
@@ -88,7 +88,7 @@ def restore_database(
 def drill_database(order: VaultOrder, source: PostgresSource) -> tuple[DrillOutcome, ...]:
     """Restore a cluster to a point in time, start it, check it, ask it; remove it again."""
     with reading(order) as repository, _scratch(source) as folder:
-        place = _Place(folder, repository, source)
+        place = Place(folder, repository, source)
         complete = place.contents.complete_at
         lost = repository.store.now() - complete if complete else None
         known = {
@@ -105,7 +105,7 @@ def drill_database(order: VaultOrder, source: PostgresSource) -> tuple[DrillOutc
         return (DrillOutcome.model_validate(known | measured),)
 
 
-def _drill(place: "_Place") -> dict[str, object]:
+def _drill(place: "Place") -> dict[str, object]:
     plan = place.drill_plan()
     began = time.monotonic()
     with place.recovered(plan, durable=False) as server:
@@ -129,7 +129,7 @@ def _drill(place: "_Place") -> dict[str, object]:
 
 
 @dataclass
-class _Place:
+class Place:
     """A folder in which a cluster is restored."""
 
     folder: Path
@@ -137,6 +137,7 @@ class _Place:
     source: PostgresSource
 
     def __post_init__(self) -> None:
+        """Know what the vault has of the source."""
         snapshots = list_snapshots(self.repository)
         self.archive = WalArchive(self.repository, self.source.name, snapshots)
         self.contents: WalContents = self.archive.contents()

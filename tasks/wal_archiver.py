@@ -2,8 +2,8 @@
 
 Rule: received → saved → confirmed by the store and named in a snapshot → the server's slot moves on
 → the spool's file goes. Killed between any two of these, the next run finds the segment in the
-vault, in the spool or on the server, and sends nothing that has arrived. The newest archived
-segment stays in the spool: after it pg_receivewal goes on.
+vault, in the spool or on the server, and sends nothing that has arrived. Where pg_receivewal goes
+on is said by an empty file named like the part of a segment, which is how it finds its own.
 """
 
 import logging
@@ -24,7 +24,7 @@ from springtide.model.wal import (
     parse_history_name,
     parse_segment,
 )
-from springtide.planning.wal_archive import complete_at, resume_after
+from springtide.planning.wal_archive import complete_at, next_segment
 from springtide.vault.sessions import Session
 from springtide.vault.wal_archive import WalArchive
 
@@ -69,6 +69,11 @@ class Archiver:
     def newest(self) -> str:
         """The newest archived segment; empty: there is none."""
         return self._contents.name(self._head) if self._head else ""
+
+    @property
+    def complete_at(self) -> datetime | None:
+        """All that was written before is archived."""
+        return self._archive.facts.complete_at
 
     def run(self, lasts: timedelta) -> str | None:
         """Archive for so long; why it did not go as it should, or None.
@@ -139,43 +144,25 @@ class Archiver:
         known = {"segments": self._contents.segments | self._added}
         self._contents = self._contents.model_copy(update=known)
         switches = self._server.history(timeline)
-        follows = resume_after(self._contents, timeline, switches)
-        if follows is not None:
-            self._lead_on_from(follows)
-        else:
-            self._begin_with(timeline, max(kept_from, *(each.until for each in switches), 0))
+        begins = max(kept_from, *(switch.until for switch in switches), 0)
+        self._go_on_with(next_segment(self._contents, timeline, switches, begins))
 
-    def _begin_with(self, timeline: int, lsn: int) -> None:
-        """Have it begin with that position's segment: an empty file stands for the one before."""
-        size = self._contents.segment_bytes
-        if any(self._spool.glob("*.partial")):
-            return  # there it goes on
-        stands_for = self._spool / Segment(timeline, lsn // size - 1).name(size)
-        with stands_for.open("wb") as file:
-            file.truncate(size)
-
-    def _lead_on_from(self, follows: Segment) -> None:
-        """Have the spool's newest whole segment be that one."""
-        for path in self._received():
-            segment = self._segment(path)
-            if segment is not None and segment != follows and self._archive.holds(path.name):
-                path.unlink()
+    def _go_on_with(self, segment: Segment) -> None:
+        """Have pg_receivewal go on with that segment, as if it had come as far as that before."""
+        wanted = self._spool / f"{segment.name(self._contents.segment_bytes)}.partial"
         for partial in self._spool.glob("*.partial"):
-            segment = self._segment(partial.with_suffix(""))
-            if segment is None or segment.number <= follows.number:
+            if partial != wanted:
                 partial.unlink()
-        marker = self._spool / self._contents.name(follows)
-        if not marker.exists():
-            self._archive.fetch(marker.name, marker)
+        self._remove_archived()
+        wanted.touch()
 
     def _begin_anew(self) -> None:
         """Begin with what the server still keeps."""
         self._receiver.end()
         self._archive_received(at_once=True)
-        for path in (*self._received(), *self._spool.glob("*.partial")):
-            path.unlink()
         self._positions.clear()
-        self._begin_with(self._timeline, self._server.keep_log(self._source.slot))
+        kept_from = self._server.keep_log(self._source.slot)
+        self._go_on_with(Segment(self._timeline, kept_from // self._contents.segment_bytes))
         self._server.close_segment()
 
     def _archive_received(self, *, at_once: bool) -> None:
@@ -222,20 +209,19 @@ class Archiver:
                 self._server.release_log(self._source.slot, end)
             except Retryable:
                 return  # it keeps more than it must, until the next time
-            for path in self._spool.iterdir():
-                segment = self._segment(path)
-                if segment is None or segment >= self._head:
-                    continue
-                if _stands_for_one(path) or self._archive.holds(path.name):
-                    path.unlink()
+            self._remove_archived()
+
+    def _remove_archived(self) -> None:
+        for path in self._received():
+            if self._segment(path) is not None and self._archive.holds(path.name):
+                path.unlink()
 
     def _received(self) -> list[Path]:
         """Whole files of the log in the spool, history files first."""
         found = [
             path
             for path in self._spool.iterdir()
-            if (self._segment(path) is not None or parse_history_name(path.name) is not None)
-            and not _stands_for_one(path)
+            if self._segment(path) is not None or parse_history_name(path.name) is not None
         ]
         return sorted(found, key=lambda path: (parse_history_name(path.name) is None, path.name))
 
@@ -266,9 +252,3 @@ class Archiver:
     def _is_newer(self, complete: datetime | None) -> bool:
         known = self._archive.facts.complete_at
         return complete is not None and (known is None or complete > known)
-
-
-def _stands_for_one(path: Path) -> bool:
-    """Whether it is the empty file after which pg_receivewal is to begin."""
-    with path.open("rb") as file:
-        return file.read(1) == b"\0"

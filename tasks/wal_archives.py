@@ -57,7 +57,7 @@ def archive_log(order: VaultOrder, source: PostgresSource, lasts: timedelta) -> 
             packs=len(repository.stored),
             adopted_packs=adopted.packs,
             newest=archiver.newest,
-            complete_at=archive.facts.complete_at,
+            complete_at=archiver.complete_at,
             took_s=time.monotonic() - began,
             failure=failure,
         )

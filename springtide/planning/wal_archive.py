@@ -128,13 +128,30 @@ def complete_at(
     return max((each.at for each in known), default=None)
 
 
-def resume_after(
+def next_segment(
+    contents: WalContents, timeline: int, switches: tuple[Switch, ...], begins: int
+) -> Segment:
+    """The segment that is to be archived next from a server that is on `timeline`.
+
+    After the newest archived one from which the server leads on: what was archived of an old
+    timeline beyond the place where the server left it leads nowhere. Without any, that of the
+    position `begins`. Where a timeline was left just at a segment's end, the next one is of the new
+    timeline: pg_receivewal fails if it is to go on there with the old one.
+    """
+    size = contents.segment_bytes
+    follows = _newest_leading(contents, timeline, switches)
+    if follows is None:
+        return Segment(timeline, begins // size)
+    number = follows.number + 1
+    owners = [
+        s.timeline for s in switches if s.timeline >= follows.timeline and s.until > number * size
+    ]
+    return Segment(owners[0] if owners else timeline, number)
+
+
+def _newest_leading(
     contents: WalContents, timeline: int, switches: tuple[Switch, ...]
 ) -> Segment | None:
-    """The newest archived segment from which a server leads on that is on `timeline`.
-
-    What was archived of an old timeline beyond the place where the server left it leads nowhere.
-    """
     until = {switch.timeline: switch.until // contents.segment_bytes for switch in switches}
     led = (
         segment

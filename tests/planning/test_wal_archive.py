@@ -11,8 +11,8 @@ from springtide.model.wal import BaseBackup, Segment, ServerPosition, Switch, Wa
 from springtide.planning.wal_archive import (
     base_segments,
     complete_at,
+    next_segment,
     plan_wal_archive,
-    resume_after,
     wal_gaps,
     wal_state,
     wal_state_alarm,
@@ -227,27 +227,42 @@ def test_complete_at(
     assert expected == complete_at(positions, head, SEGMENT)
 
 
+BOUNDARY = (Switch(1, 5 * SEGMENT),)
+TWICE = (Switch(1, 5 * SEGMENT), Switch(2, 5 * SEGMENT + 9))
+
+
 @pytest.mark.parametrize(
-    ("found", "timeline", "expected"),
+    ("found", "timeline", "switches", "expected"),
     [
-        pytest.param(contents(), 1, None, id="nothing is archived"),
-        pytest.param(contents(segments(1, [3, 4])), 1, Segment(1, 4), id="the newest"),
-        pytest.param(contents(segments(1, [3, 4])), 2, Segment(1, 4), id="promoted since"),
-        pytest.param(contents(segments(1, [3, 4, 5, 6])), 2, Segment(1, 4), id="it went too far"),
-        pytest.param(contents(segments(1, [5, 6])), 2, None, id="nothing leads there"),
+        pytest.param(contents(), 1, (), Segment(1, 2), id="nothing is archived"),
+        pytest.param(contents(segments(1, [3, 4])), 1, (), Segment(1, 5), id="the next"),
+        pytest.param(contents(segments(1, [3])), 2, FORK[2], Segment(1, 4), id="promoted since"),
         pytest.param(
-            contents(segments(1, [4, 5, 6]), segments(2, [5])), 2, Segment(2, 5), id="further on"
+            contents(segments(1, [3, 4])),
+            2,
+            FORK[2],
+            Segment(1, 5),
+            id="up to the switch on the old",
         ),
         pytest.param(
-            contents(segments(1, [4]), segments(3, [5])), 2, Segment(1, 4), id="another branch"
+            contents(segments(1, [3, 4, 5, 6])), 2, FORK[2], Segment(1, 5), id="it went too far"
+        ),
+        pytest.param(contents(segments(1, [3, 4])), 2, BOUNDARY, Segment(2, 5), id="at its end"),
+        pytest.param(contents(segments(1, [3, 4])), 3, TWICE, Segment(2, 5), id="promoted twice"),
+        pytest.param(contents(segments(1, [5, 6])), 2, FORK[2], Segment(2, 2), id="none leads on"),
+        pytest.param(
+            contents(segments(1, [4, 5]), segments(2, [5])), 2, FORK[2], Segment(2, 6), id="further"
+        ),
+        pytest.param(
+            contents(segments(1, [4]), segments(3, [5])), 2, FORK[2], Segment(1, 5), id="a branch"
         ),
     ],
 )
-def test_where_a_server_leads_on(
-    found: WalContents, timeline: int, expected: Segment | None
+def test_the_segment_that_comes_next(
+    found: WalContents, timeline: int, switches: tuple[Switch, ...], expected: Segment
 ) -> None:
-    """After the newest segment that is on the way to its timeline."""
-    assert expected == resume_after(found, timeline, FORK[2] if timeline == 2 else ())
+    """After the newest that is on the way to the server's timeline."""
+    assert expected == next_segment(found, timeline, switches, 2 * SEGMENT + 5)
 
 
 def a_source() -> PostgresSource:

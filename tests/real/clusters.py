@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -39,11 +40,19 @@ class Ground:
         self.service_file = folder / "pg_service.conf"
         self.primary = PostgresCluster(folder / "primary", SETTINGS)
         self.standby = PostgresCluster(folder / "standby", SETTINGS)
+        self.stranger = PostgresCluster(folder / "stranger", SETTINGS)
+        self._services: dict[str, PostgresCluster] = {}
 
-    def lead_to(self, cluster: PostgresCluster) -> None:
+    def lead_to(self, cluster: PostgresCluster, *, service: str = "core") -> None:
         """Have the service lead to that cluster, as a failover would."""
-        text = f"[core]\nhost={cluster.sockets}\nuser=postgres\ndbname=postgres\n"
-        self.service_file.write_text(text, "utf-8")
+        self._services[service] = cluster
+        self.service_file.write_text(
+            "\n".join(
+                f"[{name}]\nhost={each.sockets}\nuser=postgres\ndbname=postgres"
+                for name, each in self._services.items()
+            ),
+            "utf-8",
+        )
 
     def source(self, **changes: object) -> PostgresSource:
         """The source `core`; a recovery point of a minute is allowed."""
@@ -79,8 +88,8 @@ def a_ground() -> Iterator[Ground]:
             ground.primary.query("postgres", TABLE)
             yield ground
         finally:
-            ground.standby.end()
-            ground.primary.end()
+            for cluster in (ground.stranger, ground.standby, ground.primary):
+                cluster.end()
             os.environ.pop("PGSERVICEFILE")
             if before is not None:
                 os.environ["PGSERVICEFILE"] = before
@@ -152,6 +161,8 @@ def numbers_in(data: Path) -> list[int]:
         shutil.move(data, folder / "data")
         try:
             cluster.start()
+            while cluster.query("postgres", "SELECT pg_is_in_recovery()").strip() == "t":
+                time.sleep(0.1)  # ended by the test's own time-out
             said = cluster.query("postgres", "SELECT number FROM book ORDER BY number")
         finally:
             cluster.end()

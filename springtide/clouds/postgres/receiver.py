@@ -1,7 +1,7 @@
 """pg_receivewal at work: it writes the log into the spool as the server writes it.
 
 It is given no slot. Ours is moved on by us, when the vault has confirmed; so the server keeps what
-is in the spool alone. The spool always holds the newest archived segment: there it goes on.
+is in the spool alone. It goes on with the newest segment or part of one that it finds there.
 """
 
 import fcntl
@@ -44,7 +44,7 @@ class Receiver:
         ended, self._process = self._process, None
         if ended is not None and ended.returncode:
             said = self._log_text()
-            if _GONE in said.splitlines()[-1:][0] if said else False:
+            if _GONE in said:
                 raise LogGone("the server has not kept the log that comes next")
             raise failure("pg_receivewal", ended.returncode, said)
         self._start()

@@ -90,7 +90,9 @@ class Server:
             f"SELECT pg_create_physical_replication_slot('{slot}', true)"
             f" WHERE NOT EXISTS (SELECT {ours})"
         )
-        return parse_lsn(self.ask(f"SELECT coalesce(restart_lsn, '0/0') {ours}")[0][0])
+        return parse_lsn(
+            self.ask(f"SELECT coalesce(restart_lsn, pg_current_wal_flush_lsn()) {ours}")[0][0]
+        )
 
     def release_log(self, slot: str, lsn: int) -> None:
         """Let the server have back what lies before the position; never goes backwards."""
