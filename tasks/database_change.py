@@ -16,6 +16,8 @@ from springtide.errors import GuardRefused, SpringtideError
 from springtide.estate import school_holidays
 from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome, Proposed
+from springtide.model.cluster_view import BackupFacts, DatabaseFacts
+from springtide.model.database import DatabaseCluster
 from springtide.model.database_plan import (
     ChangeRecord,
     ClusterPlan,
@@ -51,7 +53,7 @@ from tasks.approvals import Approvers
 from tasks.claims import read_claims
 from tasks.cloud import read_estate
 from tasks.database_clusters import ClusterDesk, cluster_desk
-from tasks.verified_backups import newest_verified_at
+from tasks.verified_backups import backup_facts
 
 _POLL_S = 1.0
 _MOST_STEPS = 100
@@ -153,7 +155,7 @@ class DatabaseChange:
             machines_limitation(tuple(sight.machines.values()), aside=aside),
             await self._room_limitation(desk),
             backup_limitation(
-                desk.cluster, facts, verified_at=await self._verified_at(desk), now=self.now()
+                desk.cluster, facts, await self._backup(desk.cluster, facts), self.now()
             ),
             await self._window_limitation(desk),
         ]
@@ -165,11 +167,13 @@ class DatabaseChange:
         core = read_estate(self.estate_file).private_cloud()
         return members_room_limitation(desk.cluster, inventory, self.wish.size, core)
 
-    async def _verified_at(self, desk: ClusterDesk) -> datetime | None:
-        source = desk.cluster.backup_source
-        if source is None:
-            return None
-        return await newest_verified_at(read_estate(self.estate_file), source)
+    async def _backup(
+        self, cluster: DatabaseCluster, facts: tuple[DatabaseFacts, ...]
+    ) -> BackupFacts:
+        """How far back one would have to go: nothing is asked where that is waived."""
+        if cluster.backup_source is None or cluster.waivers.backup is not None:
+            return BackupFacts()
+        return await backup_facts(self.estate_file, cluster.backup_source, facts)
 
     async def _window_limitation(self, desk: ClusterDesk) -> str | None:
         if self.wish.emergency:

@@ -1,6 +1,9 @@
 """When a source's backup was last verified, as Prefect remembers the runs that did it."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 import httpx
 from prefect import get_client
@@ -15,11 +18,35 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import PrefectException
 
+from springtide.model.cluster_view import BackupFacts, DatabaseFacts
 from springtide.model.estate import Estate
+from springtide.model.postgres import PostgresSource
+from tasks.cloud import read_estate
+from tasks.vaults import VaultOrder
+from tasks.wal_archives import look_at_log
 
 _RUNS = 100
 """Newest runs that are looked at: days of them."""
 _VERIFY, _DRILL = "verify-backups", "drill-restore"
+
+
+async def backup_facts(
+    estate_file: Path, source: str, facts: Sequence[DatabaseFacts]
+) -> BackupFacts:
+    """When the source's backup was verified, and up to when its log is archived.
+
+    Of a log that Springtide archives the vault is asked, whatever the server says; of any other one
+    the server itself (`facts`).
+    """
+    estate = read_estate(estate_file)
+    found = estate.source(source)
+    verified_at = await newest_verified_at(estate, source)
+    if isinstance(found, PostgresSource):
+        order = VaultOrder(estate_file=estate_file, vault=found.vault)
+        state = await asyncio.to_thread(look_at_log.submit(order, found).result)
+        return BackupFacts(verified_at=verified_at, archived_at=state.complete_at)
+    archived = [fact.archived_at for fact in facts if fact.archived_at is not None]
+    return BackupFacts(verified_at=verified_at, archived_at=max(archived, default=None))
 
 
 async def newest_verified_at(estate: Estate, source: str) -> datetime | None:

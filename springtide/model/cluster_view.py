@@ -137,6 +137,15 @@ class DatabaseFacts(Model):
     """Whether the last try to archive failed."""
 
 
+class BackupFacts(Model):
+    """How far back one would have to go."""
+
+    verified_at: Moment | None = None
+    """When the newest backup was verified that proved right; None: never, or nobody tells."""
+    archived_at: Moment | None = None
+    """Up to when the archived log is complete; None: never."""
+
+
 class MachineFacts(Model):
     """A member's virtual machine."""
 

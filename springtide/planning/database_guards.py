@@ -18,6 +18,7 @@ from datetime import timedelta
 
 from springtide.model.base import Moment
 from springtide.model.cluster_view import (
+    BackupFacts,
     ClusterView,
     DatabaseFacts,
     MachineFacts,
@@ -81,20 +82,15 @@ def machines_limitation(
 
 
 def backup_limitation(
-    cluster: DatabaseCluster,
-    facts: Iterable[DatabaseFacts],
-    *,
-    verified_at: Moment | None,
-    now: Moment,
+    cluster: DatabaseCluster, facts: Iterable[DatabaseFacts], backup: BackupFacts, now: Moment
 ) -> str | None:
     """Why there is no way back if it goes wrong; None where there is one, or it is waived."""
     if cluster.waivers.backup is not None:
         return None
     limits = cluster.limits
-    archived = [fact.archived_at for fact in facts if fact.archived_at is not None]
     return _joined(
-        *_too_old("verified backup", verified_at, limits.backup_age, now),
-        *_too_old("archived WAL", max(archived, default=None), limits.wal_age, now),
+        *_too_old("verified backup", backup.verified_at, limits.backup_age, now),
+        *_too_old("archived WAL", backup.archived_at, limits.wal_age, now),
         *(f"{fact.member} fails to archive WAL" for fact in facts if fact.archiving_fails),
     )
 

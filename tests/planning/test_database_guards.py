@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from springtide.model.cluster_view import (
+    BackupFacts,
     ClusterSettings,
     ClusterView,
     DatabaseFacts,
@@ -212,23 +213,20 @@ def test_the_members_machines() -> None:
 )
 def test_the_way_back(verified: int | None, archived: int | None, why: str | None) -> None:
     """A verified backup and WAL, each younger than the limit; minutes ago."""
-    facts = [
-        DatabaseFacts(
-            member="db2",
-            archived_at=NOW - timedelta(minutes=archived) if archived is not None else None,
-        ),
-        DatabaseFacts(member="db1"),
-    ]
-    at = NOW - timedelta(minutes=verified) if verified is not None else None
-    found = backup_limitation(a_cluster(), facts, verified_at=at, now=NOW)
+    ago = {
+        field: NOW - timedelta(minutes=minutes) if minutes is not None else None
+        for field, minutes in (("verified_at", verified), ("archived_at", archived))
+    }
+    found = backup_limitation(a_cluster(), [], BackupFacts(**ago), NOW)
     assert (why is None) == (found is None)
     assert (why or "") in (found or "")
 
 
 def test_archiving_that_fails_and_a_waiver() -> None:
     """A failing archive is told; a waiver says that nobody wants to know."""
-    facts = [DatabaseFacts(member="db2", archived_at=NOW, archiving_fails=True)]
-    found = backup_limitation(a_cluster(), facts, verified_at=NOW, now=NOW)
+    facts = [DatabaseFacts(member="db2", archiving_fails=True)]
+    young = BackupFacts(verified_at=NOW, archived_at=NOW)
+    found = backup_limitation(a_cluster(), facts, young, NOW)
     assert "db2 fails to archive WAL" == found
     waived = a_cluster(waivers={"backup": "restored from its source instead"})
-    assert backup_limitation(waived, [], verified_at=None, now=NOW) is None
+    assert backup_limitation(waived, [], BackupFacts(), NOW) is None
