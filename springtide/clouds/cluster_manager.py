@@ -21,7 +21,7 @@ availability groups or Galera, can be written against this; what it must promise
 
 from typing import Protocol
 
-from springtide.model.cluster_view import ClusterSettings, MemberView
+from springtide.model.cluster_view import ClusterSettings, LeaderChange, MemberView
 
 
 class ClusterManager(Protocol):
@@ -41,6 +41,14 @@ class ClusterManager(Protocol):
 
     async def scheduled_switchover(self) -> str | None:
         """For when a switchover is scheduled; None where none is.
+
+        Raises:
+            Retryable: no member tells.
+        """
+        ...
+
+    async def leader_changes(self) -> tuple[LeaderChange, ...]:
+        """The changes of leader that the cluster remembers, oldest first.
 
         Raises:
             Retryable: no member tells.

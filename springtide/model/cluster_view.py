@@ -71,6 +71,15 @@ class ClusterSettings(Model):
     ttl_s: float = 30
 
 
+class LeaderChange(Model):
+    """When the cluster's leader became another one, or the same one anew."""
+
+    timeline: int
+    """The new one."""
+    leader: str
+    at: Moment | None = None
+
+
 class StoreView(Model):
     """The consensus store."""
 
@@ -126,6 +135,8 @@ class DatabaseFacts(Model):
     """What PostgreSQL itself says of one member."""
 
     member: str
+    trouble: str | None = None
+    """Why it did not answer; None: it did, and the rest is its answer."""
     dumps: int = 0
     """Dumps that run on it."""
     base_backups: int = 0

@@ -37,6 +37,8 @@ class ConsensusStore(Model):
     """Environment variable of the worker that holds the store's user; None: it asks for none."""
     password_env: EnvironmentVariable | None = None
     """Environment variable of the worker that holds its password."""
+    lease_s: Annotated[int, Field(ge=6, le=300)] = 30
+    """How long a run that was killed keeps others out, in seconds; it is renewed all the while."""
     prefix: Annotated[str, Field(pattern=r"^/[a-z0-9/_-]+/$")] = "/springtide/"
     """Where our keys stand: beside Patroni's and never among them."""
 
@@ -81,7 +83,8 @@ class DatabaseCluster(Model):
     name: Name
     scope: Annotated[str, Field(min_length=1, max_length=63)]
     """What Patroni calls the cluster."""
-    members: Annotated[tuple[DatabaseMember, ...], Field(min_length=2)]
+    members: tuple[DatabaseMember, ...]
+    """Two or more."""
     store: ConsensusStore
     user_env: EnvironmentVariable = "SPRINGTIDE_PATRONI_USER"
     """Environment variable of the worker that holds the user of Patroni's REST interface."""
@@ -106,6 +109,8 @@ class DatabaseCluster(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if len(self.members) < len(("a primary", "a replica")):
+            raise ValueError(f"members: given {len(self.members)}, a cluster has two or more")
         for field in ("name", "url", "address", "virtual_machine"):
             given = [v for m in self.members if (v := getattr(m, field)) is not None]
             if len(set(given)) < len(given):

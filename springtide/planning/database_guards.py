@@ -52,9 +52,19 @@ def cluster_limitation(
     )
 
 
+def sick_members(view: ClusterView, cluster: DatabaseCluster) -> tuple[str, ...]:
+    """What hurts now: members that are away or behind, no primary, a store without its quorum."""
+    lost = (f"the store has no quorum: {view.store.healthy} of {view.store.members} answer",)
+    return (
+        *_members(view, view.members, cluster.limits),
+        *(lost if view.store.spare < 0 else ()),
+    )
+
+
 def facts_limitation(facts: Sequence[DatabaseFacts]) -> str | None:
     """Why what runs on the members must end first; None where nothing is in the way."""
     return _joined(
+        *(f.trouble for f in facts if f.trouble is not None),
         *(f"{f.member}: {f.dumps} dumps run on it" for f in facts if f.dumps),
         *(f"{f.member}: {f.base_backups} base backups are taken" for f in facts if f.base_backups),
         *(
@@ -117,6 +127,10 @@ _MEANING = {
 def _members(
     view: ClusterView, others: Sequence[MemberView], limits: ClusterLimits
 ) -> Iterator[str]:
+    # What is aside is looked at all the same: it may have been made primary meanwhile.
+    if view.leader is None:
+        names = ", ".join(member.name for member in view.primaries) or "none"
+        yield f"one member has to be primary; these say that they are: {names}"
     for member in others:
         if member.trouble is not None:
             yield f"{member.name} does not answer: {member.trouble}"
@@ -125,10 +139,6 @@ def _members(
             yield f"{member.name} is {member.state or 'silent'}, {role}, and does not stream"
         elif member.role is Role.REPLICA:
             yield from lag_reasons(view, member, limits)
-    # What is aside is looked at all the same: it may have been made primary meanwhile.
-    if view.leader is None:
-        names = ", ".join(member.name for member in view.primaries) or "none"
-        yield f"one member has to be primary; these say that they are: {names}"
 
 
 def lag_reasons(view: ClusterView, member: MemberView, limits: ClusterLimits) -> Iterator[str]:

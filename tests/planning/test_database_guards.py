@@ -175,12 +175,13 @@ def test_a_pending_restart_is_what_a_restart_is_for() -> None:
     ("facts", "why"),
     [
         pytest.param({}, None, id="nothing"),
+        pytest.param({"trouble": "db3 is silent"}, "db3 is silent", id="no answer"),
         pytest.param({"dumps": 1}, "db3: 1 dumps run on it", id="dump"),
         pytest.param({"base_backups": 2}, "db3: 2 base backups are taken", id="base backup"),
         pytest.param({"prepared_transactions": 1}, "db3: 1 prepared transactions", id="prepared"),
     ],
 )
-def test_what_runs_on_a_member(facts: dict[str, int], why: str | None) -> None:
+def test_what_runs_on_a_member(facts: dict[str, Any], why: str | None) -> None:
     """It has to end first: a restart would end it the hard way."""
     found = facts_limitation([DatabaseFacts(member="db3", **facts)])
     assert (why is None) == (found is None)

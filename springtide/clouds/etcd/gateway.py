@@ -35,6 +35,11 @@ class Etcd:
         self._client = httpx.AsyncClient(trust_env=False, timeout=_CALL_S)
         self._token: str | None = None
 
+    @property
+    def lease_s(self) -> int:
+        """How long a lease lasts that nobody renews, in seconds."""
+        return self._store.lease_s
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()

@@ -18,22 +18,19 @@ from springtide.errors import GuardRefused, Retryable
 
 log = logging.getLogger(__name__)
 
-LEASE_S = 30
-"""How long a killed holder keeps others out."""
-_RENEW_S = LEASE_S / 3
-_MARGIN_S = 10.0
-"""So much of the lease has to be left for an act to begin."""
+_PARTS = 3
+"""A third of the lease has to be left for an act to begin, and after a third it is renewed."""
+_MORE_S = 5.0
+"""So much longer than a killed holder's lease it is waited for."""
 
 
 class ChangeLease:
     """The right to change one cluster, as long as it is held."""
 
-    def __init__(self, etcd: Etcd, prefix: str, *, holder: str, lease: str, created: int) -> None:
-        """The key of that prefix was created by `holder` at revision `created`."""
+    def __init__(self, etcd: Etcd, prefix: str, *, lease: str, created: int) -> None:
+        """The key of that prefix was created at revision `created`, by this lease's holder."""
         self._etcd, self._prefix = etcd, prefix
-        self.holder = holder
         self._lease, self._created = lease, created
-        self._good_until = time.monotonic() + LEASE_S
 
     @property
     def _key(self) -> str:
@@ -53,8 +50,8 @@ class ChangeLease:
             raise GuardRefused(f"whether the lease is still ours is not known: {error}") from error
         if entry is None or entry.created != self._created:
             raise GuardRefused("the lease was lost: another change may be under way")
-        self._good_until = began + float(left.get("TTL", 0))
-        if self._good_until - time.monotonic() < _MARGIN_S:
+        spent = time.monotonic() - began
+        if float(left.get("TTL", 0)) - spent < self._etcd.lease_s / _PARTS:
             raise GuardRefused("the lease is about to run out, and was not renewed")
 
     async def write(self, name: str, value: str | None) -> None:
@@ -72,11 +69,11 @@ class ChangeLease:
     async def renew_for_ever(self) -> None:
         """Renew it again and again, until cancelled; what fails is told by `check`."""
         while True:
-            await asyncio.sleep(_RENEW_S)
+            await asyncio.sleep(self._etcd.lease_s / _PARTS)
             try:
                 await self._etcd.call("/v3/lease/keepalive", {"ID": self._lease})
             except Retryable as error:
-                log.warning("lease=not-renewed holder=%s why=%s", self.holder, error)
+                log.warning("lease=not-renewed key=%s why=%s", self._key, error)
 
     async def give_back(self) -> None:
         """Let others have it at once."""
@@ -86,7 +83,7 @@ class ChangeLease:
 
 @asynccontextmanager
 async def held_lease(
-    etcd: Etcd, prefix: str, *, holder: str, wait_s: float = LEASE_S + 5
+    etcd: Etcd, prefix: str, *, holder: str, wait_s: float | None = None
 ) -> AsyncIterator[ChangeLease]:
     """Hold the right to change the cluster; wait for a killed holder's to run out.
 
@@ -94,7 +91,8 @@ async def held_lease(
         GuardRefused: another run holds it and goes on doing so.
         Retryable: the store does not answer.
     """
-    lease = await _taken(etcd, prefix, holder=holder, wait_s=wait_s)
+    patience_s = etcd.lease_s + _MORE_S if wait_s is None else wait_s
+    lease = await _taken(etcd, prefix, holder=holder, wait_s=patience_s)
     renewing = asyncio.create_task(lease.renew_for_ever())
     try:
         yield lease
@@ -106,7 +104,7 @@ async def held_lease(
 
 
 async def _taken(etcd: Etcd, prefix: str, *, holder: str, wait_s: float) -> ChangeLease:
-    granted = await etcd.call("/v3/lease/grant", {"TTL": LEASE_S})
+    granted = await etcd.call("/v3/lease/grant", {"TTL": etcd.lease_s})
     lease, key = str(granted["ID"]), _key_of(prefix)
     deadline = time.monotonic() + wait_s
     # With the lease's own number it is nobody else's, not even of a run's second process.
@@ -117,7 +115,7 @@ async def _taken(etcd: Etcd, prefix: str, *, holder: str, wait_s: float) -> Chan
         entry = await etcd.entry(key)
         # A lost reply to the transaction is found again by what we wrote.
         if entry is not None and (done or entry.value == value):
-            return ChangeLease(etcd, prefix, holder=holder, lease=lease, created=entry.created)
+            return ChangeLease(etcd, prefix, lease=lease, created=entry.created)
         if time.monotonic() >= deadline:
             with suppress(Retryable):
                 await etcd.call("/v3/lease/revoke", {"ID": lease})

@@ -10,16 +10,22 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from springtide.clouds.audit import AuditLog
-from springtide.clouds.patroni.views import cluster_settings, member_view, scheduled_switchover
+from springtide.clouds.patroni.views import (
+    cluster_settings,
+    leader_changes,
+    member_view,
+    scheduled_switchover,
+)
 from springtide.errors import GuardRefused, Misconfigured, ReplyLost, Retryable
-from springtide.model.cluster_view import ClusterSettings, MemberView, Role
+from springtide.model.cluster_view import ClusterSettings, LeaderChange, MemberView, Role
 from springtide.model.database import DatabaseCluster
 
+Document = TypeVar("Document", dict[str, Any], list[Any])
 _LOOK_S = 3.0
 """For a look: a member that hangs is told, and not waited for."""
 _SWITCHOVER_S = 75.0
@@ -66,11 +72,15 @@ class PatroniCluster(AbstractAsyncContextManager["PatroniCluster"]):
 
     async def settings(self) -> ClusterSettings:
         """What the members have agreed on, as the first that answers tells."""
-        return cluster_settings(await self._anybody("/config"))
+        return cluster_settings(await self._anybody("/config", dict))
 
     async def scheduled_switchover(self) -> str | None:
         """For when a switchover is scheduled, as the first that answers tells."""
-        return scheduled_switchover(await self._anybody("/cluster"))
+        return scheduled_switchover(await self._anybody("/cluster", dict))
+
+    async def leader_changes(self) -> tuple[LeaderChange, ...]:
+        """The changes of leader that the cluster remembers, as the first that answers tells."""
+        return leader_changes(await self._anybody("/history", list))
 
     async def switch_over(self, leader: str, candidate: str, *, why: str) -> str:
         """Have the candidate lead instead of the leader, who is always named."""
@@ -99,7 +109,7 @@ class PatroniCluster(AbstractAsyncContextManager["PatroniCluster"]):
             return MemberView(name=name, trouble=told)
         return member_view(name, said)
 
-    async def _anybody(self, path: str) -> dict[str, Any]:
+    async def _anybody(self, path: str, kind: type[Document]) -> Document:
         troubles = []
         for name, url in self._urls.items():
             try:
@@ -107,7 +117,7 @@ class PatroniCluster(AbstractAsyncContextManager["PatroniCluster"]):
             except (httpx.HTTPError, ValueError) as error:
                 troubles.append(f"{name}: {_short(error)}")
                 continue
-            if isinstance(found, dict):
+            if isinstance(found, kind):
                 return found
         raise Retryable(f"no member of {self._cluster.name} tells {path}: {'; '.join(troubles)}")
 

@@ -15,7 +15,7 @@ from springtide.errors import Misconfigured, Retryable
 from springtide.model.cluster_view import DatabaseFacts
 from springtide.model.database import DatabaseCluster, DatabaseMember
 
-_CALL_S = 10.0
+_CALL_S = 5.0
 _CHECKPOINT_S = 300.0
 _DATABASE = "postgres"
 # What pg_dump calls itself, unless somebody tells it otherwise; nothing else of it can be seen.
@@ -40,14 +40,16 @@ class Databases:
         self._cluster, self._environment = cluster, environment
 
     async def facts(self, member: str) -> DatabaseFacts:
-        """What is under way on the member.
+        """What is under way on the member; where it does not answer, that.
 
         Raises:
-            Retryable: it does not answer.
             Misconfigured: our role is refused, or may not see it.
         """
-        async with self._connected(member) as connection:
-            row = await connection.fetchrow(_FACTS, timeout=_CALL_S)
+        try:
+            async with self._connected(member) as connection:
+                row = await connection.fetchrow(_FACTS, timeout=_CALL_S)
+        except Retryable as error:
+            return DatabaseFacts(member=member, trouble=str(error))
         return DatabaseFacts(
             member=member,
             dumps=row["dumps"],
@@ -77,13 +79,13 @@ class Databases:
         except asyncpg.InvalidAuthorizationSpecificationError as error:
             raise self._refused(name, str(error)) from error
         except (asyncpg.PostgresError, OSError, TimeoutError) as error:
-            raise Retryable(f"PostgreSQL of {name} does not answer: {error}") from error
+            raise Retryable(_silent(name, error)) from error
         try:
             yield connection
         except asyncpg.InsufficientPrivilegeError as error:
             raise self._refused(name, str(error)) from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            raise Retryable(f"PostgreSQL of {name} does not answer: {error}") from error
+            raise Retryable(_silent(name, error)) from error
         finally:
             connection.terminate()
 
@@ -115,3 +117,7 @@ class Databases:
             field=f"database_clusters: {self._cluster.name}",
             allowed=f"a role of pg_monitor and pg_checkpoint in {variables}",
         )
+
+
+def _silent(name: str, error: Exception) -> str:
+    return f"PostgreSQL of {name} does not answer: {type(error).__name__} {error}".strip()

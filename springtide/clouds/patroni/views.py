@@ -6,10 +6,18 @@ Source: Patroni 4.1, "Patroni REST API", GET /patroni, /config and /cluster.
 from datetime import datetime
 from typing import Any
 
-from springtide.model.cluster_view import ClusterSettings, MemberView, PendingParameter, Role
+from springtide.model.cluster_view import (
+    ClusterSettings,
+    LeaderChange,
+    MemberView,
+    PendingParameter,
+    Role,
+)
 
 _PRIMARY = {"primary", "master", "standby_leader"}
 """A standby leader leads, too, of a cluster that follows another one."""
+_TIME_AT, _LEADER_AT = 3, 4
+"""In an entry of the history; older versions of Patroni wrote fewer."""
 
 
 def member_view(name: str, said: dict[str, Any]) -> MemberView:
@@ -51,6 +59,22 @@ def scheduled_switchover(cluster: dict[str, Any]) -> str | None:
     """For when a switchover is scheduled; `cluster` is an answer to GET /cluster."""
     scheduled = cluster.get("scheduled_switchover")
     return str(scheduled.get("at") or "a time") if isinstance(scheduled, dict) else None
+
+
+def leader_changes(history: list[Any]) -> tuple[LeaderChange, ...]:
+    """The cluster's changes of leader, oldest first; `history` is an answer to GET /history.
+
+    Each entry ends a timeline: its number, where, why, when, and who led from then on.
+    """
+    return tuple(
+        LeaderChange(
+            timeline=int(entry[0]) + 1,
+            leader=str(entry[4]) if len(entry) > _LEADER_AT else "",
+            at=_moment(entry[3]) if len(entry) > _TIME_AT else None,
+        )
+        for entry in history
+        if isinstance(entry, list) and entry
+    )
 
 
 def _pending(reasons: dict[str, Any]) -> tuple[PendingParameter, ...]:

@@ -5,7 +5,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,20 @@ class Member:
             return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
         return None
 
+    def child(self, title: str) -> int:
+        """The pid of the process of its PostgreSQL that has this in its title.
+
+        Raises:
+            RuntimeError: it has none.
+        """
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                told = (process / "cmdline").read_bytes().decode("utf-8", "replace")
+                parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == self.postmaster and title in told:
+                    return int(process.name)
+        raise RuntimeError(f"{self.name} has no process {title}")
+
     def view(self) -> dict[str, Any]:
         """What the member says of itself; empty where it does not answer."""
         with suppress(httpx.HTTPError, ValueError):
@@ -164,6 +178,19 @@ class PatroniBed:
             time.sleep(_POLL_S)
         views = {name: member.view() for name, member in self.members.items()}
         raise RuntimeError(f"the cluster is not healthy, see {self.folder}: {views}")
+
+    def wait_pending(self, names: Iterable[str], timeout_s: float = _START_S) -> None:
+        """Return when these members say that a setting waits for their restart.
+
+        Raises:
+            RuntimeError: they do not within that time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if all(self.members[name].view().get("pending_restart") for name in names):
+                return
+            time.sleep(_POLL_S)
+        raise RuntimeError("no restart is pending")
 
     def patch(self, **settings: object) -> None:
         """Change the cluster's own settings, such as its pause."""

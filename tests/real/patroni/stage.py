@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import yaml
 from prefect import flow
+from prefect.settings import PREFECT_API_URL
 
 from springtide.model.approval import Approval
 from springtide.model.change import ChangeOutcome, Proposed
@@ -65,8 +66,8 @@ class Stage:
         """As the estate has it."""
         return read_estate(self.estate_file).database_cluster(CLUSTER)
 
-    def write_estate(self, *, core: dict[str, Any] | None = None, **changes: Any) -> None:  # noqa: ANN401 - YAML
-        """Write the estate, with these changes of the cluster and of its core."""
+    def write_estate(self, *, estate: dict[str, Any] | None = None, **changes: Any) -> None:  # noqa: ANN401 - YAML
+        """Write the estate, with these fields beside its own and these changes of the cluster."""
         cluster = {
             "name": CLUSTER,
             "scope": CLUSTER,
@@ -79,20 +80,21 @@ class Stage:
                 }
                 for member in self.bed.members.values()
             ],
-            "store": {"urls": [self.bed.etcd_url]},
+            "store": {"urls": [self.bed.etcd_url], "lease_s": 8},
             "waivers": {
                 "backup": "what it holds is made anew by each test",
                 "watchdog": "there is none where tests run",
             },
             "limits": {"step_minutes": 1.5, "lag_mib": 16, "wal_room_mib": 100_000},
         }
-        estate = an_estate() | {
+        whole = an_estate() | {
             "windows": [],
             "database_clusters": [cluster | changes],
             "approvals": {"allowed_signers_file": "allowed_signers", "minutes": 30},
-            "core": self.simulator.core(**(core or {})).model_dump(mode="json"),
+            "core": self.simulator.core().model_dump(mode="json"),
+            **(estate or {}),
         }
-        self.estate_file.write_text(yaml.safe_dump(estate), "utf-8")
+        self.estate_file.write_text(yaml.safe_dump(whole), "utf-8")
         read_estate.cache_clear()
 
     def change(self, kind: PlanKind, **wish: Any) -> DatabaseChange:  # noqa: ANN401 - a wish's fields
@@ -110,7 +112,7 @@ class Stage:
 
     def carry_out(self, kind: PlanKind, **wish: Any) -> ChangeOutcome:  # noqa: ANN401 - as above
         """Do it, approved; or go on with what is approved already."""
-        return carried_out(self, self.change(kind, **wish))
+        return carried_out(self.change(kind, **wish), self.on_call)
 
     def sizes(self) -> dict[str, VirtualMachineSize]:
         """Of each member's machine, as the simulator has them."""
@@ -120,28 +122,41 @@ class Stage:
             for name, vm in MACHINES.items()
         }
 
-    def killed_after(self, acts: int, size: VirtualMachineSize) -> int:
-        """Resize in a process that is killed when it has begun so many acts; its exit code."""
-        command = [sys.executable, "-m", "tests.real.patroni.killed", str(self.folder), str(acts)]
-        command += [str(size.vcpus), str(size.ram_mib), self.bed.etcd_url]
-        return subprocess.run(command, check=False, timeout=150).returncode
+    def killed_at(self, act: str, size: VirtualMachineSize) -> subprocess.CompletedProcess[str]:
+        """Resize in a process that is killed in the midst of its first act of that kind."""
+        command = [sys.executable, "-m", "tests.real.patroni.killed"]
+        command += [str(self.estate_file), str(self.on_call.key), act]
+        command += [str(size.vcpus), str(size.ram_mib)]
+        server = {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
+        return subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            env={**os.environ, **server},
+            text=True,
+            timeout=200,
+        )
 
 
-def carried_out(stage: Stage, change: DatabaseChange) -> ChangeOutcome:
-    """The change's outcome, run as a flow does; its approval is signed on the spot."""
+def carried_out(change: DatabaseChange, person: Person) -> ChangeOutcome:
+    """The change's outcome, run as a flow does; that person approves it on the spot."""
 
     @flow(name="database-change-of-a-test")
     async def run() -> ChangeOutcome:
         found = await change.propose()
         approval = await change.standing_approval(found.proposal)
         if approval is None:
-            approval = approved_by(stage.on_call, change, found)
+            approval = approved_by(person, change, found)
         return await change.act(found.proposal, approval)
 
     return asyncio.run(run())
 
 
-def approved_by(person: Person, change: DatabaseChange, found: Proposed) -> Approval:
-    """That person's approval of what was proposed."""
+def approved_by(
+    person: Person, change: DatabaseChange, found: Proposed, earlier: Approval | None = None
+) -> Approval:
+    """That person's approval of what was proposed; or the earlier one, held against it."""
     line = statement_of(found.proposal, change.approvers.policy, change.now())
+    if earlier is not None:
+        line = earlier.statement
     return change.approvers.approval(found.proposal, line, [person.sign(line)], now=change.now())

@@ -2,17 +2,59 @@
 
 import asyncio
 import statistics
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from springtide.clouds.audit import AuditLog
 from springtide.clouds.patroni.cluster import PatroniCluster
+from springtide.errors import GuardRefused
+from springtide.model.database_plan import PlanKind
 from tests.real.patroni.bed import MEMBERS
-from tests.real.patroni.stage import LARGE, Stage
+from tests.real.patroni.stage import LARGE, SMALL, Stage, approved_by
 from tests.real.patroni.writer import Writer
 
 pytestmark = pytest.mark.real
+
+KILLS = ("shut down", "resize", "power on", "switch over")
+"""In which act each run is killed: it may have come to pass, or not."""
+
+
+@contextmanager
+def sessions_ended(stage: Stage) -> Iterator[None]:
+    """Have vCenter end all sessions again and again, as it does with those that idle."""
+    over = threading.Event()
+
+    def end() -> None:
+        while not over.wait(2):
+            stage.simulator.end_sessions()
+
+    thread = threading.Thread(target=end, daemon=True)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+@contextmanager
+def counted(stage: Stage) -> Iterator[list[int]]:
+    """How many members' PostgreSQL ran, at every look."""
+    over, seen = threading.Event(), list[int]()
+
+    def look() -> None:
+        while not over.wait(0.05):
+            pids = [stage.bed.members[name].postmaster for name in MEMBERS]
+            seen.append(sum(pid is not None and Path(f"/proc/{pid}").exists() for pid in pids))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    yield seen
+    over.set()
+    thread.join()
 
 
 def own_switchover(stage: Stage, writer: Writer) -> float:
@@ -33,16 +75,68 @@ def own_switchover(stage: Stage, writer: Writer) -> float:
 
 def test_a_resize_under_constant_writes(stage: Stage) -> None:
     """Every member has its new size, nothing acknowledged is lost, one gap as of a switchover."""
+    change = stage.change(PlanKind.RESIZE, size=LARGE)
+    stale = approved_by(stage.on_call, change, asyncio.run(change.propose()))
     with Writer(stage.bed) as writer:
         own = [own_switchover(stage, writer) for _ in range(3)]
+        # Another one leads now: what was approved before is another plan.
+        with pytest.raises(GuardRefused, match="it has changed since"):
+            approved_by(stage.on_call, change, asyncio.run(change.propose()), stale)
         leader, began = stage.bed.leader(), time.monotonic()
-        outcome = stage.resize()
+        with sessions_ended(stage), counted(stage) as running:
+            outcome = stage.resize(LARGE)
         stage.bed.wait_healthy()
         time.sleep(1)
         gaps = writer.gaps(since=began)
     assert outcome.trouble is None, outcome
     assert dict.fromkeys(MEMBERS, LARGE) == stage.sizes()
     assert set() == writer.lost()
+    assert 2 == min(running)
     longest = 1.5 * statistics.median(own) + 1.0
     assert (True, True) == (gaps[0] <= longest, gaps[1] < 1.0), (own, gaps[:3])
-    assert leader != stage.bed.leader()
+    facts = dict(outcome.facts)
+    assert (leader, stage.bed.leader(), 1) == (
+        facts["led before"],
+        facts["leads now"],
+        facts["changes of leader"],
+    )
+    assert outcome.done[2].startswith(f"switchover from {leader} to")
+
+
+def test_a_resize_that_is_killed_again_and_again(stage: Stage) -> None:
+    """Each run goes on where the one before was killed, on the first one's approval."""
+    reports = []
+    with Writer(stage.bed) as writer, counted(stage) as running:
+        for act in (*KILLS, "none: to its end"):
+            run = stage.killed_at(act, SMALL)
+            reports.append(run.stdout or run.stderr[-3000:])
+        stage.bed.wait_healthy()
+    assert '"trouble":null' in reports[-1], reports
+    killed = [report.partition("killed at ")[2].split(" of ")[0] for report in reports[:-1]]
+    assert list(KILLS) == killed, reports
+    assert dict.fromkeys(MEMBERS, SMALL) == stage.sizes()
+    assert (set(), 2) == (writer.lost(), min(running))
+
+
+def test_a_broken_replica_is_copied_anew(stage: Stage) -> None:
+    """Its data are thrown away and copied from the primary; the others are not touched."""
+    leader = stage.bed.leader()
+    broken = next(name for name in MEMBERS if name != leader)
+    before = {name: stage.bed.members[name].postmaster for name in MEMBERS}
+    outcome = stage.carry_out(PlanKind.REPAIR, member=broken)
+    assert outcome.trouble is None, outcome
+    stage.bed.wait_healthy()
+    after = {name: stage.bed.members[name].postmaster for name in MEMBERS}
+    assert [broken] == [name for name in MEMBERS if before[name] != after[name]]
+
+
+def test_a_restart_for_settings_that_wait_for_it(stage: Stage) -> None:
+    """A limit that is raised takes effect on the replicas first; then the primary's role moves."""
+    stage.bed.patch(postgresql={"parameters": {"max_connections": 50}})
+    stage.bed.wait_pending(MEMBERS)
+    leader = stage.bed.leader()
+    outcome = stage.carry_out(PlanKind.RESTART)
+    assert outcome.trouble is None, outcome
+    assert outcome.done[2].startswith(f"switchover from {leader} to")
+    stage.bed.wait_healthy()
+    assert [] == [n for n, m in stage.bed.members.items() if m.view().get("pending_restart")]
