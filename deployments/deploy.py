@@ -32,6 +32,7 @@ SECOND_SITE_POOL = "springtide-second-site"
 """Of the worker that has the second site's credential, and no writer's."""
 POOLS = (POOL, SECOND_SITE_POOL)
 SECOND_SITE_TAG = "second_site"
+DATABASE_TAG = "database_change"
 STORAGE_TAGS = (
     *("object_storage_backup", "storage_restore", "wal_archive", SECOND_SITE_TAG),
     *("document_offload", "document_erasure"),
@@ -39,7 +40,7 @@ STORAGE_TAGS = (
 CORE_TAGS = ("core_watch", "virtual_machine_change")
 WATCHED_TAGS = (
     *("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic"),
-    *("audit_log", "leftover_sweep", "database_change"),
+    *("audit_log", "leftover_sweep", DATABASE_TAG),
     *STORAGE_TAGS,
     *CORE_TAGS,
     "fleet_healing",
@@ -84,6 +85,8 @@ async def _put_turn(client: PrefectClient, name: str) -> None:
 def _unwanted_tags(estate: Estate) -> set[str]:
     """Of deployments whose schedules would find nothing of theirs in the estate."""
     unwanted = set() if estate.core else set(CORE_TAGS)
+    if not estate.database_clusters:
+        unwanted.add(DATABASE_TAG)
     if not estate.sources:
         return unwanted | set(STORAGE_TAGS)
     copied = any(vault.copy_of for vault in estate.vaults)

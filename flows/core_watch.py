@@ -1,4 +1,4 @@
-"""Watching the private cloud: hosts, datastores, machines; it tells, and never changes.
+"""Watching the private cloud: hosts, datastores, machines, databases; it tells, never changes.
 
 People are told when something becomes red, not every few minutes while it is. Once a day it is
 noted how full the datastores are, from which their fills are foretold.
@@ -25,6 +25,7 @@ from springtide.planning.core_watch import (
 )
 from tasks.cloud import read_estate
 from tasks.core_watch import CoreMemory, note_fills, recall, remember_telling, show_core
+from tasks.database_watch import look_at_databases
 from tasks.outage import best_effort
 from tasks.private_cloud import read_core
 
@@ -40,6 +41,7 @@ async def watch_core(*, dry_run: bool = False) -> State[tuple[CoreFinding, ...]]
     with best_effort("memory"):
         memory = await recall()
     findings, samples, outdated = await _look(estate_path(), memory)
+    findings += await look_at_databases(estate_path())
     alarm = core_alarm(findings, None if dry_run else memory.told, now)
     summary = core_summary(findings)
     with best_effort("findings"):
