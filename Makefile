@@ -135,6 +135,10 @@ bench: .venv/.project ## Measure how long an opening and a closing take
 bench-backup: .venv/.project ## Measure backups beside restic and others on a real Swift
 	@$(IN_VENV)/python -m tests.bench.backup $(ARGS)
 
+.PHONY: bench-vcenter
+bench-vcenter: .venv/.project real-packages ## Measure one look at 1,000 virtual machines (Debian, as root)
+	@$(IN_VENV)/python -m tests.bench.vcenter
+
 .PHONY: bench-real
 bench-real: export SPRINGTIDE_SURGE_SERVERS := 300
 bench-real: .venv/.project real-packages ## Measure a surge of 300 on the real services (Debian, as root)

@@ -37,7 +37,7 @@ STORAGE_TAGS = (
     *("object_storage_backup", "storage_restore", "wal_archive", SECOND_SITE_TAG),
     *("document_offload", "document_erasure"),
 )
-CORE_TAGS = ("core_watch", "virtual_machine_change")
+CORE_TAGS = ("core_watch", "datastore_extension", "virtual_machine_change")
 WATCHED_TAGS = (
     *("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic"),
     *("audit_log", "leftover_sweep", DATABASE_TAG),

@@ -22,6 +22,7 @@ LIFECYCLES = (
     "audit_log",
     "core_watch",
     "database_change",
+    "datastore_extension",
     "document_erasure",
     "document_offload",
     "emergency_surge",

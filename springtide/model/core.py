@@ -1,10 +1,12 @@
 """The private cloud: where its vCenter is, what may be changed there, and within which limits."""
 
 from collections import Counter
+from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from springtide.errors import Misconfigured
 from springtide.model.base import Model
 from springtide.model.paths import AbsolutePath
 
@@ -59,6 +61,38 @@ class DatastoreLimits(Model):
         return self
 
 
+class DatastoreOrders(Model):
+    """How datastores are ordered from the provider: what may be bought, and for how much.
+
+    An order is made once two people have signed its plan, and never repeated by itself.
+    """
+
+    endpoint: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] = "ovh-eu"
+    """The provider's API, by the name that its Python client has for it."""
+    application_key_env: EnvironmentVariable = "SPRINGTIDE_OVH_APPLICATION_KEY"
+    application_secret_env: EnvironmentVariable = "SPRINGTIDE_OVH_APPLICATION_SECRET"  # noqa: S105 - its variable
+    consumer_key_env: EnvironmentVariable = "SPRINGTIDE_OVH_CONSUMER_KEY"
+    """These three: environment variables of the worker that hold the API's credentials."""
+    service: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,100}$")]
+    """The private cloud's name at the provider, e.g. `pcc-192-0-2-7`."""
+    datacenter: Annotated[int, Field(ge=1)]
+    """Number of its datacentre there."""
+    profile: InventoryName
+    """Name of the datastore profile that is ordered."""
+    capacity_gib: Annotated[int, Field(ge=1)]
+    """What one of it has, in GiB."""
+    price_per_month: Annotated[Decimal, Field(gt=0)]
+    """What one of it costs without VAT, in euros."""
+    most_at_once: Annotated[int, Field(ge=1, le=10)] = 2
+    """Of one order."""
+    monthly_budget: Annotated[Decimal, Field(gt=0)]
+    """What the orders of a calendar month may come to, in euros a month without VAT."""
+    delivery_timeout_s: Annotated[float, Field(gt=0, le=86400)] = 7200.0
+    """How long a delivery may take before a person looks, in seconds."""
+    poll_interval_s: Annotated[float, Field(ge=0.1, le=300)] = 20.0
+    """Pause between two looks at a delivery, in seconds."""
+
+
 class Core(Model):
     """The private cloud's vCenter. It is spoken to by verified TLS only: one of the two files."""
 
@@ -87,6 +121,8 @@ class Core(Model):
     """No virtual machine is made larger than this, whoever asks."""
     headroom: Headroom = Headroom()
     datastore_limits: DatastoreLimits = DatastoreLimits()
+    datastore_orders: DatastoreOrders | None = None
+    """None: datastores are proposed and never ordered."""
     call_timeout_s: Annotated[float, Field(gt=0, le=300)] = 30.0
     """How long one call to vCenter may take, in seconds."""
     task_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 300.0
@@ -103,3 +139,15 @@ class Core(Model):
             if twice:
                 raise ValueError(f"core: {field}: each stands once; given twice: {twice[0]}")
         return self
+
+    def ordering(self) -> DatastoreOrders:
+        """How datastores are ordered.
+
+        Raises:
+            Misconfigured: the estate does not say.
+        """
+        if self.datastore_orders is None:
+            raise Misconfigured(
+                "the estate does not say how datastores are ordered", field="core.datastore_orders"
+            )
+        return self.datastore_orders

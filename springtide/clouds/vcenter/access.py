@@ -16,6 +16,7 @@ from pyVmomi import vim
 from springtide.clouds.audit import AuditLog, Values
 from springtide.clouds.vcenter.credentials import credentials_of
 from springtide.clouds.vcenter.inventory import find_machine, read_inventory, read_machine
+from springtide.clouds.vcenter.mounting import mount
 from springtide.clouds.vcenter.reading import by_id, id_of
 from springtide.clouds.vcenter.session import Session
 from springtide.clouds.vcenter.trust import trusting_context
@@ -161,6 +162,28 @@ class VCenter(AbstractContextManager["VCenter"]):
         if found.power is not Power.ON:
             raise SpringtideError(f"{name}: vCenter says done, and shows it {found.power}")
         return found
+
+    def mount_datastore(self, datastore: str, host: str, *, why: str) -> None:
+        """Have that host mount the NFS datastore as others have it; mounted already is success.
+
+        Raises:
+            NotFound: there is no such datastore or host.
+            GuardRefused: it is no NFS datastore.
+        """
+        with self._audit.change(
+            "CreateNasDatastore",
+            f"host/{host}",
+            region=self._core.host,
+            service="vcenter",
+            why=why,
+            values={"datastore": (None, datastore)},
+        ) as act:
+            self._session.call(
+                lambda content: mount(content, datastore, host),
+                what=f"mount of {datastore} on {host}",
+                changing=True,
+            )
+            act.result = "mounted"
 
     def _run_task(
         self, machine: VirtualMachine, change: "_Change", *, why: str, progress: Progress

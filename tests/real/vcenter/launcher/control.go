@@ -26,6 +26,8 @@ type datastoreChange struct {
 	CapacityBytes *int64 `json:"capacity_bytes"`
 	FreeBytes     *int64 `json:"free_bytes"`
 	Accessible    *bool  `json:"accessible"`
+	// Of a new one: the hosts that mount it; empty: all.
+	Hosts []string `json:"hosts"`
 }
 
 type machineChange struct {
@@ -171,8 +173,10 @@ func (w *world) changeDatastore(change datastoreChange) error {
 		if change.CapacityBytes == nil || change.FreeBytes == nil {
 			return fmt.Errorf("no datastore %q", change.Name)
 		}
-		// A new one, mounted everywhere: what the provider does when a datastore is ordered.
-		return w.addDatastore(context.Background(), wantedDatastore{change.Name, *change.CapacityBytes, *change.FreeBytes})
+		// A new one: what the provider does when a datastore is ordered.
+		return w.addDatastore(context.Background(), wantedDatastore{
+			change.Name, *change.CapacityBytes, *change.FreeBytes, change.Hosts,
+		})
 	}
 	simulator.Map.WithLock(datastore, func() {
 		if change.CapacityBytes != nil {

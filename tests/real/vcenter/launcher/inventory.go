@@ -11,6 +11,8 @@ import (
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -31,6 +33,17 @@ type wantedDatastore struct {
 	Name          string `json:"name"`
 	CapacityBytes int64  `json:"capacity_bytes"`
 	FreeBytes     int64  `json:"free_bytes"`
+	// Those that mount it; empty: all.
+	Hosts []string `json:"hosts"`
+}
+
+func contains(names []string, name string) bool {
+	for _, each := range names {
+		if each == name {
+			return true
+		}
+	}
+	return false
 }
 
 type wantedMachine struct {
@@ -102,6 +115,10 @@ func build(model *simulator.Model, wanted inventory, folder string) (*world, err
 			return nil, err
 		}
 	}
+	for _, host := range w.hosts {
+		stock := simulator.Map.Get(*host.ConfigManager.DatastoreSystem).(*simulator.HostDatastoreSystem)
+		simulator.Map.Put(&datastoreSystem{HostDatastoreSystem: *stock, world: w})
+	}
 	for _, each := range wanted.Machines {
 		if err := w.addMachine(ctx, folders, pools[each.Host], each); err != nil {
 			return nil, fmt.Errorf("%s: %v", each.Name, err)
@@ -160,7 +177,9 @@ func (w *world) addDatastore(ctx context.Context, wanted wantedDatastore) error 
 			return err
 		}
 		ref = made.Reference()
-		mounts = append(mounts, mountOn(host))
+		if len(wanted.Hosts) == 0 || contains(wanted.Hosts, host.Name) {
+			mounts = append(mounts, mountOn(host))
+		}
 	}
 	// Each host's call made the object anew: the last one stands for all.
 	datastore := simulator.Map.Get(ref).(*simulator.Datastore)
@@ -168,8 +187,50 @@ func (w *world) addDatastore(ctx context.Context, wanted wantedDatastore) error 
 	datastore.Summary.MultipleHostAccess = types.NewBool(len(mounts) > 1)
 	datastore.Summary.Capacity = wanted.CapacityBytes
 	datastore.Summary.FreeSpace = wanted.FreeBytes
+	asFiler(datastore)
 	w.datastores[wanted.Name] = datastore
 	return nil
+}
+
+// A datastore of the provider's is an NFS share, which hosts mount by its server and path.
+func asFiler(datastore *simulator.Datastore) {
+	info := *datastore.Info.GetDatastoreInfo()
+	datastore.Summary.Type = string(types.HostFileSystemVolumeFileSystemTypeNFS)
+	datastore.Info = &types.NasDatastoreInfo{
+		DatastoreInfo: info,
+		Nas: &types.HostNasVolume{
+			HostFileSystemVolume: types.HostFileSystemVolume{Type: datastore.Summary.Type, Name: datastore.Name},
+			RemoteHost:           filerAddress,
+			RemotePath:           "/" + datastore.Name,
+		},
+	}
+}
+
+const filerAddress = "192.0.2.30"
+
+// What mounts datastores on a host: of ours, by server and path; the stock one makes directories.
+type datastoreSystem struct {
+	simulator.HostDatastoreSystem
+	world *world
+}
+
+// CreateNasDatastore mounts one that is there already on this host, too.
+func (s *datastoreSystem) CreateNasDatastore(_ *simulator.Context, req *types.CreateNasDatastore) soap.HasFault {
+	body := &methods.CreateNasDatastoreBody{}
+	datastore := s.world.datastores[req.Spec.LocalPath]
+	if datastore == nil || req.Spec.RemoteHost != filerAddress || req.Spec.RemotePath != "/"+req.Spec.LocalPath {
+		body.Fault_ = simulator.Fault("", &types.PlatformConfigFault{Text: "no such share"})
+		return body
+	}
+	for _, mount := range datastore.Host {
+		if mount.Key == s.Host.Self {
+			body.Fault_ = simulator.Fault("", &types.DuplicateName{Name: datastore.Name, Object: datastore.Self})
+			return body
+		}
+	}
+	datastore.Host = append(datastore.Host, mountOn(s.world.hosts[s.Host.Name]))
+	body.Res = &types.CreateNasDatastoreResponse{Returnval: datastore.Self}
+	return body
 }
 
 func mountOn(host *simulator.HostSystem) types.DatastoreHostMount {

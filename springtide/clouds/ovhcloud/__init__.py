@@ -1,0 +1,1 @@
+"""How to speak to the provider: OVHcloud's own API, by its client."""

@@ -1,0 +1,142 @@
+"""More datastores, as a guarded change of two signatures."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from springtide.errors import GuardRefused, SpringtideError
+from springtide.model.approval import Approval, Proposal
+from springtide.model.change import ChangeOutcome, Proposed
+from springtide.model.datastore_extension import DatastorePlan, OrderRecord
+from springtide.model.inventory import Inventory
+from springtide.planning.datastore_extension import (
+    datastore_plan,
+    datastore_rows,
+    order_limitation,
+    unmounted,
+)
+from springtide.planning.datastore_fills import forecast_fills
+from tasks.approvals import Approvers
+from tasks.cloud import read_estate
+from tasks.core_watch import read_fills
+from tasks.private_cloud import read_core
+from tasks.provider import (
+    await_delivery,
+    look_at_provider,
+    mount_datastore,
+    order_datastore,
+    read_orders,
+    remember_answer,
+    remember_order,
+)
+
+KIND = "extend-datastores"
+_LOOKS = 15
+"""At vCenter, which may show a datastore some time after the provider says that it is done."""
+_LOOK_AGAIN = (
+    "look at the provider's orders and tasks before anything else: what was ordered is paid for."
+    " Nothing is ordered again by itself"
+)
+
+
+@dataclass
+class DatastoreExtension:
+    """So many datastores more; 0: as many as the forecast wants."""
+
+    estate_file: Path
+    asked: int
+
+    @cached_property
+    def approvers(self) -> Approvers:
+        """The estate's."""
+        return Approvers.of(self.estate_file)
+
+    def now(self) -> datetime:
+        """The present."""
+        return datetime.now(UTC)
+
+    async def propose(self) -> Proposed:
+        """The plan, as the fills, the provider and the budget let it.
+
+        Raises:
+            GuardRefused: an order is under way or was never answered, or it is not offered.
+            Misconfigured: the estate orders no datastores.
+        """
+        core = read_estate(self.estate_file).private_cloud()
+        orders, records = core.ordering(), await read_orders()
+        view = await asyncio.to_thread(look_at_provider.submit(self.estate_file).result)
+        if (why_not := order_limitation(orders, view, records)) is not None:
+            raise GuardRefused(why_not)
+        inventory = await self._inventory()
+        noted = [sample for day in (await read_fills()).values() for sample in day]
+        forecasts = forecast_fills(inventory, noted, core.datastore_limits)
+        known = (view, records)
+        plan = datastore_plan(inventory, forecasts, core, known=known, asked=self.asked)
+        if plan.wanted and not plan.count:
+            raise GuardRefused(plan.reason)
+        return Proposed(
+            proposal=Proposal.of(KIND, orders.service, plan, signatures=2),
+            rows=tuple(datastore_rows(plan, forecasts)),
+            settled=None if plan.count else plan.reason,
+        )
+
+    async def standing_approval(self, proposal: Proposal) -> Approval | None:  # noqa: ARG002 - the protocol's
+        """None: an order is never taken up again by another run."""
+        return None
+
+    async def act(self, proposal: Proposal, approval: Approval) -> ChangeOutcome:
+        """Order one, wait for it, mount it, then the next; stop at the first doubt."""
+        plan, done = DatastorePlan.model_validate(proposal.plan), []
+        for number in range(1, plan.count + 1):
+            try:
+                done += await self._extend(plan, number, proposal.digest, approval)
+            except SpringtideError as error:
+                return ChangeOutcome(done=tuple(done), trouble=str(error), what_next=_LOOK_AGAIN)
+        return ChangeOutcome(done=tuple(done))
+
+    async def _extend(
+        self, plan: DatastorePlan, number: int, digest: str, approval: Approval
+    ) -> list[str]:
+        record = OrderRecord(
+            digest=digest,
+            number=number,
+            at=self.now(),
+            month=plan.month,
+            amount=plan.price_per_month / plan.count,
+        )
+        await remember_order(record)
+        sent = order_datastore.submit(number, self.estate_file, approval)
+        ordered = await asyncio.to_thread(sent.result)
+        await remember_answer(record, ordered.id)
+        delivery = await_delivery.submit(ordered, self.estate_file)
+        await asyncio.to_thread(delivery.result)
+        told = [f"datastore {number} ordered and delivered (task {ordered.id})"]
+        return told + await self._mount(plan, number, approval)
+
+    async def _mount(self, plan: DatastorePlan, number: int, approval: Approval) -> list[str]:
+        """Mount what has come on the hosts that lack it, and look whether all have it."""
+        core = read_estate(self.estate_file).private_cloud()
+        inventory, new = await self._delivered(plan, number)
+        told = []
+        for datastore, host in unmounted(inventory, new, core):
+            mounting = mount_datastore.submit(datastore, host, self.estate_file, approval)
+            told.append(f"mounted {await asyncio.to_thread(mounting.result)}")
+        if left := unmounted(await self._inventory(), new, core):
+            raise GuardRefused(f"{left[0][0]} is not mounted on {left[0][1]}")
+        return told
+
+    async def _delivered(self, plan: DatastorePlan, number: int) -> tuple[Inventory, set[str]]:
+        """What vCenter shows once as many new datastores are there as were delivered."""
+        pause_s = read_estate(self.estate_file).private_cloud().ordering().poll_interval_s
+        for _ in range(_LOOKS):
+            inventory = await self._inventory()
+            new = {each.name for each in inventory.datastores} - set(plan.datastores)
+            if len(new) >= number:
+                return inventory, new
+            await asyncio.sleep(pause_s)
+        raise GuardRefused(f"{number} are delivered, and vCenter shows {len(new)} new ones")
+
+    async def _inventory(self) -> Inventory:
+        return await asyncio.to_thread(read_core.submit(self.estate_file).result)
