@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache
 from typing import NamedTuple
 
 from springtide.model.charge import Charge, ChargeCategory, ChargeClass
-from springtide.model.price import Plan, PriceBook, PriceUnit
+from springtide.model.price import Plan, PriceBook, PriceEntry, PriceUnit
 from springtide.model.usage import UsageKind
 
 
@@ -38,6 +37,8 @@ class Column(NamedTuple):
     name: str
     type: ColumnType
     value: Callable[[Charge, PriceBook], str | None]
+    own: bool = False
+    """Whether it differs between charges that are alike: of one day, SKU, price and so on."""
 
 
 class _Service(NamedTuple):
@@ -72,13 +73,40 @@ _FREQUENCIES = {Plan.HOURLY: "Usage-Based", Plan.MONTHLY: "Recurring", Plan.SAVI
 
 def focus_rows(charges: Iterable[Charge], book: PriceBook) -> Iterator[tuple[str | None, ...]]:
     """The charges as rows of `COLUMNS`, in their order."""
-    values = [column.value for column in COLUMNS]
+    own = [(at, column.value) for at, column in enumerate(COLUMNS) if column.own]
+    alike: dict[object, tuple[PriceEntry, list[str | None]]] = {}
     for charge in charges:
-        yield tuple(value(charge, book) for value in values)
+        # Most columns are the same for hundreds of servers of a day: they are worded once.
+        key = _kind_of(charge)
+        if key not in alike:
+            # With the entry, whose identity is in the key and must not become another one's.
+            alike[key] = charge.entry, [column.value(charge, book) for column in COLUMNS]
+        row = alike[key][1].copy()
+        for at, value in own:
+            row[at] = value(charge, book)
+        yield tuple(row)
 
 
-def _text(value: Callable[[Charge, PriceBook], str | None], name: str) -> Column:
-    return Column(name, ColumnType.TEXT, value)
+def _kind_of(charge: Charge) -> object:
+    """All that the columns are made of which are not a charge's own."""
+    return (
+        charge.day,
+        id(charge.entry),
+        charge.kind,
+        charge.sku,
+        charge.region,
+        charge.fleet,
+        charge.source,
+        charge.category,
+        charge.charge_class,
+        charge.covered,
+    )
+
+
+def _text(
+    value: Callable[[Charge, PriceBook], str | None], name: str, *, own: bool = False
+) -> Column:
+    return Column(name, ColumnType.TEXT, value, own)
 
 
 def _number(
@@ -92,11 +120,10 @@ def _number(
         # Readers that guess types from a CSV would take a column of whole numbers for integers.
         return text if kind is ColumnType.COUNT or "." in text else f"{text}.0"
 
-    return Column(name, kind, written)
+    return Column(name, kind, written, own=kind is not ColumnType.PRICE)
 
 
 def _moment(value: Callable[[date], date], name: str) -> Column:
-    @lru_cache(maxsize=1000)
     def written(day: date) -> str:
         return f"{value(day):%Y-%m-%d}T00:00:00Z"
 
@@ -181,8 +208,8 @@ COLUMNS: tuple[Column, ...] = (
     _text(lambda _, b: b.provider, "PublisherName"),
     _text(lambda c, _: c.region, "RegionId"),
     _text(lambda c, _: c.region, "RegionName"),
-    _text(lambda c, _: c.resource, "ResourceId"),
-    _text(lambda c, _: c.name or c.resource, "ResourceName"),
+    _text(lambda c, _: c.resource, "ResourceId", own=True),
+    _text(lambda c, _: c.name or c.resource, "ResourceName", own=True),
     _text(lambda c, _: c.kind.value.capitalize(), "ResourceType"),
     _text(lambda c, _: _service(c).category, "ServiceCategory"),
     _text(lambda c, _: _service(c).name, "ServiceName"),

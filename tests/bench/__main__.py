@@ -1,6 +1,6 @@
 """`make bench`: what Springtide adds to the cloud's own time, and what it asks of the cloud's API.
 
-`python -m tests.bench [calls] [overhead] [waves] [memory] [growth] [start]`; else all of them.
+`python -m tests.bench [calls] [overhead] [waves] [memory] [growth] [start] [costs]`; else all.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from tests.bench.costs import measure_costs
 from tests.bench.counting import count_calls
 from tests.bench.figures import Figure, show, write_lines
 from tests.bench.growth import measure_growth
@@ -36,6 +37,7 @@ class Bench(StrEnum):
     MEMORY = "memory"
     GROWTH = "growth"
     START = "start"
+    COSTS = "costs"
 
 
 _TITLES = {
@@ -45,6 +47,7 @@ _TITLES = {
     Bench.MEMORY: "What the process takes",
     Bench.GROWTH: "How an opening grows with its servers",
     Bench.START: "From a run's creation to its first server",
+    Bench.COSTS: "A year of usage priced, proved and written",
 }
 
 
@@ -72,6 +75,7 @@ def main(
         Bench.MEMORY: lambda: measure_memory(runs),
         Bench.GROWTH: lambda: measure_growth(runs),
         Bench.START: lambda: time_start(runs.say),
+        Bench.COSTS: measure_costs,
     }
     measured: list[Figure] = []
     for bench in names or list(Bench):

@@ -1,0 +1,97 @@
+"""What pricing, proving and writing a year of usage take, and how that grows with its rows.
+
+The usage is a year of servers that stand each hour: of 300 servers 2.6 million rows. The floor is
+the same sums by bare DuckDB, of which nothing is made. Bounds are held in seconds of processor: what
+else runs on the machine does not count, and with two cores it takes no longer by the clock.
+"""
+
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.backup.measuring import Measured, measured
+from tests.bench.figures import Figure
+
+_SERVERS, _TIMES = 300, 10
+_MOST_CPU_S, _MOST_MIB = 10.0, 600.0
+_MOST_TIME, _MOST_MEMORY = 12.0, 1.5
+STEPS = {
+    "floor": "bare DuckDB, the same sums",
+    "price": "a charge a server and day",
+    "prove": "all proofs",
+    "files": "the same charges as CSV and Parquet",
+}
+
+
+@dataclass(frozen=True)
+class _Year:
+    servers: int
+    steps: dict[str, Measured]
+
+    @property
+    def case(self) -> str:
+        return f"{self.servers} servers, {self.servers * 8760 / 1e6:.1f} M rows"
+
+    @property
+    def cpu_s(self) -> float:
+        """Of what a report needs: charges and their files at one go, and the proofs."""
+        return self.steps["files"].cpu_s + self.steps["prove"].cpu_s
+
+
+def measure_costs() -> list[Figure]:
+    """Seconds and memory of each step, for a year of 300 servers and of ten times as many."""
+    small, large = _measured(_SERVERS), _measured(_SERVERS * _TIMES)
+    figures = [figure for year in (small, large) for figure in _figures(year)]
+    memory = {y.servers: max(step.rss_mib for step in y.steps.values()) for y in (small, large)}
+    figures += [
+        _figure(small, "files and proofs", small.cpu_s, "s", _MOST_CPU_S),
+        _figure(small, "most resident", memory[small.servers], "MiB", _MOST_MIB),
+        _figure(large, "time, of the smaller's", large.cpu_s / small.cpu_s, "x", _MOST_TIME),
+        _figure(
+            large,
+            "memory, of the smaller's",
+            memory[large.servers] / memory[small.servers],
+            "x",
+            _MOST_MEMORY,
+        ),
+        _figure(
+            large,
+            "a charge a server and day, of the floor",
+            large.steps["price"].cpu_s / large.steps["floor"].cpu_s,
+            "x",
+        ),
+    ]
+    return figures
+
+
+def _measured(servers: int) -> _Year:
+    with tempfile.TemporaryDirectory(prefix="springtide-bench-") as name:
+        folder = Path(name)
+        environment = {**os.environ, "SERVERS": str(servers)}
+
+        def step(which: str) -> Measured:
+            command = [sys.executable, "-m", "tests.bench.cost_steps", which, str(folder)]
+            return measured(command, environment, folder / "log")
+
+        step("write")
+        return _Year(servers, {which: step(which) for which in STEPS})
+
+
+def _figures(year: _Year) -> list[Figure]:
+    found = []
+    for which, what in STEPS.items():
+        taken = year.steps[which]
+        note = f"{taken.wall_s:.1f} s by the clock"
+        found.append(_figure(year, what, taken.cpu_s, "s", note=note))
+        found.append(_figure(year, f"{what}: resident", taken.rss_mib, "MiB"))
+    return found
+
+
+def _figure(  # noqa: PLR0913 - a row of the table
+    year: _Year, what: str, value: float, unit: str, bound: float | None = None, *, note: str = ""
+) -> Figure:
+    return Figure(
+        bench="costs", case=year.case, what=what, value=value, unit=unit, bound=bound, note=note
+    )
