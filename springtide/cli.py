@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from springtide.commands import approval, audit, estate, fleet, vault, windows
+from springtide.commands import approval, audit, estate, fleet, prices, vault, windows
 from springtide.commands.sandbox import run_sandbox
 from springtide.errors import SpringtideError
 
@@ -33,6 +33,7 @@ app.add_typer(fleet.app, name="fleet")
 app.add_typer(vault.app, name="vault")
 app.add_typer(approval.app, name="approval")
 app.add_typer(audit.app, name="audit")
+app.add_typer(prices.app, name="prices")
 app.command("sandbox")(run_sandbox)
 
 if __name__ == "__main__":

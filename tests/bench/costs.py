@@ -1,8 +1,8 @@
 """What pricing, proving and writing a year of usage take, and how that grows with its rows.
 
 The usage is a year of servers that stand each hour: of 300 servers 2.6 million rows. The floor is
-the same sums by bare DuckDB, of which nothing is made. Bounds are held in seconds of processor: what
-else runs on the machine does not count, and with two cores it takes no longer by the clock.
+the same sums by bare DuckDB, of which nothing is made. Bounds are held in seconds of processor:
+what else runs on the machine does not count, and by the clock it takes no longer.
 """
 
 import os
