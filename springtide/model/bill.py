@@ -1,4 +1,4 @@
-"""What the provider asks for, and what is there: the other sides of a reconciliation."""
+"""What others say of the same: the provider's bill, the cloud's listing, our audit log."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -40,6 +40,14 @@ class ProviderBill(Model):
     def total(self) -> Decimal:
         """The sum of its lines, excluding VAT."""
         return sum((line.cost for line in self.lines), Decimal(0))
+
+
+class Deletion(Model):
+    """A server that was deleted by us, as the audit log has it."""
+
+    resource: str
+    at: UtcMoment
+    run: str
 
 
 class InventoryItem(Model):

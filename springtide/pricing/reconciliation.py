@@ -1,7 +1,8 @@
 """Two accounts of the same thing, compared item by item; no difference is left out.
 
 As an operator reads it: the provider's bill is held against our charges, instance by instance and
-as a whole; planned hours against paid ones, evening by evening; what stands against what is billed.
+as a whole; planned hours against paid ones, evening by evening; what stands against what is billed;
+what ended against our audit log.
 PASS: no item differs. FAIL: some do, and each is listed with what may explain it. UNPROVEN: there
 is no other account to compare with.
 """
@@ -9,10 +10,11 @@ is no other account to compare with.
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from springtide.model.bill import InventoryItem, ProviderBill
+from springtide.model.bill import Deletion, InventoryItem, ProviderBill
 from springtide.model.charge import Charge
 from springtide.model.proof import Difference, OccasionKind, ProofFacts, Reconciliation
 from springtide.model.usage import UsageKind
+from springtide.pricing.audit_reconciliation import reconcile_deletions
 from springtide.pricing.bill_reconciliation import (
     reconcile_costs,
     reconcile_hours,
@@ -29,10 +31,11 @@ def reconcile_all(
     *,
     bill: ProviderBill | None,
     inventory: Sequence[InventoryItem],
+    deletions: Sequence[Deletion] | None = None,
 ) -> tuple[Reconciliation, ...]:
     """Every comparison that a report shows, in its order.
 
-    `charges` are the period's, `inventory` is what stands now.
+    `charges` and `deletions` are the period's, `inventory` is what stands now.
     """
     instances = [charge for charge in charges if charge.kind is UsageKind.INSTANCE]
     return (
@@ -41,6 +44,7 @@ def reconcile_all(
         reconcile_prices(charges, bill),
         reconcile_plan(facts),
         reconcile_inventory(facts, instances, bill=bill, inventory=inventory),
+        reconcile_deletions(instances, deletions, inventory),
     )
 
 
