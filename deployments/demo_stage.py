@@ -128,7 +128,7 @@ class Stage:
         hours = []
         for cloud in self._regions.values():
             project = cloud.current_project_id
-            path = f"/os-simple-tenant-usage/{project}?detailed=1"
+            path = f"/os-simple-tenant-usage/{project}"
             usage = cloud.compute.get(path).json().get("tenant_usage", {})
             for server in usage.get("server_usages", []):
                 if server["ended_at"] and server["name"].startswith("api-"):

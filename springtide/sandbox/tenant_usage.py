@@ -16,6 +16,7 @@ from springtide.sandbox.regions import RegionState
 from springtide.sandbox.world import World
 
 _PAGED_SINCE = (2, 40)
+_PARAMETERS = {"start", "end", "limit", "marker"}
 _FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M:%S.%f")
 """Nova knows no time zones here."""
 
@@ -24,8 +25,13 @@ def show_usage(world: World, region: RegionState, request: Request) -> Response:
     """The usage of the project that the path names, between `start` and `end`.
 
     Raises:
-        Refused: 400, when a time is in another format or the start is after the end.
+        Refused: 400, when a time is in another format, the start is after the end, or a parameter
+            is none of Nova's.
     """
+    for name in request.query_params:
+        if name not in _PARAMETERS:
+            message = f"Additional properties are not allowed ('{name}' was unexpected)"
+            raise Refused(400, message)
     now = world.clock.now()
     start = _moment(request, "start", now - timedelta(days=28))
     end = _moment(request, "end", now)
@@ -75,7 +81,7 @@ def _moment(request: Request, name: str, otherwise: datetime) -> datetime:
             return datetime.strptime(text, written).replace(tzinfo=UTC)
         except ValueError:
             continue
-    raise Refused(400, "Datetime is in invalid format")
+    raise Refused(400, "Invalid datetime string: Datetime is in invalid format")
 
 
 def _written(at: datetime) -> str:

@@ -18,7 +18,7 @@ def usage(contract: Contract, **params: object) -> dict[str, object]:
     project = contract.service("compute").project_id
     span = {"start": (now - DAY).strftime(NAIVE), "end": (now + DAY).strftime(NAIVE)}
     path = f"/os-simple-tenant-usage/{project}"
-    return contract.service("compute").get(path, **span, detailed=1, **params)
+    return contract.service("compute").get(path, **span, **params)
 
 
 def test_a_server_that_is_gone_is_told_with_its_actions(contract: Contract) -> None:
@@ -60,6 +60,13 @@ def test_pages_go_on_by_the_last_server(contract: Contract) -> None:
         second = usage(contract, limit=1, marker=one["instance_id"])["tenant_usage"]
         assert isinstance(second, dict)
         assert one["instance_id"] < second["server_usages"][0]["instance_id"]
+
+
+def test_another_parameter_is_refused(contract: Contract) -> None:
+    """`detailed` is one of the listing over all projects."""
+    project = contract.service("compute").project_id
+    answer = contract.raw("compute", f"/os-simple-tenant-usage/{project}?detailed=1")
+    assert (400, True) == (answer.status_code, "'detailed' was unexpected" in answer.text)
 
 
 @pytest.mark.parametrize("start", ["2026-11-23T16:00:00Z", "2026-11-23T16:00:00+00:00", "today"])

@@ -45,7 +45,6 @@ def read_servers_usage(
     asked = {
         "start": begins_at.astimezone(UTC).strftime(_NAIVE),
         "end": ends_at.astimezone(UTC).strftime(_NAIVE),
-        "detailed": 1,
     }
     tagged = _tagged(compute)
     records = []
