@@ -4,6 +4,7 @@ from prefect import State
 from prefect.states import Completed, Failed
 
 from springtide.errors import GuardRefused
+from springtide.estate import price_books
 from springtide.model.outcome import UNTOUCHED, Ending, Outcome
 from springtide.model.window import SkippedEvening
 from springtide.planning.telling import Row, broken_promise, outcome_rows
@@ -46,7 +47,8 @@ async def _report(
     watch: FleetWatch, outcome: Outcome, more: tuple[Row, ...], found: list[str | None]
 ) -> State[Outcome]:
     lives = watch.lives.records(watch.fleet, outcome.ended_at)
-    rows = [*outcome_rows(outcome), *run_cost(lives, watch.fleet).rows(), *more]
+    cost = run_cost(lives, watch.fleet, price_books(watch.estate, watch.estate_file))
+    rows = [*outcome_rows(outcome), *cost.rows(), *more]
     troubles = [t for t in (*found, *outcome.alarms) if t]
     with best_effort("outcome"):
         await show_outcome(watch.fleet.name, rows, "; ".join(troubles) or "as desired")

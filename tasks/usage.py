@@ -83,7 +83,9 @@ def collect_containers(order: UsageOrder) -> tuple[UsageRecord, ...]:
         if place not in records:
             with open_store(order.estate, vault) as store:
                 held = store.stored_bytes()
-            records[place] = container_usage(*place, held, order.begins_at, order.ends_at)
+            records[place] = container_usage(
+                *place, stored_bytes=held, since=order.begins_at, until=order.ends_at
+            )
     return tuple(records.values())
 
 
@@ -94,7 +96,7 @@ def collect_core(order: UsageOrder) -> tuple[UsageRecord, ...]:
         return ()
     with VCenter.open(order.estate.core, open_audit()) as vcenter:
         inventory = vcenter.read()
-    return core_usage(inventory, CORE_REGION, order.begins_at, order.ends_at)
+    return core_usage(inventory, CORE_REGION, since=order.begins_at, until=order.ends_at)
 
 
 @task(task_run_name="keep usage until {order.ends_at}")

@@ -1,19 +1,21 @@
 """What a run's servers cost, as the run itself saw them: by the same code as every report.
 
 As an operator reads it: the hours are those of the servers' whole lives, from ACTIVE to the look
-that no longer showed them, not those of the run. The price is the estate's own for the fleet.
+that no longer showed them, not those of the run. The price is that of the first price book that
+prices all of them, else the estate's own for the fleet.
 
 Example: six servers for an evening are 36 paid hours; at 0.51 they cost 18.36 EUR.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
 from springtide.model.base import Model
+from springtide.model.charge import Charges
 from springtide.model.fleet import Fleet
 from springtide.model.price import PriceBook, PriceEntry
-from springtide.model.usage import UsageRecord, hour_of
+from springtide.model.usage import UsageHour, UsageRecord, hour_of
 from springtide.pricing.charges import price_totals
 from springtide.pricing.usage_hours import add_up, cut_into_hours
 
@@ -28,7 +30,7 @@ class RunCost(Model):
     unused_minutes: int
     """Minutes of them in which no server stood: what the rounding to hours costs."""
     cost: Decimal | None
-    """Without VAT; None where the fleet names no price."""
+    """Without VAT; None where nothing prices them all."""
     currency: str
 
     def rows(self) -> list[dict[str, str | int]]:
@@ -42,20 +44,29 @@ class RunCost(Model):
         return rows
 
 
-def run_cost(records: Sequence[UsageRecord], fleet: Fleet) -> RunCost:
-    """What these lives of the fleet's servers cost."""
-    hours = []
+def run_cost(
+    records: Sequence[UsageRecord], fleet: Fleet, books: Sequence[PriceBook] = ()
+) -> RunCost:
+    """What these lives of the fleet's servers cost, by the estate's price books or the fleet."""
+    hours: list[UsageHour] = []
     if records:
         begins_at = hour_of(min(record.start for record in records))
         ends_at = hour_of(max(record.end for record in records)) + timedelta(hours=1)
         hours = cut_into_hours(records, begins_at, ends_at)
-    book = fleet_book(fleet)
+    priced = next(_complete(hours, (*books, fleet_book(fleet))), None)
     return RunCost(
         hours=sum(row.clock_hours for row in hours),
         unused_minutes=sum(3600 * row.clock_hours - row.stood_s for row in hours) // 60,
-        cost=price_totals(add_up(hours), book).billed_cost if book else None,
-        currency=fleet.currency,
+        cost=priced.billed_cost if priced else None,
+        currency=priced.currency if priced else fleet.currency,
     )
+
+
+def _complete(hours: Sequence[UsageHour], books: Sequence[PriceBook | None]) -> Iterator[Charges]:
+    """The charges by each book that prices all of it."""
+    totals = add_up(hours)
+    charges = (price_totals(totals, book) for book in books if book is not None)
+    return (each for each in charges if each.complete)
 
 
 def fleet_book(fleet: Fleet) -> PriceBook | None:

@@ -16,7 +16,7 @@ OBJECT_STORAGE_SKU = "object-storage"
 
 
 def core_usage(
-    inventory: Inventory, region: str, since: datetime, until: datetime
+    inventory: Inventory, region: str, *, since: datetime, until: datetime
 ) -> tuple[UsageRecord, ...]:
     """Hosts and datastores of the private cloud; a datastore's amount is its capacity."""
     hosts = [(UsageKind.HOST, HOST_SKU, host.name, 1) for host in inventory.hosts]
@@ -41,7 +41,7 @@ def core_usage(
 
 
 def container_usage(
-    region: str, container: str, stored_bytes: int, since: datetime, until: datetime
+    region: str, container: str, *, stored_bytes: int, since: datetime, until: datetime
 ) -> UsageRecord:
     """The bytes of one container of object storage."""
     return UsageRecord(

@@ -5,13 +5,14 @@ from decimal import Decimal
 
 import pytest
 
+from springtide.model.price import PriceBook
 from springtide.model.server import Server
 from springtide.model.snapshot import FleetSnapshot, RegionSnapshot
 from springtide.pricing.lives import Lives
 from springtide.pricing.run_cost import fleet_book, run_cost
 from tests.planning.fleet_world import START, a_fleet
 from tests.planning.sightings import a_server
-from tests.pricing.using import a_record
+from tests.pricing.using import a_book, a_record, an_entry
 
 HOUR = timedelta(hours=1)
 FLEET = a_fleet(price_per_hour=Decimal("0.51"))
@@ -77,6 +78,24 @@ def test_the_table(price: str | None, row: list[str]) -> None:
     measures = [str(each["measure"]) for each in found.rows()]
     assert ["paid server hours seen", "minutes of them without a server"] == measures[:2]
     assert row == [str(each["value"]) for each in found.rows()[2:]]
+
+
+@pytest.mark.parametrize(
+    ("books", "cost"),
+    [
+        pytest.param([a_book(an_entry(price="0.60"))], "3.60 EUR", id="the book's price"),
+        pytest.param([a_book(an_entry("b2-7"))], "3.06 EUR", id="a book that lacks it"),
+        pytest.param(
+            [a_book(an_entry("b2-7")), a_book(an_entry(price="1"), currency="USD")],
+            "6 USD",
+            id="the first of two that has it",
+        ),
+    ],
+)
+def test_price_books_go_before_the_fleets_price(books: list[PriceBook], cost: str) -> None:
+    """Where one prices all of the run's servers."""
+    found = run_cost([a_record("23 16:30", "23 21:15")], FLEET, books)
+    assert cost == found.rows()[-1]["value"]
 
 
 def test_the_estates_price_is_a_book_of_one_entry() -> None:

@@ -22,13 +22,13 @@ def test_hosts_and_datastores_of_the_core() -> None:
         ("core/datastore/ssd-1", UsageKind.DATASTORE, "datastore", 3 * 10**12),
     ] == [
         (record.resource, record.kind, record.sku, record.amount)
-        for record in core_usage(inventory, "core", SINCE, UNTIL)
+        for record in core_usage(inventory, "core", since=SINCE, until=UNTIL)
     ]
 
 
 def test_a_container_counts_with_its_bytes_in_each_hour() -> None:
     """From the look before until now."""
-    rows = hours_of(container_usage("GRA", "backup", 700, SINCE, UNTIL))
+    rows = hours_of(container_usage("GRA", "backup", stored_bytes=700, since=SINCE, until=UNTIL))
     assert [("GRA/backup", 700, 1), ("GRA/backup", 700, 1)] == [
         (row.resource, row.amount, row.clock_hours) for row in rows
     ]
