@@ -169,6 +169,7 @@ def _written(estate: Estate, fleet: Fleet, estate_file: Path) -> Estate:
         "fleets": (fleet,),
         "windows": (),
         "school_holidays_file": None,
+        "cost_report": None,
         "approvals": None,
         "core": None,
         "vaults": (),
