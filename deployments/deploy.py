@@ -44,6 +44,7 @@ WATCHED_TAGS = (
     *STORAGE_TAGS,
     *CORE_TAGS,
     "fleet_healing",
+    "image_rollout",
 )
 _FILE = "deployments/prefect.yaml"
 

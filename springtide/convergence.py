@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from springtide.model.claim import Death, ExhaustedMark, key_part
+from springtide.model.claim import ClaimBook, ExhaustedMark, key_part
 from springtide.model.outcome import Ending, Outcome, Round
 from springtide.model.plan import ActionResult, Launch, RoundPlan, Verdict
 from springtide.model.snapshot import Observation
@@ -56,8 +56,7 @@ async def converge(hands: Hands, pace: Pace) -> Outcome:
         Whatever `observe` and `act` raise: they handle what is to be tried again themselves.
     """
     began = time.monotonic()
-    marks: tuple[ExhaustedMark, ...] = ()
-    deaths: tuple[Death, ...] = ()
+    learnt = ClaimBook()
     rounds: list[Round] = []
     observation = await hands.observe()
     first = plan = hands.decide(observation)
@@ -79,10 +78,11 @@ async def converge(hands: Hands, pace: Pace) -> Outcome:
         if plan.actions:
             results = await hands.act(plan, number)
             rounds.append(Round(number=number, plan=plan, results=results))
-            marks = (*marks, *plan.marks, *_refusal_marks(rounds))
-            deaths = (*deaths, *plan.deaths)
+            learnt = _with_learnt(learnt, _lessons(rounds))
         await hands.sleep(pace.pause_s(acted=bool(plan.actions)))
-        observation = _with_learnt(await hands.observe(), marks, deaths)
+        observation = await hands.observe()
+        book = _with_learnt(observation.book, learnt)
+        observation = observation.model_copy(update={"book": book})
         plan = hands.decide(observation)
 
 
@@ -133,14 +133,20 @@ def _why_refused(refusal: ActionResult) -> str:
     return f"launches are refused: {refusal.detail}"
 
 
-def _with_learnt(
-    observation: Observation, marks: tuple[ExhaustedMark, ...], deaths: tuple[Death, ...]
-) -> Observation:
-    """The observation with what this run learnt, should the store have lost or refused it."""
-    both = sorted((*observation.book.exhausted, *marks), key=lambda mark: mark.until)
-    known = {
-        "exhausted": tuple({mark.key: mark for mark in both}.values()),
-        "deaths": tuple({d.key: d for d in (*deaths, *observation.book.deaths)}.values()),
-    }
-    book = observation.book.model_copy(update=known)
-    return observation.model_copy(update={"book": book})
+def _lessons(rounds: list[Round]) -> ClaimBook:
+    """What the last round has taught."""
+    plan = rounds[-1].plan
+    marks = (*plan.marks, *_refusal_marks(rounds))
+    return ClaimBook(exhausted=marks, deaths=plan.deaths, halts=plan.halts)
+
+
+def _with_learnt(book: ClaimBook, learnt: ClaimBook) -> ClaimBook:
+    """The book with what this run learnt, should the store have lost or refused it."""
+    marks = sorted((*book.exhausted, *learnt.exhausted), key=lambda mark: mark.until)
+    return book.model_copy(
+        update={
+            "exhausted": tuple({mark.key: mark for mark in marks}.values()),
+            "deaths": tuple({d.key: d for d in (*learnt.deaths, *book.deaths)}.values()),
+            "halts": tuple({h.key: h for h in (*learnt.halts, *book.halts)}.values()),
+        }
+    )

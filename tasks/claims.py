@@ -10,12 +10,12 @@ from prefect.variables import Variable
 
 from springtide.errors import GuardRefused, SpringtideError
 from springtide.model.base import Moment
-from springtide.model.claim import Ceiling, Claim, ClaimBook, Freeze
+from springtide.model.claim import Ceiling, Claim, ClaimBook, Freeze, Rollout
 from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.planning.claim_book import PREFIX, Note, entry_name, read_book
 from tasks.prefect_api import own_server
 
-_MEANING = ("fleet", "kind", "servers", "ends_at", "month", "amount", "plan")
+_MEANING = ("fleet", "kind", "servers", "image", "ends_at", "month", "amount", "plan")
 """What makes two entries of one key the same."""
 
 
@@ -33,7 +33,9 @@ async def read_claims(now: Moment) -> tuple[ClaimBook, dict[str, str]]:
 
 
 @task(task_run_name="store {entry.key}", retries=2, retry_delay_seconds=1)
-async def store_entry(entry: Claim | Ceiling | Freeze | SurgeSpending | SurgeProposal) -> str:
+async def store_entry(
+    entry: Claim | Ceiling | Freeze | Rollout | SurgeSpending | SurgeProposal,
+) -> str:
     """Create the entry and return its name; one that says the same already is a success.
 
     Who says it and why may differ: a run that was killed is run again under another name.

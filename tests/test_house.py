@@ -29,6 +29,7 @@ LIFECYCLES = (
     "evening_window",
     "fleet_healing",
     "image_distribution",
+    "image_rollout",
     "leftover_sweep",
     "object_storage_backup",
     "readiness",

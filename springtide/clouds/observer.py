@@ -28,7 +28,7 @@ class _Known:
     """Why it was not asked, or did not answer."""
     trouble: str | None = None
     """Why the last look failed."""
-    image: Image | None = None
+    images: tuple[Image, ...] = ()
     headroom: Headroom = field(default_factory=Headroom)
     held: int | None = None
     """Our servers at the first look after the headroom was read."""
@@ -113,7 +113,7 @@ class FleetObserver:
             return
         try:
             cloud.resolve_launch(self._fleet)
-            known.image = cloud.newest_image(self._fleet.image)
+            known.images = cloud.matching_images(self._fleet.image)
             self._read_headroom(cloud)
         except Retryable as error:
             known.launch_trouble = str(error)
@@ -157,7 +157,8 @@ class FleetObserver:
             in_flight=in_flight,
             headroom=_less(known.headroom, len(known.servers) - (known.held or 0)),
             group_members=cloud.group_members,
-            image=known.image,
+            image=next(iter(known.images), None),
+            images=known.images,
             unlaunchable=known.unlaunchable,
             launch_trouble=known.launch_trouble,
             trouble=trouble,

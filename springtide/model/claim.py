@@ -86,6 +86,35 @@ class Freeze(_Interval):
         return self.fleet in (fleet, EVERY_FLEET)
 
 
+class Rollout(_Interval):
+    """This fleet runs that image: new servers get it, and those of another image are replaced."""
+
+    key: Key
+    fleet: Name
+    image: Annotated[str, Field(min_length=1, max_length=255)]
+    """The image's name, the same in each region."""
+    max_surge: Annotated[int, Field(ge=0, le=10_000)]
+    """Most servers above the desired size."""
+    max_unavailable: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Most servers below the desired size."""
+
+    @model_validator(mode="after")
+    def _moves(self) -> Self:
+        if self.max_surge == self.max_unavailable == 0:
+            raise ValueError("max_surge and max_unavailable are both 0: nothing could be replaced")
+        return self
+
+
+class Halt(Model):
+    """An image whose rollout was stopped, as its servers fail: new servers get another one."""
+
+    key: Key
+    fleet: Name
+    image: str
+    reason: str
+    until: Moment
+
+
 class ExhaustedMark(Model):
     """A region that lately could not give servers; it is left alone until `until`."""
 
@@ -144,6 +173,8 @@ class ClaimBook(Model):
     exhausted: tuple[ExhaustedMark, ...] = ()
     proven: tuple[ProvenImage, ...] = ()
     deaths: tuple[Death, ...] = ()
+    rollouts: tuple[Rollout, ...] = ()
+    halts: tuple[Halt, ...] = ()
     spendings: tuple[SurgeSpending, ...] = ()
     proposals: tuple[SurgeProposal, ...] = ()
     traffic: tuple[TrafficNote, ...] = ()

@@ -128,6 +128,8 @@ class Fleet(Model):
     wave_servers: Annotated[int, Field(ge=1, le=100)] = 16
     """Most servers of one multi-create call."""
     canary: Canary = Canary()
+    rollout_stop_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Above this share of an image's servers that fail, its rollout is halted."""
     spread_hosts: bool = False
     """Whether the servers of a wave are to stand on different hosts as far as there are some, by
     server groups; the provider's quota of members of a group then bounds the waves."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from springtide.model.base import Model, Moment, Name
-from springtide.model.claim import Death, Desired, ExhaustedMark, ProvenImage
+from springtide.model.claim import Death, Desired, ExhaustedMark, Halt, ProvenImage
 from springtide.model.server import Phase
 
 
@@ -143,13 +143,17 @@ class RoundPlan(Model):
     """Images that have newly served in a region, to be remembered."""
     deaths: tuple[Death, ...] = ()
     """Servers that were newly found dead, to be remembered."""
+    halts: tuple[Halt, ...] = ()
+    """Rollouts that were newly halted, to be remembered."""
+    outdated: int = 0
+    """Servers of another image than the one that is rolled out."""
     frozen: str | None = None
     """Why nothing may change; the actions are then told and not done."""
 
     @property
-    def learnt(self) -> tuple[ExhaustedMark | ProvenImage | Death, ...]:
+    def learnt(self) -> tuple[ExhaustedMark | ProvenImage | Death | Halt, ...]:
         """All that is to be remembered for the runs to come."""
-        return (*self.marks, *self.proven, *self.deaths)
+        return (*self.marks, *self.proven, *self.deaths, *self.halts)
 
     @property
     def settled(self) -> bool:

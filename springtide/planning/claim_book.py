@@ -19,16 +19,27 @@ from springtide.model.claim import (
     Death,
     ExhaustedMark,
     Freeze,
+    Halt,
     ProvenImage,
+    Rollout,
 )
 from springtide.model.leftover import SightedNote
 from springtide.model.startup import StartupNote
 from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.model.traffic import TrafficNote
 
-Note = ExhaustedMark | ProvenImage | Death | TrafficNote | SightedNote | StartupNote | CallsNote
+Note = (
+    ExhaustedMark
+    | ProvenImage
+    | Death
+    | Halt
+    | TrafficNote
+    | SightedNote
+    | StartupNote
+    | CallsNote
+)
 """What is learnt and may be lost."""
-Entry = Claim | Ceiling | Freeze | SurgeSpending | SurgeProposal | Note
+Entry = Claim | Ceiling | Freeze | Rollout | SurgeSpending | SurgeProposal | Note
 PREFIX = "springtide_"
 _KINDS: dict[str, type[Entry]] = {
     "claim": Claim,
@@ -37,6 +48,8 @@ _KINDS: dict[str, type[Entry]] = {
     "exhausted": ExhaustedMark,
     "proven": ProvenImage,
     "death": Death,
+    "rollout": Rollout,
+    "halt": Halt,
     "spending": SurgeSpending,
     "proposal": SurgeProposal,
     "traffic": TrafficNote,
@@ -44,7 +57,7 @@ _KINDS: dict[str, type[Entry]] = {
     "startup": StartupNote,
     "calls": CallsNote,
 }
-_SPOKEN = frozenset({"claim", "ceiling", "freeze", "spending"})
+_SPOKEN = frozenset({"claim", "ceiling", "freeze", "spending", "rollout"})
 """Kinds whose loss could change what is desired or allowed; a lost note costs time only."""
 
 
@@ -56,7 +69,7 @@ def entry_name(entry: Entry) -> str:
 
 def entry_end(entry: Entry) -> Moment:
     """When the entry has lost all meaning."""
-    return entry.ends_at if isinstance(entry, Claim | Ceiling | Freeze) else entry.until
+    return entry.ends_at if isinstance(entry, Claim | Ceiling | Freeze | Rollout) else entry.until
 
 
 def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, dict[str, str]]:
@@ -92,6 +105,8 @@ def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, di
             "exhausted": found["exhausted"],
             "proven": found["proven"],
             "deaths": found["death"],
+            "rollouts": found["rollout"],
+            "halts": found["halt"],
             "spendings": found["spending"],
             "proposals": found["proposal"],
             "traffic": found["traffic"],

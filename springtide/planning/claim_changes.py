@@ -5,17 +5,19 @@ from decimal import Decimal
 
 from springtide.errors import GuardRefused
 from springtide.model.base import Model, Moment
-from springtide.model.claim import Ceiling, Claim, ClaimBook, ClaimKind, Freeze
+from springtide.model.claim import Ceiling, Claim, ClaimBook, ClaimKind, Freeze, Rollout
 from springtide.model.fleet import Fleet
 from springtide.model.surge import SurgeCost, SurgeSpending
 from springtide.planning.claim_book import entry_name
 from springtide.planning.emergency_surge import month_end, month_of
 from springtide.planning.telling import Row
 
+_Listed = Claim | Ceiling | Freeze | Rollout
+
 
 def entry_rows(book: ClaimBook) -> list[Row]:
-    """Claims, ceilings and freezes as a table, the one that ends first on top."""
-    entries: list[Claim | Ceiling | Freeze] = [*book.claims, *book.ceilings, *book.freezes]
+    """Claims, ceilings, freezes and rollouts as a table, the one that ends first on top."""
+    entries: list[_Listed] = [*book.claims, *book.ceilings, *book.freezes, *book.rollouts]
     return [_row(entry) for entry in sorted(entries, key=lambda e: (e.ends_at, e.key))]
 
 
@@ -100,13 +102,13 @@ def _check_surge(
         )
 
 
-def _row(entry: Claim | Ceiling | Freeze) -> Row:
+def _row(entry: _Listed) -> Row:
     what = entry.kind.value if isinstance(entry, Claim) else type(entry).__name__.lower()
     return {
         "name": entry_name(entry),
         "what": what,
         "fleet": entry.fleet,
-        "servers": "" if isinstance(entry, Freeze) else entry.servers,
+        "servers": entry.servers if isinstance(entry, Claim | Ceiling) else "",
         "from": f"{entry.starts_at:%Y-%m-%d %H:%M %Z}",
         "until": f"{entry.ends_at:%Y-%m-%d %H:%M %Z}",
         "owner": entry.owner,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from springtide.errors import Misconfigured
-from springtide.model.claim import Claim, Desired
+from springtide.model.claim import Claim, Desired, Rollout
 from springtide.model.fleet import Fleet
 from springtide.model.plan import RoundPlan
 from springtide.model.snapshot import Observation
@@ -27,6 +27,8 @@ class Decider:
     """Short id of the run, part of every wave's tag."""
     orders: tuple[Claim, ...] = ()
     """Claims that count beside the stored ones, e.g. the order of a dry run."""
+    rollouts: tuple[Rollout, ...] = ()
+    """Rollouts that count beside the stored ones."""
 
     def desired(self, observation: Observation) -> Desired:
         """How many servers the fleet should have now.
@@ -46,11 +48,25 @@ class Decider:
 
     def plan(self, observation: Observation) -> RoundPlan:
         """What to do about the difference between desired and observed."""
-        given = RoundInput(
+        return plan_round(observation.snapshot, self.given(observation))
+
+    def given(self, observation: Observation) -> RoundInput:
+        """What the decision rests on, beside what is observed."""
+        desired = self.desired(observation)
+        known = {r.key: r for r in (*observation.book.rollouts, *self.rollouts)}
+        book = observation.book.model_copy(update={"rollouts": tuple(known.values())})
+        return RoundInput(
             fleet=self.fleet,
-            desired=self.desired(observation),
-            book=observation.book,
+            desired=desired,
+            book=book,
             now=observation.now,
             run=self.run,
+            falls_at=desired.until if self._falls(desired, observation) else None,
         )
-        return plan_round(observation.snapshot, given)
+
+    def _falls(self, desired: Desired, observation: Observation) -> bool:
+        """Whether fewer are desired from the next change on."""
+        if desired.until is None:
+            return False
+        then = self.desired(observation.model_copy(update={"now": desired.until}))
+        return then.servers < desired.servers

@@ -57,6 +57,8 @@ class HealingPlan:
     """How many of the others still count, as they are needed."""
     superfluous: int = 0
     """How many of the dead nobody needs: as many serve as are desired."""
+    doubtful: bool = False
+    """Whether some fail their checks, or nothing that is said of them is believed."""
     closed: frozenset[str] = frozenset()
     """Regions of which nothing is believed: whoever is launched there might not serve either."""
     actions: tuple[Action, ...] = ()
@@ -82,19 +84,21 @@ def plan_fleet_healing(views: tuple[RegionView, ...], given: RoundInput) -> Heal
     needed = max(0, wanted - sum(view.living for view in views) - held_back)
     serving = sum(len(view.of(Phase.SERVING)) for view in views)
     kept = frozenset(s.server.id for s in dead) | storm.late | ghosts
+    doubts = tuple(_doubts(readable, storm))
     cleared = [s for view in readable for s in _useless(view, kept)]
     return HealingPlan(
         dead=dead,
         sick=sick,
         spared=min(len(dead) - len(sick), needed) + held_back,
         superfluous=min(len(dead), max(0, serving + len(dead) + held_back - wanted)),
+        doubtful=bool(storm.spared or storm.late or doubts),
         closed=storm.regions,
         actions=(
             *_marks(readable, storm),
             *_reboots(readable, reboots),
             *(action for view in readable for action in _clear(view, kept)),
         ),
-        waits=(*storm.waits, *_doubts(readable, storm), *_queue(len(judged) - len(turn))),
+        waits=(*storm.waits, *doubts, *_queue(len(judged) - len(turn))),
         alarms=(*storm.alarms, *((_GHOSTS.format(len(ghosts)),) if ghosts else ())),
         told=tuple(_held(readable)),
         deaths=new_deaths((*sick, *cleared), given),

@@ -12,7 +12,9 @@ As an operator reads it:
 4. Too many: those that do not serve are deleted, those that serve are drained; drained ones leave
    their pool, and what has left its pool is deleted. A fleet with surges steps down gradually: so
    many on their way out at once, and the rest wait.
-5. A frozen fleet is planned and told like any other, and not changed.
+5. Where an image is rolled out, servers of another one are replaced in batches
+   (`planning/image_rollout.py`).
+6. A frozen fleet is planned and told like any other, and not changed.
 
 Nothing is remembered between rounds: a plan after a plan that was carried out is empty, and a plan
 after a run that was killed goes on where that run ended.
@@ -21,8 +23,10 @@ Example: desired 30, 10 serving and 2 in ERROR in one of three empty regions: de
 2 waves of 10 in the others (the canary aside).
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
+from springtide.model.claim import Halt
 from springtide.model.fleet import Fleet
 from springtide.model.plan import (
     Action,
@@ -38,6 +42,8 @@ from springtide.model.server import Phase
 from springtide.model.snapshot import FleetSnapshot
 from springtide.planning.fleet_healing import HealingPlan, plan_fleet_healing, remove_sick
 from springtide.planning.health import found_sick
+from springtide.planning.image_choice import rolling
+from springtide.planning.image_rollout import find_halt, plan_image_rollout
 from springtide.planning.launching import LaunchPlan, plan_launches
 from springtide.planning.membership import member_orders, plan_joins, plan_leaves
 from springtide.planning.phases import Sighting
@@ -48,13 +54,19 @@ from springtide.planning.round_input import RoundInput
 
 def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
     """The round's plan: never above the fleet's maximum, never touching what is not ours."""
-    views = view_regions(snapshot, given.fleet, given.now)
+    views = view_regions(snapshot, given.fleet, given.now, given.book)
+    if (halt := find_halt(views, given)) is not None:
+        return _halted(snapshot, given, halt)
     healing = plan_fleet_healing(views, given)
-    missing = given.desired.servers - sum(view.living for view in views) - healing.spared
-    recalled = _recall(views, given.fleet, missing)
+    rollout = plan_image_rollout(views, given, healing)
+    living = sum(view.living for view in views) - len(rollout.outgoing)
+    short = given.desired.servers - living - healing.spared
+    missing = short + rollout.extra
+    recalled = _recall(views, given, short - rollout.unavailable)
     launch = plan_launches(views, given, missing=missing - len(recalled), closed=healing.closed)
     removed = _removals(views, given, surplus=-missing)
     going = frozenset(i for a in removed if isinstance(a, Delete) for i in a.server_ids)
+    going |= {s.server.id for s in rollout.outgoing}
     freeze = given.book.frozen_by(given.fleet.name, given.now)
     return RoundPlan(
         fleet=given.fleet.name,
@@ -68,18 +80,27 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
             *plan_joins(views, given, going=going),
             *_take_back(views, recalled),
             *launch.actions,
-            *removed,
+            *(removed or rollout.actions),
             *plan_leaves(views, given, kept=recalled),
         ),
         waits=(*healing.waits, *launch.waits, *_waits(views, given)),
         alarms=(*healing.alarms, *launch.alarms, *_stuck(views, given)),
-        told=healing.told,
-        shortfall=_shortfall(launch),
+        told=(*healing.told, *rollout.told),
+        shortfall=_shortfall(launch, spare=rollout.extra),
         marks=launch.marks,
         proven=launch.proven,
         deaths=healing.deaths,
+        outdated=rollout.outdated,
         frozen=None if freeze is None else f"frozen by {freeze.owner}: {freeze.reason}",
     )
+
+
+def _halted(snapshot: FleetSnapshot, given: RoundInput, halt: Halt) -> RoundPlan:
+    """The plan without the rollout that just failed, and the alarm that says so."""
+    book = given.book.model_copy(update={"halts": (*given.book.halts, halt)})
+    plan = plan_round(snapshot, replace(given, book=book))
+    alarm = f"rollout of {halt.image} is halted: {halt.reason}; what serves is kept"
+    return plan.model_copy(update={"halts": (halt,), "alarms": (*plan.alarms, alarm)})
 
 
 def _sick_to_go(
@@ -102,14 +123,17 @@ def _sick_to_go(
     return tuple(s for s in healing.dead if s.server.id in gone)
 
 
-def _recall(views: tuple[RegionView, ...], fleet: Fleet, missing: int) -> frozenset[str]:
+def _recall(views: tuple[RegionView, ...], given: RoundInput, missing: int) -> frozenset[str]:
     """Ids of draining servers that are wanted again: quicker than any launch."""
+    rollout = rolling(given.book, given.fleet.name, given.now)
     draining = [
         s
         for v in views
         if v.readable
         for s in v.of(Phase.DRAINING)
-        if s.member and s.member.drained_by_us and not (s.held or found_sick(s.server, fleet))
+        if s.member and s.member.drained_by_us and not s.held
+        if not found_sick(s.server, given.fleet)
+        if rollout is None or s.server.image_id == v.image_id
     ]
     wanted = sorted(draining, key=lambda s: s.server.id)[: max(0, missing)]
     return frozenset(s.server.id for s in wanted)
@@ -168,11 +192,12 @@ def _allotments(views: tuple[RegionView, ...], launch: LaunchPlan) -> tuple[Allo
     )
 
 
-def _shortfall(launch: LaunchPlan) -> Shortfall | None:
-    if launch.short == 0:
+def _shortfall(launch: LaunchPlan, *, spare: int) -> Shortfall | None:
+    """What is desired and finds no room; a rollout's spare servers are not desired."""
+    if launch.short <= spare:
         return None
     full = "; ".join(f"{region}: {limit}" for region, limit in sorted(launch.limits.items()))
-    return Shortfall(servers=launch.short, reason=full)
+    return Shortfall(servers=launch.short - spare, reason=full)
 
 
 def _stuck(views: tuple[RegionView, ...], given: RoundInput) -> tuple[str, ...]:

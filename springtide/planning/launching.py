@@ -9,6 +9,7 @@ from springtide.model.fleet import CanaryPolicy, Fleet
 from springtide.model.plan import Launch, Wait
 from springtide.model.server import Phase
 from springtide.planning.deaths import rest_of
+from springtide.planning.image_choice import rolling
 from springtide.planning.proving import image_proven, newly_proven
 from springtide.planning.region import RegionView
 from springtide.planning.round_input import RoundInput
@@ -265,7 +266,9 @@ def _lacking(view: RegionView, given: RoundInput) -> str | None:
         return view.snapshot.unlaunchable
     if view.image_id is not None or view.snapshot.launch_trouble is not None:
         return None
-    return f"no active image matches {given.fleet.image}"
+    rollout = rolling(given.book, given.fleet.name, given.now)
+    wanted = f"is called {rollout.image}" if rollout else f"matches {given.fleet.image}"
+    return f"no active image {wanted}"
 
 
 def _lacking_alarms(

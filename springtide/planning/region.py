@@ -4,9 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from springtide.model.base import Moment
+from springtide.model.claim import ClaimBook
 from springtide.model.fleet import Fleet
 from springtide.model.server import Member, Phase
-from springtide.model.snapshot import FleetSnapshot, RegionSnapshot
+from springtide.model.snapshot import FleetSnapshot, Image, RegionSnapshot
+from springtide.planning.image_choice import image_for
 from springtide.planning.phases import Sighting, sight_region, stale_members
 
 
@@ -17,6 +19,8 @@ class RegionView:
     snapshot: RegionSnapshot
     sightings: tuple[Sighting, ...]
     stale: tuple[Member, ...]
+    image: Image | None = None
+    """The image that new servers get here."""
 
     @property
     def region(self) -> str:
@@ -36,7 +40,7 @@ class RegionView:
     @property
     def image_id(self) -> str | None:
         """Id of the image that new servers get here."""
-        return self.snapshot.image.id if self.snapshot.image else None
+        return self.image.id if self.image else None
 
     @property
     def living(self) -> int:
@@ -52,9 +56,16 @@ class RegionView:
         return dict(Counter(s.phase for s in self.sightings))
 
 
-def view_regions(snapshot: FleetSnapshot, fleet: Fleet, now: Moment) -> tuple[RegionView, ...]:
+def view_regions(
+    snapshot: FleetSnapshot, fleet: Fleet, now: Moment, book: ClaimBook
+) -> tuple[RegionView, ...]:
     """The fleet's regions in the snapshot's order."""
     return tuple(
-        RegionView(region, sight_region(region, fleet, now), stale_members(region))
+        RegionView(
+            region,
+            sight_region(region, fleet, now),
+            stale_members(region),
+            image_for(region, fleet.name, book, now),
+        )
         for region in snapshot.regions
     )

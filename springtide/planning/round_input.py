@@ -17,3 +17,5 @@ class RoundInput:
     now: Moment
     run: str
     """Short id of the run, part of every wave's tag: two runs never share a wave."""
+    falls_at: Moment | None = None
+    """When fewer will be desired, if that is the next change; None: not by what is known."""

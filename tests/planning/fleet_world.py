@@ -3,7 +3,15 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from springtide.model.claim import ClaimBook, Death, Desired, ExhaustedMark, ProvenImage
+from springtide.model.claim import (
+    ClaimBook,
+    Death,
+    Desired,
+    ExhaustedMark,
+    Halt,
+    ProvenImage,
+    Rollout,
+)
 from springtide.model.fleet import Fleet, FleetRegion, HealthCheck, Timeouts
 from springtide.model.plan import (
     Action,
@@ -80,6 +88,13 @@ class FleetWorld:
     exhausted: list[ExhaustedMark] = field(default_factory=list)
     proven: list[ProvenImage] = field(default_factory=list)
     deaths: list[Death] = field(default_factory=list)
+    rollouts: list[Rollout] = field(default_factory=list)
+    halts: list[Halt] = field(default_factory=list)
+    images: tuple[Image, ...] = (Image(id="image-1", name="api-1", created_at=START),)
+    """The newest first."""
+    bad_images: set[str] = field(default_factory=set)
+    """Ids of images whose servers never answer."""
+    falls_at: datetime | None = None
     launched: int = 0
     rounds: int = 0
 
@@ -94,9 +109,20 @@ class FleetWorld:
     def plan(self, want: Desired, run: str = "ab12") -> RoundPlan:
         """The planner's decision in this world."""
         book = ClaimBook(
-            exhausted=tuple(self.exhausted), proven=tuple(self.proven), deaths=tuple(self.deaths)
+            exhausted=tuple(self.exhausted),
+            proven=tuple(self.proven),
+            deaths=tuple(self.deaths),
+            rollouts=tuple(self.rollouts),
+            halts=tuple(self.halts),
         )
-        given = RoundInput(fleet=self.fleet, desired=want, book=book, now=self.now, run=run)
+        given = RoundInput(
+            fleet=self.fleet,
+            desired=want,
+            book=book,
+            now=self.now,
+            run=run,
+            falls_at=self.falls_at,
+        )
         return plan_round(self.snapshot(), given)
 
     def carry_out(self, plan: RoundPlan, *, only: int | None = None) -> None:
@@ -107,6 +133,7 @@ class FleetWorld:
             self.exhausted += plan.marks
             self.proven += plan.proven
             self.deaths += plan.deaths
+            self.halts += plan.halts
 
     def pass_time(self, seconds: float = 5) -> None:
         """Let servers boot, be deleted, and pools settle."""
@@ -142,6 +169,7 @@ class FleetWorld:
             server.status == "ACTIVE"
             and int(server.id[1:]) not in self.silent
             and server.id not in self.down
+            and server.image_id not in self.bad_images
         )
 
     def _judged(self, region: str, member: Member) -> Member:
@@ -166,7 +194,8 @@ class FleetWorld:
             probed=frozenset(s.id for s in active),
             in_flight=draining,
             headroom=Headroom(instances=max(0, self.quota.get(name, 1000) - len(servers))),
-            image=Image(id="image-1", name="api-1", created_at=START),
+            image=self.images[0],
+            images=self.images,
         )
 
     def _do(self, action: Action) -> None:

@@ -112,7 +112,7 @@ def test_ten_that_boot_for_minutes_join_in_two_calls() -> None:
 def _joins(*, fleet: Fleet, region: RegionSnapshot, now: datetime = NOW) -> tuple[Join, ...]:
     snapshot = FleetSnapshot(fleet="api", at=now, regions=(region,))
     given = RoundInput(fleet=fleet, desired=desired(30), book=ClaimBook(), now=now, run="ab12")
-    return plan_joins(view_regions(snapshot, fleet, now), given, going=frozenset())
+    return plan_joins(view_regions(snapshot, fleet, now, given.book), given, going=frozenset())
 
 
 def _server(number: int, *, active_at: datetime | None = None) -> Server:

@@ -115,11 +115,16 @@ def find_network(network: Service, name: str, *, field: str = "network") -> str:
     return found
 
 
-def newest_image(images: Service, pattern: str) -> Image | None:
-    """The newest active image whose name matches the pattern; the greater id breaks a tie."""
+def matching_images(images: Service, pattern: str) -> tuple[Image, ...]:
+    """The active images whose name matches the pattern, newest first; the id breaks a tie."""
     found = images.pages("/images", "images", limit=_PAGE, status="active")
     matching = [_image(body) for body in found if fnmatchcase(body.get("name") or "", pattern)]
-    return max(matching, key=lambda image: (image.created_at, image.id), default=None)
+    return tuple(sorted(matching, key=lambda i: (i.created_at, i.id), reverse=True))
+
+
+def newest_image(images: Service, pattern: str) -> Image | None:
+    """The newest active image whose name matches the pattern; None where there is none."""
+    return next(iter(matching_images(images, pattern)), None)
 
 
 def read_headroom(

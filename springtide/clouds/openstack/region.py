@@ -77,6 +77,10 @@ class RegionCloud:
         """The newest active image whose name matches; None where there is none."""
         return catalogue.newest_image(self._image, pattern)
 
+    def matching_images(self, pattern: str) -> tuple[Image, ...]:
+        """The active images whose name matches, newest first."""
+        return catalogue.matching_images(self._image, pattern)
+
     def headroom(self, fleet: Fleet) -> Headroom:
         """For how many more servers of the fleet there is room; unknown limits are left out."""
         setup = self.resolve_launch(fleet)

@@ -1,0 +1,137 @@
+"""What a person may ask of a rollout: which image, how fast, and why not now."""
+
+import math
+from datetime import timedelta
+
+from pydantic import ValidationError
+
+from springtide.errors import GuardRefused
+from springtide.model.base import Moment
+from springtide.model.claim import Rollout
+from springtide.model.fleet import Fleet
+from springtide.model.mistakes import mistakes
+from springtide.model.outcome import UNTOUCHED, Outcome
+from springtide.model.snapshot import FleetSnapshot, Image
+from springtide.planning.image_choice import halt_of
+from springtide.planning.image_rollout import batch_s
+from springtide.planning.round_input import RoundInput
+
+PREVIOUS = "previous"
+"""Stands for the image before the newest one that a server of the fleet has."""
+LONGEST_HOURS = 744.0
+_SURGE_SHARE = 0.1
+
+
+def rollout_order(
+    given: RoundInput, snapshot: FleetSnapshot, *, asked: dict[str, object]
+) -> Rollout:
+    """The rollout that is asked for; it ends by itself.
+
+    `asked` are `key`, `image`, `hours`, `owner`, `reason`, `max_unavailable` and `max_surge`, which
+    is a tenth of the desired size where it is None.
+
+    Raises:
+        GuardRefused: a field is wrong, or a region has not got the image.
+    """
+    hours = float(str(asked["hours"]))
+    if not 0 < hours <= LONGEST_HOURS:
+        raise GuardRefused(f"hours {hours:g} is outside: above 0, at most {LONGEST_HOURS:g}")
+    image = image_asked_for(snapshot, str(asked["image"] or ""), fleet=given.fleet)
+    surge = asked["max_surge"]
+    if surge is None:
+        surge = max(1, math.ceil(_SURGE_SHARE * given.desired.servers))
+    wanted = {
+        **{field: asked[field] for field in ("key", "owner", "reason", "max_unavailable")},
+        "fleet": given.fleet.name,
+        "image": image,
+        "max_surge": surge,
+        "starts_at": given.now,
+        "ends_at": given.now + timedelta(hours=hours),
+    }
+    try:
+        return Rollout.model_validate(wanted)
+    except ValidationError as error:
+        raise GuardRefused("; ".join(mistakes(error, Rollout))) from error
+
+
+def image_asked_for(snapshot: FleetSnapshot, asked: str, *, fleet: Fleet) -> str:
+    """The name of an image that every region of the fleet has; empty: the newest such.
+
+    Raises:
+        GuardRefused: a region has not got it, or cannot be read; the message says what is there.
+    """
+    for region in snapshot.regions:
+        if why := region.trouble or region.launch_trouble:
+            raise GuardRefused(f"image: {region.region} cannot be read: {why}")
+        if asked not in ("", PREVIOUS) and asked not in {i.name for i in region.choices}:
+            there = ", ".join(i.name for i in region.choices) or "none"
+            raise GuardRefused(
+                f"image: {region.region} has no active {asked!r} that matches {fleet.image}"
+                f" (there: {there}); distribute_image copies images"
+            )
+    if asked not in ("", PREVIOUS):
+        return asked
+    everywhere = _everywhere(snapshot)
+    before = _newest_in_use(snapshot) if asked == PREVIOUS else None
+    found = [i for i in everywhere if before is None or i.created_at < before]
+    if not found:
+        there = ", ".join(i.name for i in everywhere) or "none"
+        raise GuardRefused(f"image: no such image is in every region (in all of them: {there})")
+    return max(found, key=lambda i: (i.created_at, i.name)).name
+
+
+def rollout_limitation(order: Rollout, given: RoundInput) -> str | None:
+    """Why the rollout is not begun now; None where it may be."""
+    if (halt := halt_of(given.book, order.fleet, order.image, given.now)) is not None:
+        return (
+            f"the rollout of {order.image} was halted: {halt.reason}; when that is mended, lift"
+            f" springtide_halt_{halt.key}"
+        )
+    desired, most = given.desired.servers, given.fleet.max_servers
+    if desired >= most and order.max_unavailable == 0:
+        return (
+            f"{desired} desired are max_servers {most}: there is no room for one more; give"
+            f" max_unavailable, or wait ({'; '.join(given.desired.reasons)})"
+        )
+    if desired and given.falls_at and given.falls_at - given.now < _batch(given.fleet):
+        return (
+            f"from {given.falls_at:%H:%M %Z} on fewer are desired, sooner than a batch serves; the"
+            " next servers get the newest image anyway"
+        )
+    return None
+
+
+def rollout_patience_s(order: Rollout, given: RoundInput) -> float:
+    """How long the run goes on, in seconds: a canary, then every batch to its end."""
+    step = max(1, order.max_surge + order.max_unavailable)
+    batches = 1 + math.ceil(given.desired.servers / step)
+    return min(batches * batch_s(given.fleet), (order.ends_at - given.now).total_seconds())
+
+
+def unfinished_rollout(outcome: Outcome) -> str | None:
+    """Why some servers still have another image; None where none has."""
+    last = outcome.last
+    if outcome.ending in UNTOUCHED or not (last.outdated or outcome.alarms):
+        return None
+    return "; ".join(told for told in last.told if told.startswith("rollout")) or None
+
+
+def _batch(fleet: Fleet) -> timedelta:
+    return timedelta(seconds=batch_s(fleet))
+
+
+def _everywhere(snapshot: FleetSnapshot) -> list[Image]:
+    """The first region's images of whose name each region has one."""
+    names = [{i.name for i in region.choices} for region in snapshot.regions]
+    common = set.intersection(*names) if names else set()
+    return [i for i in snapshot.regions[0].choices if i.name in common] if common else []
+
+
+def _newest_in_use(snapshot: FleetSnapshot) -> Moment:
+    """When the newest image that a server has was made; where nothing stands, of all images."""
+    images = {i.id: i.created_at for region in snapshot.regions for i in region.choices}
+    servers = (s for region in snapshot.regions for s in region.servers)
+    used = [images[s.image_id] for s in servers if s.image_id in images]
+    if not (used or images):
+        raise GuardRefused("image: no active image is there")
+    return max(used or images.values())
