@@ -29,14 +29,7 @@ from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.model.traffic import TrafficNote
 
 Note = (
-    ExhaustedMark
-    | ProvenImage
-    | Death
-    | Halt
-    | TrafficNote
-    | SightedNote
-    | StartupNote
-    | CallsNote
+    ExhaustedMark | ProvenImage | Death | Halt | TrafficNote | SightedNote | StartupNote | CallsNote
 )
 """What is learnt and may be lost."""
 Entry = Claim | Ceiling | Freeze | Rollout | SurgeSpending | SurgeProposal | Note

@@ -55,10 +55,12 @@ class HealingPlan:
     """Those of them whose turn it is: they count as absent."""
     spared: int = 0
     """How many of the others still count, as they are needed."""
-    superfluous: int = 0
-    """How many of the dead nobody needs: as many serve as are desired."""
+    superfluous: tuple[Sighting, ...] = ()
+    """Those of the dead that nobody needs: as many serve as are desired."""
     doubtful: bool = False
     """Whether some fail their checks, or nothing that is said of them is believed."""
+    stormy: bool = False
+    """Whether nothing is believed of some: who of them serves in truth, nobody knows."""
     closed: frozenset[str] = frozenset()
     """Regions of which nothing is believed: whoever is launched there might not serve either."""
     actions: tuple[Action, ...] = ()
@@ -80,18 +82,24 @@ def plan_fleet_healing(views: tuple[RegionView, ...], given: RoundInput) -> Heal
     turn = judged[: _turns(readable, fleet)]
     reboots = [s for s in turn if fleet.healing.reboot_first and _rebootable(s)]
     sick = tuple(s for s in turn if s not in reboots)
-    held_back = len(storm.late) + len(ghosts)
-    needed = max(0, wanted - sum(view.living for view in views) - held_back)
-    serving = sum(len(view.of(Phase.SERVING)) for view in views)
-    kept = frozenset(s.server.id for s in dead) | storm.late | ghosts
+    stormy = bool(storm.spared or storm.late)
+    lacking = max(0, wanted - sum(view.living for view in views) - len(ghosts))
+    late = frozenset(sorted(storm.late)[:lacking])
+    held_back, needed = len(late) + len(ghosts), lacking - len(late)
+    believed = (s for view in views for s in view.of(Phase.SERVING))
+    serving = sum(not s.doubted or s.server.id in storm.spared for s in believed)
+    kept = frozenset(s.server.id for s in dead) | late | ghosts
     doubts = tuple(_doubts(readable, storm))
     cleared = [s for view in readable for s in _useless(view, kept)]
     return HealingPlan(
         dead=dead,
         sick=sick,
         spared=min(len(dead) - len(sick), needed) + held_back,
-        superfluous=min(len(dead), max(0, serving + len(dead) + held_back - wanted)),
-        doubtful=bool(storm.spared or storm.late or doubts),
+        superfluous=tuple(judged if stormy and wanted else dead)[
+            : max(0, serving + len(dead) + held_back - wanted)
+        ],
+        doubtful=stormy or bool(doubts),
+        stormy=stormy,
         closed=storm.regions,
         actions=(
             *_marks(readable, storm),
@@ -155,9 +163,9 @@ def _dead(sighting: Sighting) -> bool:
     return not sighting.held and (sighting.member is not None or sighting.settled_in)
 
 
-def _order_of_going(sighting: Sighting) -> tuple[bool, str]:
-    """First those of whom Nova says it, then the others."""
-    return (sighting.opinion, sighting.server.id)
+def _order_of_going(sighting: Sighting) -> tuple[bool, bool, str]:
+    """First those of whom Nova says it, last those that may still serve."""
+    return (_gets_requests(sighting), sighting.opinion, sighting.server.id)
 
 
 def _turns(views: tuple[RegionView, ...], fleet: Fleet) -> int:

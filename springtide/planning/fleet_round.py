@@ -64,7 +64,8 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
     missing = short + rollout.extra
     recalled = _recall(views, given, short - rollout.unavailable)
     launch = plan_launches(views, given, missing=missing - len(recalled), closed=healing.closed)
-    removed = _removals(views, given, surplus=-missing)
+    kept = healing.stormy and given.desired.servers > 0
+    removed = _removals(views, given, surplus=0 if kept else -missing)
     going = frozenset(i for a in removed if isinstance(a, Delete) for i in a.server_ids)
     going |= {s.server.id for s in rollout.outgoing}
     freeze = given.book.frozen_by(given.fleet.name, given.now)
@@ -118,8 +119,8 @@ def _sick_to_go(
     standing = sum(view.living for view in views) + len(healing.dead)
     above = max(0, missing - max(0, given.fleet.max_servers - standing))
     cramped = [s for s in healing.sick if s.server.region in launch.full][: launch.short]
-    gone = {s.server.id for s in healing.dead[: healing.superfluous]}
-    gone |= {s.server.id for s in healing.sick[:above]} | {s.server.id for s in cramped}
+    going = (*healing.superfluous, *healing.sick[:above], *cramped)
+    gone = {s.server.id for s in going}
     return tuple(s for s in healing.dead if s.server.id in gone)
 
 

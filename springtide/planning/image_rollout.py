@@ -92,7 +92,7 @@ def find_halt(views: tuple[RegionView, ...], given: RoundInput) -> Halt | None:
         return None
     new = [s for v in views if v.readable for s in v.sightings if s.server.image_id == v.image_id]
     bad = [s for s in new if s.phase is Phase.FAILED and s.opinion and not s.held]
-    good = sum(s.phase is Phase.SERVING and not _doubted(s) for s in new)
+    good = sum(s.phase is Phase.SERVING and not s.doubted for s in new)
     if not bad or len(bad) <= given.fleet.rollout_stop_share * (good + len(bad)):
         return None
     return Halt(
@@ -113,10 +113,6 @@ def batch_s(fleet: Fleet) -> float:
 
 def _old(view: RegionView, sighting: Sighting) -> bool:
     return sighting.alive and not sighting.held and sighting.server.image_id != view.image_id
-
-
-def _doubted(sighting: Sighting) -> bool:
-    return sighting.health is not None and bool(sighting.health.complaints)
 
 
 def _waits_for(

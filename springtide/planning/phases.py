@@ -42,8 +42,15 @@ class Sighting:
     """Whether a person holds it: it is neither judged nor repaired nor removed."""
 
     @property
+    def doubted(self) -> bool:
+        """Whether somebody complains about it."""
+        return self.health is not None and bool(self.health.complaints)
+
+    @property
     def alive(self) -> bool:
-        """Whether it counts towards the desired size."""
+        """Whether it counts towards the desired size; held outside of its pool it will not join."""
+        if self.held and self.member is None:
+            return False
         return self.phase is Phase.SERVING or self.phase in _ON_THE_WAY
 
     @property

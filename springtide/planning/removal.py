@@ -7,7 +7,8 @@ from springtide.model.fleet import Fleet
 from springtide.model.server import Phase
 from springtide.planning.phases import Sighting
 
-_EASE = {Phase.BUILDING: 0, Phase.ACTIVE: 1, Phase.ANSWERING: 2, Phase.SERVING: 3}
+_EASE = {Phase.BUILDING: 0, Phase.ACTIVE: 1, Phase.ANSWERING: 2, Phase.SERVING: 4}
+_DOUBTED_EASE = 3
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ def choose_removals(
 ) -> tuple[tuple[str, Sighting], ...]:
     """The `surplus` servers to remove, as (region, sighting).
 
-    Servers that do not serve yet go first (removing them costs nobody a request), then those of
-    the region that holds most for its weight, and within a region the old image before the new.
+    Servers that do not serve yet go first (removing them costs nobody a request), then those that
+    fail their checks, then those of the region that holds most for its weight, and within a region
+    the old image before the new.
     The end of the paid hour does not choose: clock hours end for all servers at once.
     """
     taken = {candidates.region: 0 for candidates in regions}
@@ -47,7 +49,7 @@ def candidates_of(
     queue = sorted(
         (s for s in sightings if s.alive and not s.held),
         key=lambda s: (
-            _EASE[s.phase],
+            _ease(s),
             s.server.image_id == image_id,
             s.server.id,
         ),
@@ -58,4 +60,9 @@ def candidates_of(
 def _rank(candidates: RegionCandidates, taken: int) -> tuple[int, float, str]:
     head = candidates.queue[taken]
     load = (len(candidates.queue) - taken) / candidates.weight
-    return (_EASE[head.phase], -load, candidates.region)
+    return (_ease(head), -load, candidates.region)
+
+
+def _ease(sighting: Sighting) -> int:
+    """How little is lost with it: of those that serve, first those that fail their checks."""
+    return _DOUBTED_EASE if sighting.doubted else _EASE[sighting.phase]

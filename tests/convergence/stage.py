@@ -214,6 +214,10 @@ class Stage:
         assert servers == self.serving()
         assert servers == len(self.servers()) == len(self.members()) == self.ports()
 
+    def assert_whole(self, servers: int) -> None:
+        """Exactly so many servers of ours stand and serve, whoever else stands beside them."""
+        assert servers == self.serving() == len(self.servers()) == len(self.members())
+
     def assert_no_wave_twice(self, *outcomes: Outcome) -> None:
         """Every launch was sent once, and no wave has more servers than it asked for."""
         launches = [

@@ -72,6 +72,8 @@ class FleetWorld:
     """Serial numbers of servers that will never answer."""
     down: set[str] = field(default_factory=set)
     """Ids of servers that neither answer nor serve, while Nova says ACTIVE."""
+    liars: set[str] = field(default_factory=set)
+    """Ids of servers that serve, though our probe gets no answer of them."""
     cut_off: set[str] = field(default_factory=set)
     """Regions that our probe does not reach."""
     unbalanced: set[str] = field(default_factory=set)
@@ -163,6 +165,16 @@ class FleetWorld:
         """Our members with a weight."""
         return sum(m.weight > 0 for by in self.members.values() for m in by.values() if m.ours)
 
+    def standing(self) -> set[str]:
+        """Ids of the servers that serve or still may: not those that drain, leave or failed."""
+        members = {m.server_id: m for by in self.members.values() for m in by.values()}
+        return {
+            s.id
+            for s in self.servers.values()
+            if s.task_state is None and s.status in ("BUILD", "ACTIVE") and not s.fault
+            if s.id not in members or members[s.id].weight > 0
+        }
+
     def answers(self, server: Server) -> bool:
         """Whether the server really answers."""
         return (
@@ -184,7 +196,8 @@ class FleetWorld:
         servers = tuple(s for s in self.servers.values() if s.region == name)
         active = [s for s in servers if s.status == "ACTIVE"]
         deaf = name in self.cut_off
-        answering = (s.id for s in active if not deaf and self.answers(s))
+        heard = (s for s in active if not deaf and s.id not in self.liars)
+        answering = (s.id for s in heard if self.answers(s))
         draining = {s.id: 0 for s in servers}
         return RegionSnapshot(
             region=name,
