@@ -12,6 +12,8 @@ HEARTBEAT_S = 30
 """`PREFECT_FLOWS_HEARTBEAT_FREQUENCY` of every worker: the least that Prefect allows."""
 SILENCE_S = 4 * HEARTBEAT_S
 """Below three heartbeats live runs are taken for dead."""
+BUDGET_EVENT = "springtide.budget.reached"
+"""What `tasks/budgets.py` emits."""
 NOTICE = "send-notice/webhook"
 """The deployment that tells people; its own failures start no notice."""
 
@@ -70,10 +72,35 @@ def tell_failures(notice_id: UUID, watched: tuple[str, ...]) -> AutomationCore:
     )
 
 
+def tell_budgets(notice_id: UUID) -> AutomationCore:
+    """A share of a budget that is reached starts a notice; the event comes once for each share."""
+    return AutomationCore(
+        name="springtide: tell budgets",
+        description="A share of a budget of cost is reached: start send-notice on the worker.",
+        trigger=EventTrigger(
+            expect={BUDGET_EVENT},
+            match={"prefect.resource.id": "springtide.budget.*"},
+            posture=Posture.Reactive,
+            threshold=1,
+        ),
+        actions=[
+            RunDeployment(
+                source="selected",
+                deployment_id=notice_id,
+                parameters={
+                    "subject": _text("{{ event.payload.subject }}"),
+                    "body": _text("{{ event.payload.body }}"),
+                },
+            )
+        ],
+    )
+
+
 async def put_automations(client: PrefectClient, watched: tuple[str, ...]) -> None:
-    """Make both automations stand as written here, in place of older ones of their names."""
+    """Make the automations stand as written here, in place of older ones of their names."""
     notice = await client.read_deployment_by_name(NOTICE)
-    for automation in (end_zombies(watched), tell_failures(notice.id, watched)):
+    tellers = (tell_failures(notice.id, watched), tell_budgets(notice.id))
+    for automation in (end_zombies(watched), *tellers):
         for old in await client.read_automations_by_name(automation.name):
             await client.delete_automation(old.id)
         await client.create_automation(automation)

@@ -17,12 +17,23 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from deployments.demo_year import FIRST, LAST, MIDST, OWN, standing_usage, year_settings
+from deployments.demo_year import (
+    BASELINES,
+    FIRST,
+    LAST,
+    MIDST,
+    OWN,
+    provider_bill,
+    standing_usage,
+    year_settings,
+)
 from deployments.deploy import ROOT
 from springtide.costing.gathering import Gathering
+from springtide.costing.proving import Evidence
 from springtide.costing.report import Findings, Premises, Standpoint, cost_report
 from springtide.estate import load_estate, read_price_book
 from springtide.ledger.usage_ledger import UsageLedger, fingerprint
+from springtide.model.bill import ProviderBill
 from springtide.model.cost_figures import Alternative, CostReport
 from springtide.model.cost_report import CostReporting, ReportPeriod, ReportStatus
 from springtide.planning.cost_report import month_of, school_year
@@ -83,6 +94,7 @@ def _rehearsed(folder: Path) -> Rehearsed:
         price_books=_PRICES,
         own_resources=(OWN,),
         compare_flavours=("b3-64", "c3-32"),
+        baselines=BASELINES,
         month_budget=Decimal(20_000),
         year_budget=Decimal(150_000),
     )
@@ -101,8 +113,7 @@ def _report(rehearsed: Rehearsed, period: ReportPeriod, *, known_until: date) ->
     premises, ledger = rehearsed.premises, rehearsed.ledger
     gathering = Gathering(ledger, premises.book, period, known_until=known_until)
     breakdown = CostBreakdown(premises.reporting.own_resources)
-    for _ in gathering.charges(breakdown):
-        pass
+    charges = tuple(gathering.charges(breakdown))
     over = known_until >= period.last
     at = Standpoint(
         period=period,
@@ -114,11 +125,21 @@ def _report(rehearsed: Rehearsed, period: ReportPeriod, *, known_until: date) ->
     gathered = gathering.gathered(breakdown)
     found = Findings(
         gathered=gathered,
+        evidence=Evidence(
+            charges=charges,
+            surges=rehearsed.year.surges,
+            bill=_bill(rehearsed) if over else None,
+            baselines=premises.reporting.baselines,
+        ),
         service=year_service(rehearsed.year, first=period.first, last=at.last_known),
         hindsight=_hindsight(rehearsed, at),
         notes=(_NOTE,),
     )
     return cost_report(at, premises, found)
+
+
+def _bill(rehearsed: Rehearsed) -> ProviderBill:
+    return provider_bill(rehearsed.year, rehearsed.premises.fleet, rehearsed.premises.book)
 
 
 def _hindsight(rehearsed: Rehearsed, at: Standpoint) -> Alternative:

@@ -39,6 +39,7 @@ STORAGE_TAGS = (
 )
 CORE_TAGS = ("core_watch", "datastore_extension", "virtual_machine_change")
 WATCHED_TAGS = (
+    "cost_report",
     *("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic"),
     *("audit_log", "leftover_sweep", DATABASE_TAG),
     *STORAGE_TAGS,

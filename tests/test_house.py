@@ -19,6 +19,7 @@ from springtide.estate import load_estate
 
 ROOT = Path(__file__).resolve().parent.parent
 LIFECYCLES = (
+    "cost_report",
     "audit_log",
     "core_watch",
     "database_change",

@@ -34,6 +34,8 @@ class Gathered:
     running: tuple[RunningHour, ...]
     """Of the period."""
     missing: tuple[MissingPrice, ...]
+    days: tuple[date, ...] = ()
+    """Those of the period whose usage is known."""
 
 
 class Gathering:
@@ -65,6 +67,7 @@ class Gathering:
             sums=daily_sums(self._ledger, first, end),
             running=running_hours(self._ledger, first, end),
             missing=self._in_period(self._pricer.missing),
+            days=tuple(day for day in self._period.days() if day < self._end),
         )
 
     def _all(self) -> Iterable[Charge]:

@@ -1,15 +1,16 @@
 """One report of cost, from what was read of usage, prices, calendar and budgets: pure.
 
-It puts together what pricing says of the past and planning of the future. Whoever calls it has
-proved and reconciled already: a report shows verdicts, and makes none.
+It puts together what pricing says of the past, with its proofs, and planning of the future.
 """
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from springtide.costing.comparison import comparison, running_cells
 from springtide.costing.gathering import Gathered
+from springtide.costing.proving import Evidence, prove
 from springtide.model.cost_figures import (
     Alternative,
     BudgetAlert,
@@ -20,7 +21,6 @@ from springtide.model.cost_figures import (
 from springtide.model.cost_report import CostReporting, PeriodKind, ReportPeriod, ReportStatus
 from springtide.model.fleet import Fleet
 from springtide.model.price import PriceBook
-from springtide.model.proof import Proof, Reconciliation
 from springtide.model.window import Window
 from springtide.planning.cost_forecast import CostHistory, budget_alerts, forecast_cost
 from springtide.planning.cost_report import (
@@ -61,6 +61,11 @@ class Standpoint:
         """The last day of the period whose usage is known."""
         return min(self.known_until, self.period.last)
 
+    @property
+    def known_days(self) -> tuple[date, ...]:
+        """The period's days whose usage is known."""
+        return tuple(day for day in self.period.days() if day <= self.last_known)
+
 
 @dataclass(frozen=True)
 class Premises:
@@ -78,9 +83,8 @@ class Findings:
     """What the past was found to be."""
 
     gathered: Gathered
+    evidence: Evidence
     service: ServiceFigures
-    proofs: tuple[Proof, ...] = ()
-    reconciliations: tuple[Reconciliation, ...] = ()
     hindsight: Alternative | None = None
     """The least that could have been paid; None: the traffic of each hour is not known."""
     corrections: tuple[tuple[str, Decimal], ...] = ()
@@ -93,50 +97,60 @@ def cost_report(at: Standpoint, premises: Premises, found: Findings) -> CostRepo
     Raises:
         Misconfigured: school holidays are not known on a day that it has to plan.
     """
-    period, book, fleet = at.period, premises.book, premises.fleet
-    daily = found.gathered.breakdown.daily(period.first, at.last_known)
-    groups = cost_groups(daily)
-    hours = found.gathered.breakdown.hours(fleet.name, period.first, at.last_known)
     forecasts = _forecasts(at, premises, found)
     return CostReport(
-        title=f"Cost of the {fleet.name} platform",
-        period=period,
+        title=f"Cost of the {premises.fleet.name} platform",
+        period=at.period,
         status=at.status,
         revision=at.revision,
         inputs=at.inputs,
         made_at=at.now,
         known_until=at.last_known,
-        currency=book.currency,
-        vat=book.vat,
-        billed=sum((billed for _, billed, _ in groups), Decimal(0)),
-        effective=sum((effective for _, _, effective in groups), Decimal(0)),
-        groups=groups,
+        currency=premises.book.currency,
+        vat=premises.book.vat,
         missing=found.gathered.missing,
-        proofs=found.proofs,
-        reconciliations=found.reconciliations,
         service=found.service,
         forecasts=forecasts,
         alerts=_alerts(premises, forecasts),
         alternatives=_alternatives(at, premises),
         comparison=_comparison(at, premises, found),
-        own_cost=next((effective for name, _, effective in groups if name == OWN), None),
-        running=running_cells(found.gathered.running, fleet.name),
-        daily=daily,
-        hours=hours,
-        break_even=break_even(
-            hours,
-            book,
-            fleet.flavour,
-            region=fleet.regions[0].name,
-            days=[day for day in period.days() if day <= at.last_known],
-        )
-        if at.last_known >= period.first
-        else None,
-        unit_costs=unit_costs(daily, found.gathered.sums),
-        storage=found.gathered.breakdown.storage(period.first, at.last_known),
         corrections=found.corrections,
         notes=found.notes,
+        **_verdicts(at, premises, found),
+        **_figures(at, premises, found),
     )
+
+
+def _verdicts(at: Standpoint, premises: Premises, found: Findings) -> dict[str, Any]:
+    opened = evenings_between(
+        premises.windows, premises.calendar, first=at.period.first, last=at.last_known
+    )
+    proofs, reconciliations = prove(
+        premises.fleet, premises.book, found.gathered, found.evidence, evenings=opened
+    )
+    return {"proofs": proofs, "reconciliations": reconciliations}
+
+
+def _figures(at: Standpoint, premises: Premises, found: Findings) -> dict[str, Any]:
+    """Sums, and what the pictures are drawn from."""
+    fleet, gathered, breakdown = premises.fleet, found.gathered, found.gathered.breakdown
+    daily = breakdown.daily(at.period.first, at.last_known)
+    groups = cost_groups(daily)
+    hours = breakdown.hours(fleet.name, at.period.first, at.last_known)
+    region, days = fleet.regions[0].name, at.known_days
+    even = break_even(hours, premises.book, fleet.flavour, region=region, days=days)
+    return {
+        "billed": sum((billed for _, billed, _ in groups), Decimal(0)),
+        "effective": sum((effective for _, _, effective in groups), Decimal(0)),
+        "groups": groups,
+        "own_cost": next((effective for name, _, effective in groups if name == OWN), None),
+        "running": running_cells(gathered.running, fleet.name),
+        "daily": daily,
+        "hours": hours,
+        "break_even": even,
+        "unit_costs": unit_costs(daily, gathered.sums),
+        "storage": breakdown.storage(at.period.first, at.last_known),
+    }
 
 
 def _forecasts(at: Standpoint, premises: Premises, found: Findings) -> tuple[CostForecast, ...]:
@@ -184,12 +198,11 @@ def _alerts(premises: Premises, forecasts: tuple[CostForecast, ...]) -> tuple[Bu
 
 
 def _comparison(at: Standpoint, premises: Premises, found: Findings) -> tuple[Alternative, ...]:
-    days = [day for day in at.period.days() if day <= at.last_known]
-    if not days:
+    if not at.known_days:
         return ()
     window = max((window.servers for window in premises.windows), default=0)
     others = comparison(
-        premises.fleet, premises.book, days=days, window=window, found=found.gathered
+        premises.fleet, premises.book, days=at.known_days, window=window, found=found.gathered
     )
     return (*others, found.hindsight) if found.hindsight else others
 

@@ -9,6 +9,7 @@ the claim's start to the latest delete that the time-outs allow.
 Example: on 2026-04-03, `last-month` is 2026-03-01 to 2026-03-31, and final from 2026-04-03 on.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -26,6 +27,9 @@ LAST_MONTH = "last-month"
 ASKED = (*(kind.value for kind in PeriodKind), LAST_MONTH)
 """What a form may ask for."""
 _SEPTEMBER = 9
+_EDITION = re.compile(
+    r"(?P<status>provisional|final|restated)-(?P<revision>\d{1,4})-(?P<inputs>[0-9a-f]{16})"
+)
 
 
 def report_period(asked: str, today: date, *, day: date | None, last: date | None) -> ReportPeriod:
@@ -68,13 +72,50 @@ def school_year(day: date) -> ReportPeriod:
     return ReportPeriod(kind=PeriodKind.SCHOOL_YEAR, first=first, last=last)
 
 
-def report_status(
-    period: ReportPeriod, today: date, *, settled_after_days: int, final_before: bool
-) -> ReportStatus:
-    """How much the report may still change; `final_before`: it was final with other inputs."""
-    if today <= period.last + timedelta(days=settled_after_days):
-        return ReportStatus.PROVISIONAL
-    return ReportStatus.RESTATED if final_before else ReportStatus.FINAL
+@dataclass(frozen=True)
+class Edition:
+    """One report of a period among those that were made of it."""
+
+    status: ReportStatus
+    revision: int
+    """0: it was never restated."""
+    inputs: str
+    """Fingerprint of what it was made from."""
+
+    @property
+    def name(self) -> str:
+        """As its folder is called, e.g. `final-0-0123456789abcdef`."""
+        return f"{self.status}-{self.revision}-{self.inputs}"
+
+
+def edition_of(name: str) -> Edition | None:
+    """The edition whose folder is called so; None: it is no edition's name."""
+    found = _EDITION.fullmatch(name)
+    if found is None:
+        return None
+    return Edition(ReportStatus(found["status"]), int(found["revision"]), found["inputs"])
+
+
+def next_edition(earlier: Iterable[str], inputs: str, *, settled: bool) -> Edition:
+    """The edition that a report of these inputs is, after those of the `earlier` names.
+
+    The same inputs as the last final one's make that one again; others restate it.
+    """
+    if not settled:
+        return Edition(ReportStatus.PROVISIONAL, 0, inputs)
+    found = (edition_of(name) for name in earlier)
+    finals = [each for each in found if each and each.status is not ReportStatus.PROVISIONAL]
+    if not finals:
+        return Edition(ReportStatus.FINAL, 0, inputs)
+    last = max(finals, key=lambda each: (each.revision, each.inputs))
+    if last.inputs == inputs:
+        return last
+    return Edition(ReportStatus.RESTATED, last.revision + 1, inputs)
+
+
+def is_settled(period: ReportPeriod, today: date, *, settled_after_days: int) -> bool:
+    """Whether late usage has come in by now: so many days after the period's last one."""
+    return today > period.last + timedelta(days=settled_after_days)
 
 
 def evenings_between(

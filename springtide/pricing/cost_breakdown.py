@@ -126,10 +126,14 @@ def cost_groups(daily: Iterable[DayCost]) -> tuple[tuple[str, Decimal, Decimal],
 def break_even(
     hours: Iterable[DayHours], book: PriceBook, sku: str, *, region: str, days: Sequence[date]
 ) -> BreakEven | None:
-    """The hours of one server in a mean month of `days`, beside both plans; None without a price.
+    """The hours of one server in a mean month of `days`, beside both plans.
+
+    None without a price, and without a day.
 
     One server's hours are the mean ones of each day, summed: each evening has servers of its own.
     """
+    if not days:
+        return None
     try:
         hourly = find_price(book, sku, region=region, day=days[-1]).price
     except NotFound:

@@ -1,5 +1,6 @@
 """The cost report as one HTML page: no script, no request, light and dark, and made for paper."""
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -7,11 +8,13 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from springtide.model.cost_figures import Alternative, CostReport
+from springtide.model.proof import Proof
 from springtide.reporting.cost_charts import cost_charts
 
 _PARIS = ZoneInfo("Europe/Paris")
 _THIN = "\u202f"
 """A narrow space that does not break: it groups digits in every language."""
+_OF_A_MONTH = re.compile(r"hours-(in-)?\d{4}-\d{2}")
 _UNKNOWN = "\u2013"
 _TIMES = "\u00d7"
 _MOST_DIFFERENCES = 40
@@ -32,6 +35,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
+    environment.tests["for_the_first_page"] = for_the_first_page
     environment.filters |= {
         "money": money,
         "number": number,
@@ -40,6 +44,11 @@ def _environment() -> Environment:
         "rounded": rounded,
     }
     return environment
+
+
+def for_the_first_page(proof: Proof) -> bool:
+    """Whether a director wants it: the months of a year stand with the details."""
+    return not _OF_A_MONTH.fullmatch(proof.statement.name)
 
 
 def money(amount: Decimal | None, places: int = 2) -> str:

@@ -42,6 +42,8 @@ class TokenFilter:
         except (OSError, http.client.HTTPException, ValueError, KeyError):
             status = "503 Service Unavailable"
         if status is None:
+            # As an operator of the account: who is none cannot set a container's key for links.
+            environ["swift_owner"] = True
             return self._application(environ, start_response)
         # Swift takes a body in answer to HEAD for a mistake, and makes it 500.
         body = b"" if environ.get("REQUEST_METHOD") == "HEAD" else f"{status}\n".encode()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from springtide.costing.gathering import Gathered, Gathering
+from springtide.costing.proving import Evidence
 from springtide.costing.report import Findings, Premises, Standpoint, cost_report
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.cost_figures import Alternative, CostReport, ServiceFigures
@@ -100,6 +101,7 @@ def a_report(gathered: Gathered, *, known_until: date, **changes: object) -> Cos
     )
     found: dict[str, Any] = {
         "gathered": gathered,
+        "evidence": Evidence(charges=()),
         "service": ServiceFigures(evenings=12, late_openings=1),
         "hindsight": Alternative(name="hindsight", how="by who knows all", cost=Decimal(600)),
     }

@@ -11,8 +11,16 @@ from prefect.server.events.schemas.automations import EventTrigger
 from prefect.server.events.schemas.events import ReceivedEvent, RelatedResource, Resource
 from prefect.states import Cancelled, Completed, Crashed, Failed
 
-from deployments.automations import HEARTBEAT_S, SILENCE_S, end_zombies, tell_failures
+from deployments.automations import (
+    BUDGET_EVENT,
+    HEARTBEAT_S,
+    SILENCE_S,
+    end_zombies,
+    tell_budgets,
+    tell_failures,
+)
 from deployments.deploy import ROOT
+from tasks.budgets import EVENT
 
 NOTICE_ID = UUID(int=7)
 RUN = f"prefect.flow-run.{uuid4()}"
@@ -142,3 +150,23 @@ def test_what_people_are_told() -> None:
     assert NOTICE_ID == action.model_dump()["deployment_id"]
     assert {"subject", "body"} == set(parameters)
     assert "flow_run.state.message" in parameters["body"]["template"]
+
+
+@pytest.mark.parametrize(
+    ("name", "resource", "told"),
+    [
+        pytest.param(EVENT, "springtide.budget.month-2026-03-actual-50", True, id="a share"),
+        pytest.param(EVENT, RUN, False, id="of something else"),
+        pytest.param("springtide.other", "springtide.budget.month", False, id="another event"),
+    ],
+)
+def test_a_budget_that_is_reached_is_told(name: str, resource: str, *, told: bool) -> None:
+    """The event that the task emits starts a notice with its subject and body."""
+    made = tell_budgets(NOTICE_ID)
+    trigger = EventTrigger.model_validate(made.trigger.model_dump(mode="json"))
+    event = an_event(name, resource=resource)
+    assert told == (trigger.expects(name) and trigger.covers(event))
+    assert EVENT == BUDGET_EVENT
+    (action,) = made.actions
+    given = action.model_dump()["parameters"]
+    assert "event.payload.body" in given["body"]["template"]

@@ -5,14 +5,16 @@ from datetime import date, timedelta
 import pytest
 
 from springtide.errors import Misconfigured
-from springtide.model.cost_report import PeriodKind, ReportPeriod, ReportStatus
+from springtide.model.cost_report import PeriodKind, ReportPeriod
 from springtide.model.usage import UsageRecord
 from springtide.planning.cost_report import (
+    edition_of,
     evenings_between,
+    is_settled,
+    next_edition,
     planned_alternatives,
     planned_usage,
     report_period,
-    report_status,
     school_year,
 )
 from springtide.pricing.paid_hours import clock_hours_touched
@@ -78,24 +80,51 @@ def test_a_wrong_form_is_refused(asked: str, day: str | None, last: str | None, 
 
 
 @pytest.mark.parametrize(
-    ("today", "before", "status"),
+    ("today", "settled"),
     [
-        pytest.param("2026-03-20", False, ReportStatus.PROVISIONAL, id="in its midst"),
-        pytest.param("2026-04-03", False, ReportStatus.PROVISIONAL, id="the third day after"),
-        pytest.param("2026-04-04", False, ReportStatus.FINAL, id="the fourth"),
-        pytest.param("2026-04-04", True, ReportStatus.RESTATED, id="it was final with others"),
-        pytest.param("2026-04-03", True, ReportStatus.PROVISIONAL, id="not settled, whatever was"),
+        pytest.param("2026-03-20", False, id="in its midst"),
+        pytest.param("2026-04-03", False, id="the third day after"),
+        pytest.param("2026-04-04", True, id="the fourth"),
     ],
 )
-def test_a_report_is_final_once_late_usage_is_in(
-    today: str, status: ReportStatus, *, before: bool
-) -> None:
+def test_a_report_is_settled_once_late_usage_is_in(today: str, *, settled: bool) -> None:
     """Three days after the period's last one."""
     march = report_period("month", TODAY, day=date(2026, 3, 9), last=None)
-    found = report_status(
-        march, date.fromisoformat(today), settled_after_days=3, final_before=before
-    )
-    assert status == found
+    assert settled == is_settled(march, date.fromisoformat(today), settled_after_days=3)
+
+
+OLD, NEW = "0123456789abcdef", "fedcba9876543210"
+
+
+@pytest.mark.parametrize(
+    ("earlier", "settled", "expected"),
+    [
+        pytest.param((), False, f"provisional-0-{NEW}", id="not settled"),
+        pytest.param((f"final-0-{OLD}",), False, f"provisional-0-{NEW}", id="whatever was"),
+        pytest.param((), True, f"final-0-{NEW}", id="the first final one"),
+        pytest.param((f"provisional-0-{OLD}", "notes"), True, f"final-0-{NEW}", id="as before"),
+        pytest.param((f"final-0-{NEW}",), True, f"final-0-{NEW}", id="the same inputs"),
+        pytest.param((f"final-0-{OLD}",), True, f"restated-1-{NEW}", id="other inputs"),
+        pytest.param(
+            (f"restated-1-{NEW}", f"final-0-{OLD}"),
+            True,
+            f"restated-1-{NEW}",
+            id="as restated",
+        ),
+        pytest.param(
+            (f"final-0-{NEW}", f"restated-1-{OLD}"), True, f"restated-2-{NEW}", id="and back again"
+        ),
+    ],
+)
+def test_editions(earlier: tuple[str, ...], expected: str, *, settled: bool) -> None:
+    """A final report with other inputs is restated; with the same it is itself."""
+    assert expected == next_edition(earlier, NEW, settled=settled).name
+
+
+@pytest.mark.parametrize("name", ["final-0-xyz", "final", f"draft-0-{OLD}", f"final-0-{OLD}/x"])
+def test_other_names_are_no_editions(name: str) -> None:
+    """Whatever else lies there is let be."""
+    assert edition_of(name) is None
 
 
 def test_twelve_evenings_are_planned_as_72_hours() -> None:

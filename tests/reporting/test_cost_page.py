@@ -67,7 +67,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> CostReport:
     """November in its midst, with a verdict of each sort."""
     ledger = a_ledger(tmp_path_factory.mktemp("usage"), until=MIDST)
     gathered = gathered_from(ledger, known_until=MIDST)
-    return a_report(gathered, known_until=MIDST, proofs=(PROOF,), reconciliations=(RECONCILIATION,))
+    verdicts = {"proofs": (PROOF,), "reconciliations": (RECONCILIATION,)}
+    return a_report(gathered, known_until=MIDST).model_copy(update=verdicts)
 
 
 @pytest.fixture(scope="module")

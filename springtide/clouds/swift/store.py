@@ -24,11 +24,12 @@ from springtide.clouds.swift.backoff import StorePolicy
 from springtide.clouds.swift.connections import Connections
 from springtide.clouds.swift.token import Access, Authenticate
 from springtide.clouds.swift.translation import ShortBody
-from springtide.clouds.swift.upload import Upload
+from springtide.clouds.swift.upload import BYTES, Upload
 from springtide.errors import Damaged, Misconfigured, NotFound, Retryable
 from springtide.model.object_storage import StoredObject, StorePlace
 
 _MOST_PAGES = 1_000_000
+_LINK_KEY = "X-Container-Meta-Temp-URL-Key"
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 _DEFAULT_POLICY = StorePolicy()
 
@@ -92,9 +93,20 @@ class SwiftStore:
             "PUT container", lambda connection: connection.put_container(self._container)
         )
 
-    def put(self, name: str, data: bytes) -> None:
+    def set_link_key(self, key: str) -> None:
+        """Have the container know the key with which links to its objects are signed.
+
+        Raises:
+            Misconfigured: the credential may not, or there is no such container.
+        """
+        self._connections.call(
+            "POST container",
+            lambda connection: connection.post_container(self._container, {_LINK_KEY: key}),
+        )
+
+    def put(self, name: str, data: bytes, *, content_type: str = BYTES) -> None:
         """As `Store.put`; what stands already must have the same checksum, too."""
-        upload = Upload(self._container, self._base, name, data)
+        upload = Upload(self._container, self._base, name, data, content_type=content_type)
         try:
             self._connections.call("PUT", upload.attempt)
         except NotFound as error:

@@ -11,17 +11,21 @@ from swiftclient.client import (  # type: ignore[import-untyped]  # it has no ty
 from springtide.errors import Damaged, Retryable
 
 _PIECE_BYTES = 256 * 1024
-_BYTES = "application/octet-stream"
+BYTES = "application/octet-stream"
+"""What an object is, unless its writer knows better."""
 
 
 class Upload:
     """A write that knows whether an earlier try of it may have been carried out."""
 
-    def __init__(self, container: str, base: str, name: str, data: bytes) -> None:
+    def __init__(
+        self, container: str, base: str, name: str, data: bytes, *, content_type: str = BYTES
+    ) -> None:
         """`base` stands before the name; both together are the object's name in the container."""
         self._at = (container, base + name)
         self._name = name
         self._data = data
+        self._content_type = content_type
         self._md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
         self._in_doubt = False
 
@@ -41,7 +45,7 @@ class Upload:
                 _Pieces(self._data) if self._data else b"",
                 content_length=len(self._data),
                 etag=self._md5,
-                content_type=_BYTES,
+                content_type=self._content_type,
                 headers={"If-None-Match": "*"},
             )
         except ClientException as error:

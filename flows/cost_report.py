@@ -1,0 +1,102 @@
+"""The cost report: what was used, priced, proved, reconciled, forecast, and told as a page.
+
+Usage is collected each hour into a ledger, where repeating is harmless; a report is made of the
+ledger alone, so it can be made again for any period, and says the same from the same inputs.
+"""
+
+from datetime import date
+from typing import Literal
+
+from prefect import State, flow
+from prefect.states import Completed, Failed
+
+from springtide.costing.proving import Evidence
+from springtide.costing.report import Findings, cost_report
+from springtide.estate import estate_path
+from springtide.model.cost_figures import CostReport
+from springtide.planning.cost_report import report_period
+from springtide.reporting.cost_summary import cost_summary
+from tasks.budgets import announce_alert
+from tasks.cost_reports import (
+    CostOrder,
+    price_period,
+    publish_report,
+    read_bill,
+    render_report,
+    show_report,
+    standpoint,
+)
+from tasks.outage import best_effort
+from tasks.usage import collect_containers, collect_core, collect_region, keep_usage, read_counters
+from tasks.usage_orders import collected, elastic_regions, usage_folder, usage_order
+from tasks.witnesses import read_surges, witness_service
+
+Asked = Literal["month", "last-month", "day", "school-year", "days"]
+
+
+@flow(name="collect-usage", flow_run_name="collect usage")
+def collect_usage(hours: int = 3) -> State[int]:
+    """Collect what was used into the ledger; Failed where a source did not answer.
+
+    What the others say is kept all the same, and the next run makes good what is missing.
+
+    Args:
+        hours: How far to look back, in whole hours. Servers that are gone are found for as long as
+            the cloud remembers them.
+    """
+    order = usage_order(estate_path(), hours)
+    regions = elastic_regions(order)
+    found = [collect_region(order, region, return_state=True) for region in regions]
+    found += [collect_containers(order, return_state=True), collect_core(order, return_state=True)]
+    counted = [read_counters(order, region, return_state=True) for region in regions]
+    records, troubles = collected(found)
+    readings, silent = collected(counted)
+    changed = keep_usage(order, usage_folder(order), records, readings)
+    told = f"{len(records)} records, {changed} months' files changed"
+    if troubles or silent:
+        return Failed(message="; ".join((told, *troubles, *silent)), data=changed)
+    return Completed(message=told, data=changed)
+
+
+@flow(name="report-cost", flow_run_name="cost of {fleet}: {period}")
+def report_cost(  # noqa: PLR0913 - the fields of its form
+    fleet: str = "api",
+    period: Asked = "month",
+    *,
+    day: date | None = None,
+    last_day: date | None = None,
+    bill: str | None = None,
+    publish: bool = True,
+) -> State[CostReport]:
+    """Report what a period cost, and what the figures say of each claim.
+
+    Args:
+        fleet: Name of the fleet in the estate file.
+        period: The month, day or school year that `day` is in; the month before this one; or the
+            days from `day` to `last_day`.
+        day: A day of the period. Empty: yesterday.
+        last_day: The last of the days, with period `days` only.
+        bill: File of the provider's bill on the worker's machine: its API's JSON, or a CSV.
+        publish: Put the report into object storage and link to it.
+    """
+    order = CostOrder(estate_file=estate_path(), fleet=fleet)
+    asked = report_period(period, order.today(), day=day, last=last_day)
+    premises = order.premises()
+    invoice = read_bill(bill, premises.book.currency)
+    at = standpoint(order, asked, bill)
+    priced = price_period(order, premises, at)
+    evidence = Evidence(
+        charges=priced.charges,
+        surges=read_surges(fleet, asked),
+        bill=invoice,
+        baselines=premises.reporting.baselines,
+    )
+    service = witness_service(premises, at, priced.gathered)
+    report = cost_report(at, premises, Findings(priced.gathered, evidence, service))
+    files = render_report(order, report, at)
+    published = publish_report(order, at, files) if publish else []
+    with best_effort("report"):
+        show_report(order, report, published)
+    for alert in report.alerts:
+        announce_alert(alert)
+    return Completed(message=cost_summary(report), data=report)
