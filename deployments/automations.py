@@ -8,12 +8,12 @@ from prefect.client.schemas.objects import StateType
 from prefect.events import AutomationCore, EventTrigger, Posture
 from prefect.events.actions import ChangeFlowRunState, RunDeployment
 
+from tasks.budgets import EVENT
+
 HEARTBEAT_S = 30
 """`PREFECT_FLOWS_HEARTBEAT_FREQUENCY` of every worker: the least that Prefect allows."""
 SILENCE_S = 4 * HEARTBEAT_S
 """Below three heartbeats live runs are taken for dead."""
-BUDGET_EVENT = "springtide.budget.reached"
-"""What `tasks/budgets.py` emits."""
 NOTICE = "send-notice/webhook"
 """The deployment that tells people; its own failures start no notice."""
 
@@ -60,13 +60,10 @@ def tell_failures(notice_id: UUID, watched: tuple[str, ...]) -> AutomationCore:
             threshold=1,
         ),
         actions=[
-            RunDeployment(
-                source="selected",
-                deployment_id=notice_id,
-                parameters={
-                    "subject": _text("{{ flow.name }}: {{ flow_run.state.name }}"),
-                    "body": _text("{{ flow_run.name }}: {{ flow_run.state.message }}"),
-                },
+            _notice(
+                notice_id,
+                subject="{{ flow.name }}: {{ flow_run.state.name }}",
+                body="{{ flow_run.name }}: {{ flow_run.state.message }}",
             )
         ],
     )
@@ -78,19 +75,16 @@ def tell_budgets(notice_id: UUID) -> AutomationCore:
         name="springtide: tell budgets",
         description="A share of a budget of cost is reached: start send-notice on the worker.",
         trigger=EventTrigger(
-            expect={BUDGET_EVENT},
+            expect={EVENT},
             match={"prefect.resource.id": "springtide.budget.*"},
             posture=Posture.Reactive,
             threshold=1,
         ),
         actions=[
-            RunDeployment(
-                source="selected",
-                deployment_id=notice_id,
-                parameters={
-                    "subject": _text("{{ event.payload.subject }}"),
-                    "body": _text("{{ event.payload.body }}"),
-                },
+            _notice(
+                notice_id,
+                subject="{{ event.payload.subject }}",
+                body="{{ event.payload.body }}",
             )
         ],
     )
@@ -112,6 +106,12 @@ def _tagged(tags: tuple[str, ...]) -> dict[str, str | list[str]]:
         "prefect.resource.role": "tag",
         "prefect.resource.id": [f"prefect.tag.{tag}" for tag in tags],
     }
+
+
+def _notice(notice_id: UUID, *, subject: str, body: str) -> RunDeployment:
+    """Starts the notice with these templates filled in."""
+    parameters = {"subject": _text(subject), "body": _text(body)}
+    return RunDeployment(source="selected", deployment_id=notice_id, parameters=parameters)
 
 
 def _text(template: str) -> dict[str, str]:

@@ -89,6 +89,8 @@ def _unwanted_tags(estate: Estate) -> set[str]:
     unwanted = set() if estate.core else set(CORE_TAGS)
     if not estate.database_clusters:
         unwanted.add(DATABASE_TAG)
+    if estate.cost_report is None:
+        unwanted.add("cost_report")
     if not estate.sources:
         return unwanted | set(STORAGE_TAGS)
     copied = any(vault.copy_of for vault in estate.vaults)

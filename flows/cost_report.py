@@ -19,12 +19,13 @@ from springtide.reporting.cost_summary import cost_summary
 from tasks.budgets import announce_alert
 from tasks.cost_reports import (
     CostOrder,
+    choose_standpoint,
+    earlier_groups,
     price_period,
     publish_report,
     read_bill,
     render_report,
     show_report,
-    standpoint,
 )
 from tasks.outage import best_effort
 from tasks.usage import collect_containers, collect_core, collect_region, keep_usage, read_counters
@@ -83,7 +84,7 @@ def report_cost(  # noqa: PLR0913 - the fields of its form
     asked = report_period(period, order.today(), day=day, last=last_day)
     premises = order.premises()
     invoice = read_bill(bill, premises.book.currency)
-    at = standpoint(order, asked, bill)
+    at = choose_standpoint(order, asked, bill)
     priced = price_period(order, premises, at)
     evidence = Evidence(
         charges=priced.charges,
@@ -92,7 +93,8 @@ def report_cost(  # noqa: PLR0913 - the fields of its form
         baselines=premises.reporting.baselines,
     )
     service = witness_service(premises, at, priced.gathered)
-    report = cost_report(at, premises, Findings(priced.gathered, evidence, service))
+    before = earlier_groups(order, at)
+    report = cost_report(at, premises, Findings(priced.gathered, evidence, service, before=before))
     files = render_report(order, report, at)
     published = publish_report(order, at, files) if publish else []
     with best_effort("report"):

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -25,9 +26,9 @@ from springtide.model.base import Model, Name
 from springtide.model.bill import ProviderBill
 from springtide.model.charge import Charge
 from springtide.model.cost_figures import CostReport, ReportFile
-from springtide.model.cost_report import CostReporting, ReportPeriod
+from springtide.model.cost_report import CostReporting, ReportPeriod, ReportStatus
 from springtide.model.estate import Estate
-from springtide.planning.cost_report import Edition, is_settled, next_edition
+from springtide.planning.cost_report import Edition, edition_of, is_settled, next_edition
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.pricing.cost_breakdown import CostBreakdown
 from springtide.pricing.focus import COLUMNS, focus_rows
@@ -107,7 +108,13 @@ class Priced:
     charges: tuple[Charge, ...]
 
 
-def standpoint(order: CostOrder, period: ReportPeriod, bill: str | None) -> Standpoint:
+@task(
+    task_run_name="choose the edition of {period.name}",
+    retries=3,
+    retry_delay_seconds=[5, 20, 60],
+    retry_condition_fn=may_pass,
+)
+def choose_standpoint(order: CostOrder, period: ReportPeriod, bill: str | None) -> Standpoint:
     """From where the report looks; its edition follows from what was made before."""
     today, reporting = order.today(), order.reporting
     known_until = today - _DAY
@@ -138,6 +145,20 @@ def read_bill(path: str | None, currency: str) -> ProviderBill | None:
         raise Misconfigured(f"{path} cannot be read: {error}", field="bill") from error
     read = read_usage_history if path.endswith(".json") else read_invoice
     return read(text, currency=currency, source=Path(path).name)
+
+
+def earlier_groups(order: CostOrder, at: Standpoint) -> dict[str, Decimal] | None:
+    """Billed cost by group of the edition that is restated; None: none is, or it is not here."""
+    if at.status is not ReportStatus.RESTATED:
+        return None
+    here = _folder(order, at).parent
+    found = [(edition, edition_of(edition.name)) for edition in here.iterdir()]
+    before = [path for path, each in found if each and each.revision == at.revision - 1]
+    reports = [path / "report.json" for path in sorted(before) if "provisional" not in path.name]
+    if not reports or not reports[0].is_file():
+        return None
+    report = CostReport.model_validate_json(reports[0].read_text("utf-8"))
+    return {name: billed for name, billed, _ in report.groups}
 
 
 @task(task_run_name="price {at.period.name}")
@@ -254,14 +275,19 @@ def _folder(order: CostOrder, at: Standpoint) -> Path:
 
 def _published(path: Path, at: Standpoint) -> str:
     """An object's name: a provisional report says another thing each day."""
-    return path.name if at.status != "provisional" else f"{at.now:%Y%m%dt%H%M%S}-{path.name}"
+    return (
+        path.name
+        if at.status is not ReportStatus.PROVISIONAL
+        else f"{at.now:%Y%m%dt%H%M%S}-{path.name}"
+    )
 
 
 def _store(order: CostOrder) -> SwiftStore:
     place = order.reporting.place
     if place is None:
         raise Misconfigured("there is no place to publish to", field="cost_report.place")
-    return open_swift_store(order.estate.cloud, place, residency=order.estate.residency)
+    cloud = order.reporting.cloud or order.estate.cloud
+    return open_swift_store(cloud, place, residency=order.estate.residency)
 
 
 def _told(path: Path, url: str | None) -> ReportFile:

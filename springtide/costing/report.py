@@ -3,6 +3,7 @@
 It puts together what pricing says of the past, with its proofs, and planning of the future.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -87,7 +88,8 @@ class Findings:
     service: ServiceFigures
     hindsight: Alternative | None = None
     """The least that could have been paid; None: the traffic of each hour is not known."""
-    corrections: tuple[tuple[str, Decimal], ...] = ()
+    before: Mapping[str, Decimal] | None = None
+    """Billed cost by group as the edition before had it; None: this one restates none."""
     notes: tuple[str, ...] = field(default=())
 
 
@@ -114,7 +116,6 @@ def cost_report(at: Standpoint, premises: Premises, found: Findings) -> CostRepo
         alerts=_alerts(premises, forecasts),
         alternatives=_alternatives(at, premises),
         comparison=_comparison(at, premises, found),
-        corrections=found.corrections,
         notes=found.notes,
         **_verdicts(at, premises, found),
         **_figures(at, premises, found),
@@ -143,6 +144,7 @@ def _figures(at: Standpoint, premises: Premises, found: Findings) -> dict[str, A
         "billed": sum((billed for _, billed, _ in groups), Decimal(0)),
         "effective": sum((effective for _, _, effective in groups), Decimal(0)),
         "groups": groups,
+        "corrections": _corrections({name: billed for name, billed, _ in groups}, found.before),
         "own_cost": next((effective for name, _, effective in groups if name == OWN), None),
         "running": running_cells(gathered.running, fleet.name),
         "daily": daily,
@@ -151,6 +153,19 @@ def _figures(at: Standpoint, premises: Premises, found: Findings) -> dict[str, A
         "unit_costs": unit_costs(daily, gathered.sums),
         "storage": breakdown.storage(at.period.first, at.last_known),
     }
+
+
+def _corrections(
+    now: Mapping[str, Decimal], before: Mapping[str, Decimal] | None
+) -> tuple[tuple[str, Decimal], ...]:
+    """What each group became dearer by; groups that stayed as they were are left out."""
+    if before is None:
+        return ()
+    found = {
+        name: now.get(name, Decimal(0)) - before.get(name, Decimal(0))
+        for name in sorted(now.keys() | before.keys())
+    }
+    return tuple((name, change) for name, change in found.items() if change)
 
 
 def _forecasts(at: Standpoint, premises: Premises, found: Findings) -> tuple[CostForecast, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from springtide.model.base import Model
+from springtide.model.fleet import CloudName
 from springtide.model.object_storage import StorePlace
 from springtide.model.proof import ProofInput
 
@@ -92,6 +93,8 @@ class CostReporting(Model):
     """A report is final so many days after its period's end: late usage has come in by then."""
     place: StorePlace | None = None
     """The container to which reports are published; None: they stay on the worker's machine."""
+    cloud: CloudName | None = None
+    """Entry in clouds.yaml by which they are published; None: the estate's own."""
     folder: Annotated[str, Field(min_length=1)] = "reports"
     """Where reports are written on the worker's machine."""
     temp_url_key_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = (

@@ -12,7 +12,6 @@ from prefect.server.events.schemas.events import ReceivedEvent, RelatedResource,
 from prefect.states import Cancelled, Completed, Crashed, Failed
 
 from deployments.automations import (
-    BUDGET_EVENT,
     HEARTBEAT_S,
     SILENCE_S,
     end_zombies,
@@ -166,7 +165,6 @@ def test_a_budget_that_is_reached_is_told(name: str, resource: str, *, told: boo
     trigger = EventTrigger.model_validate(made.trigger.model_dump(mode="json"))
     event = an_event(name, resource=resource)
     assert told == (trigger.expects(name) and trigger.covers(event))
-    assert EVENT == BUDGET_EVENT
     (action,) = made.actions
     given = action.model_dump()["parameters"]
     assert "event.payload.body" in given["body"]["template"]

@@ -16,19 +16,21 @@ import yaml
 from prefect import State, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-from flows.cost_report import report_cost
+from flows.cost_report import collect_usage, report_cost
+from flows.evening_window import open_evening_window
 from springtide.errors import Misconfigured
 from springtide.estate import load_estate, read_price_book
+from springtide.ledger.sums import running_hours
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.cost_figures import AlertKind, BudgetAlert, CostReport
-from springtide.model.usage import UsageRecord
+from springtide.model.usage import UsageKind, UsageRecord
 from springtide.planning.cost_report import evenings_between, planned_usage
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.pricing.usage_hours import cut_into_hours
 from tasks.budgets import announce_alert
 from tasks.cloud import read_estate
 from tests.costing.reports import midnight
-from tests.flows.evening import ESTATE
+from tests.flows.evening import ESTATE, MONDAY_16H, Evening
 from tests.pricing.using import a_record
 
 FIRST, LAST = date(2024, 11, 1), date(2024, 11, 30)
@@ -143,6 +145,7 @@ def test_the_same_inputs_make_the_same_edition(desk: Desk) -> None:
     desk.use(a_record("2024-11-05 16:00", "2024-11-05 22:00", resource="late", sku="win-b2-60"))
     restated = desk.report(publish=False)
     assert ("restated", 1) == (restated.status.value, restated.revision)
+    assert (("servers of api", Decimal("3.06")),) == restated.corrections
     assert ["final", "restated"] == [name.split("-")[0] for name in desk.editions()]
     assert 1 == desk.report(publish=False).revision
 
@@ -200,3 +203,29 @@ def test_a_share_of_a_budget_is_announced_once(prefect_server: None) -> None:  #
 def test_a_period_that_is_over_raises_no_alert(desk: Desk) -> None:
     """November's 1,000 are spent, and nobody can change that now."""
     assert () == desk.report(publish=False).alerts
+
+
+def test_usage_is_collected_from_every_source(evening: Evening, tmp_path: Path) -> None:
+    """The six servers of the evening are in the ledger, and collecting again is harmless."""
+    estate = yaml.safe_load(evening.estate_file.read_text("utf-8"))
+    estate["cost_report"] |= {"usage_folder": str(tmp_path / "usage")}
+    path = evening.estate_file.with_name("costs.yaml")
+    path.write_text(yaml.safe_dump(estate), "utf-8")
+    before = os.environ["SPRINGTIDE_ESTATE"]
+    os.environ["SPRINGTIDE_ESTATE"] = str(path)
+    try:
+        evening.run(open_evening_window)
+        evening.sandbox.set_clock(MONDAY_16H + timedelta(hours=1, minutes=30))
+        state = collect_usage(hours=3, return_state=True)
+        again = collect_usage(hours=3, return_state=True)
+    finally:
+        os.environ["SPRINGTIDE_ESTATE"] = before
+    assert state.is_completed(), state.message
+    day = MONDAY_16H.date()
+    hours = running_hours(UsageLedger(tmp_path / "usage"), day, day + timedelta(days=1))
+    servers = {h.hour: 0 for h in hours}
+    for each in hours:
+        if each.kind is UsageKind.INSTANCE and each.fleet == "api":
+            servers[each.hour] += each.resources
+    assert 6 == max(servers.values())
+    assert again.is_completed()
