@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from prefect.runtime import flow_run
 
 from springtide.clouds.etcd.lease import ChangeLease
 from springtide.errors import GuardRefused, SpringtideError
-from springtide.estate import school_holidays
 from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome, Proposed
 from springtide.model.cluster_view import BackupFacts, DatabaseFacts
@@ -26,7 +25,6 @@ from springtide.model.database_plan import (
     StepKind,
     Wish,
 )
-from springtide.planning.change_windows import window_limitation
 from springtide.planning.database_acts import (
     BEGINNINGS,
     Act,
@@ -48,9 +46,8 @@ from springtide.planning.database_telling import (
     unexpected_failovers,
     what_next,
 )
-from springtide.planning.school_calendar import SchoolCalendar
 from tasks.approvals import Approvers
-from tasks.claims import read_claims
+from tasks.change_windows import begin_limitation
 from tasks.cloud import read_estate
 from tasks.database_clusters import ClusterDesk, cluster_desk
 from tasks.verified_backups import backup_facts
@@ -178,11 +175,8 @@ class DatabaseChange:
     async def _window_limitation(self, desk: ClusterDesk) -> str | None:
         if self.wish.emergency:
             return None
-        estate, now = read_estate(self.estate_file), self.now()
-        book, _ = await read_claims(now)
-        before = timedelta(minutes=desk.cluster.limits.before_window_minutes)
-        calendar = SchoolCalendar(school_holidays(estate, self.estate_file))
-        return window_limitation(estate.windows, calendar, book, before=before, now=now)
+        before = desk.cluster.limits.before_window_minutes
+        return await begin_limitation(self.estate_file, before_minutes=before, now=self.now())
 
 
 @dataclass

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from springtide.errors import GuardRefused, SpringtideError
+from springtide.errors import GuardRefused, ReplyLost, SpringtideError
 from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome, Proposed
 from springtide.model.datastore_extension import DatastorePlan, OrderRecord
@@ -24,6 +24,7 @@ from tasks.core_watch import read_fills
 from tasks.private_cloud import read_core
 from tasks.provider import (
     await_delivery,
+    forget_order,
     look_at_provider,
     mount_datastore,
     order_datastore,
@@ -108,7 +109,13 @@ class DatastoreExtension:
         )
         await remember_order(record)
         sent = order_datastore.submit(number, self.estate_file, approval)
-        ordered = await asyncio.to_thread(sent.result)
+        try:
+            ordered = await asyncio.to_thread(sent.result)
+        except ReplyLost:
+            raise
+        except SpringtideError:
+            await forget_order(record)
+            raise
         await remember_answer(record, ordered.id)
         delivery = await_delivery.submit(ordered, self.estate_file)
         await asyncio.to_thread(delivery.result)

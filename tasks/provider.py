@@ -60,6 +60,11 @@ async def remember_answer(record: OrderRecord, task_id: int) -> None:
     await Variable.aset(_name(record), value, overwrite=True)
 
 
+async def forget_order(record: OrderRecord) -> None:
+    """Forget an order that was plainly refused: nothing was bought."""
+    await Variable.aunset(_name(record))
+
+
 def _name(record: OrderRecord) -> str:
     month = record.month.replace("-", "_")
     return f"{_RECORDS}{month}_{record.digest[:16]}_{record.number}"

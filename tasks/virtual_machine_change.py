@@ -27,6 +27,7 @@ from springtide.planning.virtual_machine_change import (
     what_next,
 )
 from tasks.approvals import Approvers
+from tasks.change_windows import begin_limitation
 from tasks.cloud import read_estate
 from tasks.private_cloud import read_core, start_again, take_resize_step
 
@@ -41,6 +42,8 @@ class VirtualMachineChange:
     name: str
     size: VirtualMachineSize
     may_shut_down: bool
+    emergency: str = ""
+    """Why a shutdown cannot wait for a better hour; empty: it can."""
 
     @cached_property
     def approvers(self) -> Approvers:
@@ -65,13 +68,24 @@ class VirtualMachineChange:
         plan = resize_plan(inventory, self.name, self.size, core)
         if plan.mode is ResizeMode.REFUSED:
             raise GuardRefused(plan.reason)
-        if ResizeStep.SHUT_DOWN in plan.steps and not self.may_shut_down:
-            raise GuardRefused(f"{self.name} would have to be shut down: {plan.reason}")
+        if ResizeStep.SHUT_DOWN in plan.steps:
+            if (why_not := await self._shutdown_limitation(plan)) is not None:
+                raise GuardRefused(why_not)
+            plan = plan.model_copy(update={"emergency": self.emergency})
         return Proposed(
             proposal=Proposal.of(KIND, self.name, plan),
             rows=tuple(resize_rows(plan)),
             settled=plan.reason if plan.mode is ResizeMode.NOTHING else None,
         )
+
+    async def _shutdown_limitation(self, plan: ResizePlan) -> str | None:
+        """Why it is not shut down now; one that is off already is gone on with at any hour."""
+        if not self.may_shut_down:
+            return f"{self.name} would have to be shut down: {plan.reason}"
+        if self.emergency:
+            return None
+        before = read_estate(self.estate_file).private_cloud().before_window_minutes
+        return await begin_limitation(self.estate_file, before_minutes=before, now=self.now())
 
     async def standing_approval(self, proposal: Proposal) -> Approval | None:
         """The approval that a killed run of the same change has left, while it holds.

@@ -117,6 +117,8 @@ class Core(Model):
     virtual_machines: tuple[InventoryName, ...] = ()
     """Those that `resize_virtual_machine` may change. Members of database clusters are never among
     them: their cluster has flows of its own."""
+    before_window_minutes: Annotated[float, Field(ge=0, le=720)] = 60
+    """Nothing is shut down from so long before a window until its end, in minutes."""
     largest: VirtualMachineSize = VirtualMachineSize(vcpus=128, ram_mib=4 * 1024 * 1024)
     """No virtual machine is made larger than this, whoever asks."""
     headroom: Headroom = Headroom()

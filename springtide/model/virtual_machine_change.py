@@ -42,6 +42,8 @@ class ResizePlan(Model):
     steps: tuple[ResizeStep, ...] = ()
     notes: tuple[str, ...] = ()
     """What whoever approves it should know."""
+    emergency: str = ""
+    """Why it is shut down in spite of a window, in a person's words."""
 
 
 class ApprovedResize(Model):

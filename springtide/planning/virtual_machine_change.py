@@ -128,6 +128,8 @@ def resize_rows(plan: ResizePlan) -> list[Row]:
     ]
     rows += [{"measure": f"step {n}", "value": step} for n, step in enumerate(plan.steps, 1)]
     rows += [{"measure": "note", "value": note} for note in plan.notes]
+    if plan.emergency:
+        rows.append({"measure": "in spite of a window", "value": plan.emergency})
     return rows
 
 

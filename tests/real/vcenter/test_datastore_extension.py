@@ -157,6 +157,17 @@ def test_a_lost_answer_stops_all_orders_until_a_person_has_looked(
     assert 1 == provider.orders
 
 
+def test_a_refused_order_was_not_bought_and_blocks_nothing(
+    shop: Stage, provider: FakeProvider
+) -> None:
+    """It is forgotten, and the next run may propose again."""
+    provider.refuse_with = 409
+    assert "refused" in str(carried_out(shop, 1).trouble)
+    assert ((), 0) == (asyncio.run(read_orders()), provider.orders)
+    with variables(ENVIRONMENT):
+        assert shop.run(extend_datastores, count=1).is_completed()
+
+
 @pytest.mark.parametrize(
     ("ends_as", "why"),
     [

@@ -3,20 +3,25 @@
 import json
 
 import pytest
+import yaml
 
 from flows.virtual_machine_change import resize_virtual_machine
 from springtide.model.core import VirtualMachineSize
+from tasks.cloud import read_estate
 from tests.real.vcenter.inventory import GIB
 from tests.real.vcenter.stage import Stage
 
 pytestmark = pytest.mark.real
 
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 BIGGER = {"vcpus": 12, "ram_gib": 64}
 PROGRAM = """
 import asyncio
 from flows.virtual_machine_change import resize_virtual_machine
-asyncio.run(resize_virtual_machine("web-1", 4, 16, may_shut_down=True, dry_run=False))
+now = {"may_shut_down": True, "emergency": "a test has no better hour"}
+asyncio.run(resize_virtual_machine("web-1", 4, 16, **now, dry_run=False))
 """
+NOW = {"may_shut_down": True, "emergency": "a test has no better hour"}
 SMALLER = VirtualMachineSize(vcpus=4, ram_mib=16 * 1024)
 
 
@@ -59,10 +64,26 @@ def test_an_approved_cold_resize_shuts_down_changes_and_starts(stage: Stage) -> 
     wanted = {"name": "web-1", "vcpus": 4, "ram_gib": 16}
     refused = stage.run(resize_virtual_machine, **wanted, dry_run=False)
     assert "would have to be shut down: fewer cores" in str(refused.message)
-    state = stage.run(resize_virtual_machine, **wanted, may_shut_down=True, dry_run=False)
+    state = stage.run(resize_virtual_machine, **wanted, **NOW, dry_run=False)
     assert (True, "done: 3 steps") == (state.is_completed(), state.message)
     assert (True, 4, 16) == shape(stage)
     assert [] == stage.simulator.calls("PowerOffVM_Task")
+
+
+def test_nothing_is_shut_down_in_a_window(stage: Stage) -> None:
+    """Nor in the hour before; a hot change may be made, and an emergency is part of the plan."""
+    with_windows = yaml.safe_load(stage.estate_file.read_text("utf-8"))
+    always = {"from": "00:10", "until": "23:50", "days": list(DAYS)}
+    with_windows["windows"][0] |= always
+    stage.estate_file.write_text(yaml.safe_dump(with_windows), "utf-8")
+    read_estate.cache_clear()
+    wanted = {"name": "web-1", "vcpus": 4, "ram_gib": 16, "may_shut_down": True}
+    refused = stage.run(resize_virtual_machine, **wanted)
+    assert refused.is_failed()
+    assert "window evening" in str(refused.message)
+    assert stage.run(resize_virtual_machine, name="web-1", **BIGGER).is_completed()
+    stage.run(resize_virtual_machine, **wanted, emergency="its disk is dying")
+    assert "its disk is dying" in stage.artifact("proposal-resize-virtual-machine")
 
 
 REFUSALS = [
@@ -99,7 +120,7 @@ def test_a_full_datastore_stops_the_start_and_says_what_to_do(stage: Stage) -> N
     """It stays off with its new size, and the run says so; with room the next run goes on."""
     stage.approve("web-1", SMALLER)
     stage.simulator.order("PowerOnVM_Task", "NoDiskSpace", in_task=True)
-    wanted = {"name": "web-1", "vcpus": 4, "ram_gib": 16, "may_shut_down": True, "dry_run": False}
+    wanted = {"name": "web-1", "vcpus": 4, "ram_gib": 16, **NOW, "dry_run": False}
     state = stage.run(resize_virtual_machine, **wanted)
     assert state.is_failed()
     assert "NoDiskSpace" in str(state.message)
@@ -114,7 +135,7 @@ def test_a_refused_size_starts_again_as_it_was(stage: Stage) -> None:
     """The service is back, and the run says why it did not come to its end."""
     stage.approve("web-1", SMALLER)
     stage.simulator.order("ReconfigVM_Task", "InvalidVmConfig", in_task=True)
-    wanted = {"name": "web-1", "vcpus": 4, "ram_gib": 16, "may_shut_down": True, "dry_run": False}
+    wanted = {"name": "web-1", "vcpus": 4, "ram_gib": 16, **NOW, "dry_run": False}
     state = stage.run(resize_virtual_machine, **wanted)
     assert state.is_failed()
     assert "InvalidVmConfig" in str(state.message)
@@ -126,7 +147,7 @@ def test_a_guest_that_does_not_shut_down_stops_the_run(stage: Stage) -> None:
     """It runs on; nothing is powered off, and a person is told to look."""
     stage.approve("web-1", SMALLER)
     stage.simulator.set_virtual_machine("web-1", shutdown_s=-1)
-    wanted = {"name": "web-1", "vcpus": 4, "ram_gib": 16, "may_shut_down": True, "dry_run": False}
+    wanted = {"name": "web-1", "vcpus": 4, "ram_gib": 16, **NOW, "dry_run": False}
     state = stage.run(resize_virtual_machine, **wanted)
     assert state.is_failed()
     assert "look at the console of web-1" in str(state.message)
@@ -149,7 +170,7 @@ def test_a_killed_run_is_taken_over_under_the_same_approval(stage: Stage, method
     if method != "ShutdownGuest":
         stage.simulator.order(method, in_task=True, slow_s=1.5)
     stage.kill_when(PROGRAM, lambda: bool(stage.simulator.calls(method)))
-    wanted = {"name": "web-1", "vcpus": 4, "ram_gib": 16, "may_shut_down": True, "dry_run": False}
+    wanted = {"name": "web-1", "vcpus": 4, "ram_gib": 16, **NOW, "dry_run": False}
     state = stage.run(resize_virtual_machine, **wanted)
     assert state.is_completed(), state.message
     assert (True, 4, 16) == shape(stage)
