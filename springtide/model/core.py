@@ -125,8 +125,8 @@ class Core(Model):
     datastore_limits: DatastoreLimits = DatastoreLimits()
     datastore_orders: DatastoreOrders | None = None
     """None: datastores are proposed and never ordered."""
-    call_timeout_s: Annotated[float, Field(gt=0, le=300)] = 30.0
-    """How long one call to vCenter may take, in seconds."""
+    call_timeout_s: Annotated[float, Field(ge=15, le=300)] = 30.0
+    """How long one call to vCenter may take, in seconds; a call that waits takes ten."""
     task_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 300.0
     """How long one of vCenter's tasks may take, in seconds."""
     shutdown_timeout_s: Annotated[float, Field(gt=0, le=7200)] = 600.0

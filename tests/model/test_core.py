@@ -25,6 +25,7 @@ REFUSED = [
         {"datastore_limits": {"amber_share": 0.95}}, "amber_share is above", id="amber above red"
     ),
     pytest.param({"largest": {"vcpus": 8, "ram_mib": 1022}}, "multiple of 4", id="uneven memory"),
+    pytest.param({"call_timeout_s": 14.9}, "15", id="no time for a call that waits"),
     pytest.param({"verify": False}, "verify", id="a way around"),
 ]
 

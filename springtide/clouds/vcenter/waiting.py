@@ -18,7 +18,7 @@ Progress = Callable[[int], None]
 """Told the percentage when it moves."""
 
 _LONGEST_ASK_S = 10
-"""Less than any call's time-out; the wait goes on with the next ask."""
+"""Less than the least `call_timeout_s`; the wait goes on with the next ask."""
 _TASK = ("info.state", "info.progress", "info.result", "info.error")
 
 
