@@ -30,6 +30,7 @@ waited=0
 while [ $waited -lt {polls} ]; do
   if [ -e "$folder/given/$1" ]; then mv "$folder/given/$1" "$2" && exit 0; exit 200; fi
   if [ -e "$folder/none/$1" ]; then rm -f "$folder/none/$1"; exit 1; fi
+  if [ -e "$folder/failed" ]; then exit 200; fi
   kill -0 {pid} 2>/dev/null || [ -d /proc/{pid} ] || exit 200
   sleep 0.05
   waited=$((waited + 1))
@@ -101,6 +102,7 @@ class Feeder:
                 self._ended.wait(_POLL_S)
         except BaseException as error:  # noqa: BLE001 - told by whoever waits for the server
             self.failure = error
+            (self._folder / "failed").touch()
 
     def _answer(self, name: str) -> None:
         found = self._asked(name).result()
