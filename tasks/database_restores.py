@@ -165,11 +165,18 @@ class Place:
             except SpringtideError:
                 if feeder.failure is not None:
                     raise feeder.failure from None
-                shutil.copy(work / "server.log", self.folder / "server.log")
+                self._keep_log(work / "server.log")
                 raise
             finally:
                 server.end()
                 shutil.rmtree(self.folder / "feed", ignore_errors=True)
+
+    def _keep_log(self, log: Path) -> None:
+        """For the worker's user alone: it may name tables."""
+        kept = self.folder / "server.log"
+        kept.touch(mode=0o600)
+        if log.exists():
+            shutil.copyfile(log, kept)
 
     def drill_plan(self) -> DatabaseRestorePlan:
         """To a moment between two commits, the newest that is archived; without any, to the end."""

@@ -1,15 +1,18 @@
-"""A PostgreSQL under load, backed up and restored by the flows: real servers, on a real Swift."""
+"""The flows of a PostgreSQL cluster: refusals; and a real server under load, on a real Swift."""
 
+import asyncio
+import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from prefect import State
+from prefect import Flow, State
 
 from flows.object_storage_backup import (
     back_up_to_object_storage,
@@ -20,10 +23,9 @@ from flows.storage_restore import drill_restore, restore_from_object_storage
 from flows.wal_archive import archive_wal, watch_recovery_point
 from springtide.model.wal_state import WalOutcome
 from tasks.cloud import read_estate
+from tests.flows.evening import ESTATE
 from tests.flows.storage import Storage
 from tests.real.clusters import Ground, Writer, a_ground, numbers_in
-
-pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +75,7 @@ def wait_until_archived(database: Storage, *, after: datetime) -> None:
     raise AssertionError("the log is not archived")
 
 
+@pytest.mark.real
 def test_a_cluster_is_restored_to_a_named_time(database: Storage, ground: Ground) -> None:
     """Written to all the while: just the lines acknowledged before that time are there."""
     with Writer(ground.primary) as writer, archiving(database) as states:
@@ -97,3 +100,61 @@ def test_a_cluster_is_restored_to_a_named_time(database: Storage, ground: Ground
     assert verified.is_completed(), verified.message
     expired = database.run(expire_backups, vault="documents")
     assert expired.is_completed(), expired.message
+
+
+@pytest.fixture
+def estate(prefect_server: None) -> Iterator[None]:  # noqa: ARG001 - must run
+    """The estate that is delivered, with a cluster and with directories."""
+    before = os.environ.get("SPRINGTIDE_ESTATE")
+    os.environ["SPRINGTIDE_ESTATE"] = str(ESTATE)
+    yield
+    os.environ.pop("SPRINGTIDE_ESTATE")
+    if before is not None:
+        os.environ["SPRINGTIDE_ESTATE"] = before
+
+
+@pytest.mark.parametrize(
+    ("flow", "parameters", "said"),
+    [
+        pytest.param(
+            archive_wal, {"source": "films"}, "source: no source 'films' in the estate", id="source"
+        ),
+        pytest.param(
+            archive_wal, {"source": "documents"}, "documents is no PostgreSQL cluster", id="kind"
+        ),
+        pytest.param(
+            archive_wal, {"source": "core-db", "minutes": 0}, "minutes: given 0", id="no time"
+        ),
+        pytest.param(
+            archive_wal,
+            {"source": "core-db", "minutes": 1441},
+            "minutes: given 1441",
+            id="too long",
+        ),
+        pytest.param(
+            watch_recovery_point, {"source": "documents"}, "is no PostgreSQL cluster", id="watch"
+        ),
+        pytest.param(
+            back_up_to_object_storage,
+            {"source": "core-db", "parts": (3,)},
+            "parts: core-db has no part 3",
+            id="the log is no part to be backed up",
+        ),
+        pytest.param(
+            restore_from_object_storage,
+            {"source": "core-db", "target_time": datetime(2026, 3, 16, 18, 3)},  # noqa: DTZ001 - that is it
+            "target_time: it has no time zone",
+            id="a time without its zone",
+        ),
+    ],
+)
+def test_refusals(
+    estate: None,  # noqa: ARG001 - must run
+    flow: Flow[Any, Any],
+    parameters: dict[str, object],
+    said: str,
+) -> None:
+    """With the field and what is allowed, before anything is reached."""
+    state = asyncio.run(flow(**parameters, return_state=True))
+    assert state.is_failed()
+    assert said in (state.message or "")
