@@ -6,6 +6,7 @@ from typing import Any
 from keystoneauth1.exceptions import ClientException
 from keystoneauth1.session import Session
 
+from springtide.clouds.openstack.moments import moment_of
 from springtide.clouds.openstack.translation import translate_exception
 from springtide.errors import SpringtideError
 from springtide.model.readiness import CredentialReport
@@ -47,7 +48,7 @@ def _expiry(session: Session, user_id: str, credential_id: str) -> datetime | No
         raise translate_exception(error, what=what, changing=False) from error
     except (ValueError, KeyError) as error:
         raise SpringtideError("the identity service tells no expiry") from error
-    return None if found is None else _moment(found)
+    return None if found is None else moment_of(found)
 
 
 def _ahead_s(issued: datetime, asked_at: datetime) -> float:
@@ -63,9 +64,3 @@ def _identity(session: Session) -> str:
     auth: Any = session.auth
     url = str(auth.auth_url).rstrip("/")
     return url if url.endswith("/v3") else f"{url}/v3"
-
-
-def _moment(text: str) -> datetime:
-    """Keystone's moments name no zone and are UTC."""
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -8,11 +8,12 @@ so that a port that outlives its server is known again.
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from springtide.clouds.openstack import tags as marks
+from springtide.clouds.openstack.moments import moment_or_none
 from springtide.clouds.openstack.server_groups import delete_groups, marked_groups
 from springtide.clouds.openstack.service import Body, Service
 from springtide.errors import BalancerBusy, NotFound, SpringtideError
@@ -141,7 +142,7 @@ class LeftoverStore:
             yield self._thing(
                 LeftoverKind.SERVER,
                 body,
-                created_at=_moment(body.get("created")),
+                created_at=moment_or_none(body.get("created")),
                 in_change=_change_of(body),
             )
 
@@ -151,7 +152,7 @@ class LeftoverStore:
             yield self._thing(
                 LeftoverKind.PORT,
                 body,
-                created_at=_moment(body.get("created_at")),
+                created_at=moment_or_none(body.get("created_at")),
                 owner_id=body.get("device_id") or None,
             )
 
@@ -168,7 +169,7 @@ class LeftoverStore:
                 yield self._thing(
                     LeftoverKind.MEMBER,
                     body,
-                    created_at=_moment(body.get("created_at")),
+                    created_at=moment_or_none(body.get("created_at")),
                     owner_id=marks.server_of(found),
                     weight=body["weight"],
                     pool_id=pool["id"],
@@ -211,11 +212,3 @@ def _patiently(change: Callable[[], Body]) -> None:
         reraise=True,
     )
     repeating(change)
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Each service's times are UTC, with or without saying so."""
-    if not text:
-        return None
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -2,9 +2,10 @@
 
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from springtide.clouds.openstack.catalogue import PoolSetup
+from springtide.clouds.openstack.moments import moment_or_none
 from springtide.clouds.openstack.service import Body, Service
 from springtide.clouds.openstack.tags import (
     OURS,
@@ -132,7 +133,7 @@ class Pool:
 
     def _member(self, body: Body) -> Member:
         tags, weight = body.get("tags") or [], body["weight"]
-        updated = _moment(body.get("updated_at")) or _moment(body.get("created_at"))
+        updated = moment_or_none(body.get("updated_at")) or moment_or_none(body.get("created_at"))
         return Member(
             id=body["id"],
             address=body["address"],
@@ -145,7 +146,7 @@ class Pool:
             draining_since=(drained_since(tags) or updated) if weight == 0 else None,
             provisioning_status=body.get("provisioning_status", "ACTIVE"),
             operating_status=body.get("operating_status", "NO_MONITOR"),
-            created_at=_moment(body.get("created_at")),
+            created_at=moment_or_none(body.get("created_at")),
         )
 
 
@@ -153,10 +154,3 @@ def _why(order: Join | Drain | Leave) -> str:
     """For the audit log: who, and the plan's reason."""
     who = ", ".join(f"{m.name or m.server_id} {m.address}" for m in order.members)
     return f"{order.kind} {who}: {order.reason}"
-
-
-def _moment(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

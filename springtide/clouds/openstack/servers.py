@@ -5,10 +5,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 
 from springtide.clouds.openstack.catalogue import LaunchSetup
+from springtide.clouds.openstack.moments import moment_or_none
 from springtide.clouds.openstack.server_groups import find_or_make_group
 from springtide.clouds.openstack.server_marks import health_of, held_by, rebooted_at
 from springtide.clouds.openstack.service import Body, Service
@@ -171,9 +171,9 @@ def _server(body: Body, region: str) -> Server:
         flavour=(body.get("flavor") or {}).get("original_name", ""),
         zone=body.get("OS-EXT-AZ:availability_zone") or None,
         wave=wave_of(body.get("tags", [])),
-        created_at=_moment(body["created"]),
-        updated_at=_moment(body.get("updated")),
-        launched_at=_moment(body.get("OS-SRV-USG:launched_at")),
+        created_at=moment_or_none(body["created"]),
+        updated_at=moment_or_none(body.get("updated")),
+        launched_at=moment_or_none(body.get("OS-SRV-USG:launched_at")),
         fault=(body.get("fault") or {}).get("message"),
         health=health_of(metadata),
         rebooted_at=rebooted_at(metadata),
@@ -192,11 +192,3 @@ def _address(body: Body) -> str | None:
         if each.get("version") == _IPV4 and each.get("OS-EXT-IPS:type", "fixed") == "fixed"
     )
     return next(fixed, None)
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Nova's times are UTC, with or without saying so."""
-    if not text:
-        return None
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 
+from springtide.clouds.openstack.moments import moment_of
 from springtide.clouds.openstack.service import Body, Service
 from springtide.clouds.openstack.tags import OURS, fleet_of
 from springtide.errors import Retryable
@@ -79,7 +80,7 @@ def read_balancers_usage(
             region=region,
             fleet=owners.get(each["id"]),
             source=UsageSource.OCTAVIA,
-            start=min(_moment(each["created_at"]), ends_at),
+            start=min(moment_of(each["created_at"]), ends_at),
             end=ends_at,
         )
         for each in found
@@ -114,8 +115,8 @@ def _fleet_by_name(name: str, fleets: Collection[str]) -> str | None:
 
 
 def _record(told: Body, region: str, fleet: str | None, ends_at: datetime) -> UsageRecord:
-    start = _moment(told["started_at"])
-    end = _moment(told["ended_at"]) if told.get("ended_at") else max(start, ends_at)
+    start = moment_of(told["started_at"])
+    end = moment_of(told["ended_at"]) if told.get("ended_at") else max(start, ends_at)
     return UsageRecord(
         resource=told["instance_id"],
         name=told["name"],
@@ -136,12 +137,6 @@ def _since_resize(compute: Service, record: UsageRecord) -> UsageRecord:
     servers are never resized, so that nobody asks for their actions.
     """
     told = compute.get(f"/servers/{record.resource}/os-instance-actions").get("instanceActions", [])
-    resized = [_moment(each["start_time"]) for each in told if each["action"] == _RESIZE]
+    resized = [moment_of(each["start_time"]) for each in told if each["action"] == _RESIZE]
     start = min(max(resized, default=record.start), record.end)
     return record.model_copy(update={"start": max(start, record.start)})
-
-
-def _moment(text: str) -> datetime:
-    """Nova's and Octavia's times are UTC without saying so."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
