@@ -53,6 +53,8 @@ from tasks.database_clusters import ClusterDesk, cluster_desk
 from tasks.verified_backups import backup_facts
 
 _POLL_S = 1.0
+_SETTLE_S = 15.0
+"""So long a guard may say no before a step begins, until it counts as a doubt."""
 _MOST_STEPS = 100
 
 
@@ -188,6 +190,8 @@ class _UnderWay:
     wish: Wish
     record: ChangeRecord
     done: list[str] = field(default_factory=list)
+    written: set[str] = field(default_factory=set)
+    """Primaries whose dirty pages were written for a switchover."""
 
     async def to_its_end(self) -> ChangeOutcome:
         """All steps that are left, each planned anew by what is seen; or why it stopped."""
@@ -237,34 +241,49 @@ class _UnderWay:
         Raises:
             GuardRefused: a guard says no, the lease is lost, or its time is over.
         """
-        deadline = time.monotonic() + self.desk.cluster.limits.step_minutes * 60
+        began = acted_at = time.monotonic()
         last: ActKind | None = None
         while True:
-            sight = await self.desk.sight()
-            act = next_act(left, step, sight)
-            if act.kind is ActKind.DONE:
+            act, why_not = await self._next_act(left, step, last)
+            now = time.monotonic()
+            if why_not is not None:
+                # An act has just ended: the cluster may still choose whom it waits for.
+                if now - acted_at > _SETTLE_S:
+                    raise GuardRefused(why_not)
+            elif act.kind is ActKind.DONE:
                 return act.why
-            if act.kind is ActKind.SWITCH_OVER and last is None:
-                # Its checkpoint takes a while: what was seen before it counts no more.
-                await self.desk.databases.checkpoint(step.member)
-                sight = await self.desk.sight()
-                act = next_act(left, step, sight)
-            if act.kind not in (ActKind.WAIT, last):
-                await self._do(step, act, sight)
-                last = act.kind
-            elif time.monotonic() > deadline:
+            elif act.kind not in (ActKind.WAIT, last):
+                await self._do(step, act)
+                last, acted_at = act.kind, time.monotonic()
+            elif now - began > self.desk.cluster.limits.step_minutes * 60:
                 raise GuardRefused(f"{step} does not end: {act.why}")
             await asyncio.sleep(_POLL_S)
 
-    async def _do(self, step: Step, act: Act, sight: Sight) -> None:
-        """Ask the guards again, then the lease, then do it."""
+    async def _next_act(
+        self, left: ClusterPlan, step: Step, last: ActKind | None
+    ) -> tuple[Act, str | None]:
+        """What is next by a fresh look, and why it may not begin."""
+        cluster, sight = self.desk.cluster, await self.desk.sight()
+        try:
+            act = next_act(left, step, sight)
+            if act.kind is ActKind.SWITCH_OVER and step.member not in self.written:
+                # Its checkpoint takes a while: what was seen before it counts no more.
+                await self.desk.databases.checkpoint(step.member)
+                self.written.add(step.member)
+                sight = await self.desk.sight()
+                act = next_act(left, step, sight)
+        except GuardRefused as error:
+            return Act(ActKind.WAIT, str(error)), str(error)
+        if act.kind is last or act.kind not in BEGINNINGS:
+            return act, None
         pending = self.wish.kind is PlanKind.RESTART
-        cluster = self.desk.cluster
         why_not = act_limitation(act, step, sight, cluster, pending_allowed=pending)
-        if why_not is None and act.kind in BEGINNINGS:
+        if why_not is None:
             why_not = facts_limitation(await self.desk.facts(aside=self.record.member))
-        if why_not is not None:
-            raise GuardRefused(why_not)
+        return act, why_not
+
+    async def _do(self, step: Step, act: Act) -> None:
+        """Ask whether the lease is still ours, then do it."""
         await self.lease.check()
         get_run_logger().info("act=%s member=%s why=%s", act.kind, step.member, act.why)
         why = f"{self.wish.kind.value}, step {step}"
