@@ -75,11 +75,11 @@ def own_switchover(stage: Stage, writer: Writer) -> float:
 
 def test_a_resize_under_constant_writes(stage: Stage) -> None:
     """Every member has its new size, nothing acknowledged is lost, one gap as of a switchover."""
-    change = stage.change(PlanKind.RESIZE, size=LARGE)
+    change = stage.change(PlanKind.SWITCHOVER)
     stale = approved_by(stage.on_call, change, asyncio.run(change.propose()))
     with Writer(stage.bed) as writer:
         own = [own_switchover(stage, writer) for _ in range(3)]
-        # Another one leads now: what was approved before is another plan.
+        # The cluster is on another timeline: what was approved before is another plan.
         with pytest.raises(GuardRefused, match="it has changed since"):
             approved_by(stage.on_call, change, asyncio.run(change.propose()), stale)
         leader, began = stage.bed.leader(), time.monotonic()
