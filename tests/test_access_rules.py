@@ -94,6 +94,7 @@ def live(cloud: RegionCloud, fleet: Fleet) -> None:
     cloud.join(fleet, a_join(members))
     wait_until(lambda: settled(cloud, fleet))
     sweep(cloud)
+    heal(cloud, members[0].server_id)
     wait_until(lambda: settled(cloud, fleet))
     cloud.drain(fleet, a_drain(members), datetime.now(UTC))
     wait_until(lambda: settled(cloud, fleet))
@@ -116,6 +117,16 @@ def count(cloud: RegionCloud, fleet: Fleet) -> None:
     assert nobodys
     assert cloud.balancers_usage(now, [fleet])
     assert cloud.balancer_counters(fleet, now)
+
+
+def heal(cloud: RegionCloud, server_id: str) -> None:
+    """A server is checked, held by a person, released, and rebooted."""
+    now = datetime.now(UTC)
+    cloud.write_checks([server_id], 1, now)
+    for hours in (1, 2):
+        cloud.hold_server(server_id, until=now + timedelta(hours=hours), who="a test")
+    cloud.release_server(server_id, who="a test")
+    cloud.reboot_servers([server_id], "a test", now)
 
 
 def sweep(cloud: RegionCloud) -> None:
