@@ -1,6 +1,7 @@
 """Restores: to a new folder for whoever needs it, and as drills that prove they work.
 
-Nothing that stands anywhere is written over: what was restored is put in its place by people.
+Nothing that stands anywhere is written over, but for one flow that two people sign: and there it is
+moved beside.
 """
 
 import asyncio
@@ -10,9 +11,11 @@ from prefect import State, flow
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
+from flows.guarded import guarded
 from springtide.errors import Misconfigured
 from springtide.estate import estate_path
 from springtide.model.backup import DrillOutcome, RestoreOutcome
+from springtide.model.change import ChangeOutcome
 from springtide.model.postgres import BASE, PostgresSource
 from springtide.planning.storage_restore import (
     drill_alarm,
@@ -24,6 +27,7 @@ from springtide.planning.storage_restore import (
 from tasks.cloud import read_estate
 from tasks.database_restores import drill_database, restore_database
 from tasks.outage import best_effort
+from tasks.restore_over import RestoreOver
 from tasks.restores import LATEST, drill_part, new_folder, restore_part
 from tasks.vaults import VaultOrder, show_table
 
@@ -71,6 +75,31 @@ async def restore_from_object_storage(  # noqa: PLR0913 - the fields of its form
     if (alarm := restore_alarm((outcome,))) is not None:
         return Failed(message=alarm, data=outcome)
     return Completed(message=restore_summary((outcome,)), data=outcome)
+
+
+@flow(name="restore-over-production", flow_run_name="restore over {source}, part {part}")
+async def restore_over_production(
+    source: str, *, part: int = 1, snapshot: str = LATEST, vault: str = "", dry_run: bool = True
+) -> State[ChangeOutcome]:
+    """Put a snapshot in the place of a part, signed by two; what stood there is kept beside it.
+
+    Stop first whatever writes there.
+
+    Args:
+        source: Name of the source in the estate file.
+        part: Which of its paths, counted from 1.
+        snapshot: The first digits of its id, or `latest`.
+        vault: The source's vault, or its second site; empty: the source's vault.
+        dry_run: Show what would be done, and ask nobody to sign it.
+    """
+    path, estate = estate_path(), read_estate(estate_path())
+    found = estate.directories(source)
+    if part not in range(1, len(found.paths) + 1):
+        raise Misconfigured(
+            f"{source} has no part {part}", field="part", allowed=f"1 to {len(found.paths)}"
+        )
+    order = VaultOrder(estate_file=path, vault=estate.vault_of(found, vault).name)
+    return await guarded(RestoreOver(order, found, part, snapshot), dry_run=dry_run)
 
 
 @flow(name="drill-restore", flow_run_name="drill the restore of {source}")

@@ -46,7 +46,7 @@ def restore_part(
     snapshot_id, paths, name = wanted
     target = Path(source.restore_folder) / name
     with reading(order) as repository:
-        snapshot = _snapshot(repository, source, part, snapshot_id)
+        snapshot = chosen_for(repository, source, part, snapshot_id)
         tree = bytes.fromhex(snapshot.tree)
         only = tuple(map(PurePosixPath, paths))
         restored = restore_tree(repository, tree, target, paths=only)
@@ -76,7 +76,7 @@ def drill_part(order: VaultOrder, source: BackupSource, part: int) -> tuple[Dril
     The scratch folders are removed again. Without restic on the machine there is one outcome.
     """
     with reading(order) as repository:
-        snapshot = _snapshot(repository, source, part, LATEST)
+        snapshot = chosen_for(repository, source, part, LATEST)
         point: timedelta = repository.store.now() - snapshot.time
         drill = _Drill(order, source, repository, snapshot)
         ways: dict[str, Callable[[Path], tuple[int, int]]] = {_OURS: drill.by_us}
@@ -163,7 +163,13 @@ def _scratch(source: BackupSource) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _snapshot(repository: Repository, source: Source, part: int, start: str) -> Snapshot:
+def chosen_for(repository: Repository, source: Source, part: int, start: str) -> Snapshot:
+    """The part's snapshot whose id begins so; also `latest`, or `offloaded`.
+
+    Raises:
+        NotFound: there is none.
+        Misconfigured: it is a snapshot of something else.
+    """
     known = list_snapshots(repository)
     path = source.part_paths[part]
     if start == OFFLOADED:

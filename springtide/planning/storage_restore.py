@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 
 from springtide.model.backup import DrillOutcome, RestoreOutcome
+from springtide.model.restoring import RestoreOverView
 from springtide.planning.object_storage_backup import megabytes
 from springtide.planning.telling import Row
 
 _DAY_S = 86_400
+_ROOM = 1.05
+"""So many times a snapshot's size has to be free where it is restored."""
 
 
 def drill_rows(outcomes: Iterable[DrillOutcome]) -> list[Row]:
@@ -68,6 +71,43 @@ def restore_alarm(outcomes: tuple[RestoreOutcome, ...]) -> str | None:
     return (
         f"{troubles} files are damaged in the vault or could not be made as they were;"
         f" the rest is in {outcomes[0].target}; a list is beside it"
+    )
+
+
+def over_limitation(found: RestoreOverView) -> str | None:
+    """Why the part is not to be restored over; None: it may be."""
+    if found.is_mount:
+        return (
+            "the part is a mount point, which a name cannot exchange: restore to a new folder, and"
+            " move what you need"
+        )
+    if found.free_bytes < found.bytes * _ROOM:
+        return (
+            f"{megabytes(found.bytes)} have to stand beside what is there, and"
+            f" {megabytes(found.free_bytes)} are free"
+        )
+    return None
+
+
+def over_settled(found: RestoreOverView) -> str | None:
+    """Why nothing is to be done; None: something is."""
+    if found.set_aside and found.stands:
+        return (
+            "this snapshot was put in place; what stood there before is beside it: to do it again,"
+            " remove that first"
+        )
+    return None
+
+
+def over_rows(found: RestoreOverView) -> tuple[Row, ...]:
+    """The plan for those who sign it."""
+    plan = found.plan
+    return (
+        {"measure": "source", "value": f"{plan.source}, part {plan.part}"},
+        {"measure": "snapshot", "value": plan.snapshot[:16]},
+        {"measure": "from the vault", "value": plan.vault},
+        {"measure": "size", "value": megabytes(found.bytes)},
+        {"measure": "what stands there now", "value": "is moved beside it, and not removed"},
     )
 
 

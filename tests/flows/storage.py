@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 
 from springtide.commands.vault_hand import opened_vault
 from springtide.estate import load_estate
+from springtide.model.approval import Approval, Proposal, Signer
 from springtide.vault.repository import Repository
 from tasks.cloud import read_estate
 
@@ -78,6 +80,19 @@ def write_storage_estate(folder: Path, template: Path) -> Path:
     path = folder / "estate.yaml"
     path.write_text(yaml.safe_dump(estate), "utf-8")
     return path
+
+
+def two_have_signed(proposal: Proposal) -> Approval:
+    """An approval of just that by two people's keys."""
+    assert 2 == proposal.signatures
+    people = (Signer(name=f"{n}@example.org", key=f"SHA256:{n * 43}") for n in "ab")
+    return Approval(
+        digest=proposal.digest,
+        until=datetime.now(UTC) + timedelta(hours=1),
+        statement="the line",
+        signatures=("one", "two"),
+        signers=tuple(people),
+    )
 
 
 def packs_of(repository: Repository) -> list[str]:

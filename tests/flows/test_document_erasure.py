@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ from flows.guarded import guarded
 from flows.object_storage_backup import back_up_to_object_storage, expire_backups, verify_backups
 from flows.second_site import copy_to_second_site
 from springtide.cli import app
-from springtide.model.approval import Approval, Proposal, Signer
+from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome
 from springtide.vault.erasure import read_condemned
 from tasks.erasure import Erasure
 from tasks.vaults import VaultOrder
-from tests.flows.storage import SECRET, Storage
+from tests.flows.storage import SECRET, Storage, two_have_signed
 
 SOON = {"listing_lag": "PT0S", "grace": "PT6S", "resume_within": "PT0S"}
 _RUNS = 12
@@ -32,15 +31,7 @@ class Signed(Erasure):
 
     async def standing_approval(self, proposal: Proposal) -> Approval | None:
         """What two have signed."""
-        assert 2 == proposal.signatures
-        people = (Signer(name=f"{n}@example.org", key=f"SHA256:{n * 43}") for n in "ab")
-        return Approval(
-            digest=proposal.digest,
-            until=datetime.now(UTC) + timedelta(hours=1),
-            statement="the line",
-            signatures=("one", "two"),
-            signers=tuple(people),
-        )
+        return two_have_signed(proposal)
 
 
 def carried_out(storage: Storage, vault: str, order: str) -> State[Any]:

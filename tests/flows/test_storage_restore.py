@@ -1,11 +1,27 @@
 """Restores and drills as flows, on a real Swift and the sandbox's Keystone."""
 
-import pytest
+from dataclasses import dataclass
+from typing import Any
 
+import pytest
+from prefect import State, flow
+
+from flows.guarded import guarded
 from flows.object_storage_backup import back_up_to_object_storage
-from flows.storage_restore import drill_restore, restore_from_object_storage
+from flows.storage_restore import (
+    drill_restore,
+    restore_from_object_storage,
+    restore_over_production,
+)
 from springtide.clouds.restic import is_installed
-from tests.flows.storage import SECRET, Storage
+from springtide.estate import load_estate
+from springtide.model.approval import Approval, Proposal
+from springtide.model.change import ChangeOutcome
+from springtide.vault.snapshots import list_snapshots
+from tasks.restore_over import RestoreOver
+from tasks.vaults import VaultOrder
+from tests.flows.storage import SECRET, Storage, packs_of, two_have_signed
+from tests.vault.places import seen_in
 
 
 def test_a_drill_measures_and_leaves_nothing(storage: Storage) -> None:
@@ -56,3 +72,77 @@ def test_a_restore_that_cannot_be(
     assert state.is_failed()
     assert said in (state.message or "")
     assert not storage.restores.exists() or [] == list(storage.restores.iterdir())
+
+
+@dataclass
+class Signed(RestoreOver):
+    """The change, signed by two before it is proposed."""
+
+    async def standing_approval(self, proposal: Proposal) -> Approval | None:
+        """What two have signed."""
+        return two_have_signed(proposal)
+
+
+def restored_over(storage: Storage, snapshot: str = "latest") -> State[Any]:
+    """The state in which it ends, once two have signed it."""
+    estate = load_estate(storage.estate_file)
+    order = VaultOrder(estate_file=storage.estate_file, vault="documents")
+
+    @flow(name="restore-over-for-a-test")
+    async def restore_it() -> State[ChangeOutcome]:
+        change = Signed(order, estate.source("documents"), 1, snapshot)
+        return await guarded(change, dry_run=False)
+
+    return storage.run(restore_it)
+
+
+def test_a_snapshot_in_the_place_of_production(storage: Storage) -> None:
+    """Signed by two: compared first, exchanged by name; what stood there is beside it."""
+    storage.run(back_up_to_object_storage, source="documents")
+    before = seen_in(storage.source)
+    (storage.source / "scan.bin").write_bytes(b"encrypted by a thief")
+    spoiled = seen_in(storage.source)
+    shown = storage.run(restore_over_production, source="documents")
+    assert "dry run: plan" in (shown.message or "")
+    assert spoiled == seen_in(storage.source)
+    done = restored_over(storage)
+    assert done.is_completed(), done.message
+    assert before == seen_in(storage.source)
+    (beside,) = (each for each in storage.source.parent.iterdir() if ".before-" in each.name)
+    assert spoiled == seen_in(beside)
+    assert [] == [each for each in storage.source.parent.iterdir() if ".restoring-" in each.name]
+    again = restored_over(storage)
+    assert "nothing to do" in (again.message or "")
+    told = storage.artifact("proposal-restore-over-production")
+    assert SECRET not in told
+    assert str(storage.source) not in told
+
+
+@pytest.mark.parametrize("step", ["half restored", "moved away"])
+def test_a_restore_over_production_that_was_killed(storage: Storage, step: str) -> None:
+    """The next run finds its folders and goes on."""
+    storage.run(back_up_to_object_storage, source="documents")
+    with storage.opened() as repository:
+        (snapshot,) = list_snapshots(repository)
+    before, place = seen_in(storage.source), storage.source
+    if step == "half restored":
+        half = place.with_name(f".documents.restoring-{snapshot.id[:12]}")
+        half.joinpath(*place.parts[1:]).mkdir(parents=True)
+    else:
+        place.rename(place.with_name(f"documents.before-{snapshot.id[:12]}"))
+    done = restored_over(storage, snapshot.id)
+    assert done.is_completed(), done.message
+    assert before == seen_in(place)
+
+
+def test_production_stays_where_a_file_is_damaged(storage: Storage) -> None:
+    """It stops before anything is exchanged."""
+    storage.run(back_up_to_object_storage, source="documents")
+    with storage.opened() as repository:
+        sizes = {name: repository.store.size(name) or 0 for name in packs_of(repository)}
+        repository.store.delete(max(sizes, key=lambda name: sizes[name]))
+    before = seen_in(storage.source)
+    done = restored_over(storage)
+    assert done.is_failed()
+    assert "production is as it was" in (done.message or "")
+    assert before == seen_in(storage.source)

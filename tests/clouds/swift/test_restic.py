@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from springtide.model.retention import PrunePolicy
 from springtide.sandbox.object_store import ObjectStore
 from springtide.vault.blobs import BlobKind
+from springtide.vault.pruning import prune
 from springtide.vault.repository import Identity, Repository
-from springtide.vault.snapshots import Snapshot, save_snapshot
+from springtide.vault.snapshot_copy import copy_tree, save_copy
+from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
 from springtide.vault.store import Store
 from tests.faulty_proxy import Fault, FaultyProxy, Kind
 from tests.object_stores import QUICK, a_place, a_store
@@ -26,9 +29,9 @@ CONTENTS = {f"file-{number}": os.urandom(100_000) + bytes(50_000) for number in 
 POLICY = QUICK.model_copy(update={"timeout_s": 3.0})
 
 
-def fault(kind: Kind, **settings: Any) -> Callable[[], Fault]:  # noqa: ANN401 - a fault's fields
+def fault(kind: Kind, *, method: str = "PUT", **settings: Any) -> Callable[[], Fault]:  # noqa: ANN401 - a fault's fields
     """A fault of packs, indexes and snapshots on their way."""
-    return lambda: Fault("PUT", "/(data|index|snapshots)/", kind, **({"times": 2} | settings))
+    return lambda: Fault(method, "/(data|index|snapshots)/", kind, **({"times": 2} | settings))
 
 
 FAULTS = [
@@ -36,12 +39,28 @@ FAULTS = [
     pytest.param(fault(Kind.ANSWER, status=401, times=1), id="401"),
     pytest.param(fault(Kind.ANSWER, status=408), id="408"),
     pytest.param(fault(Kind.ANSWER, status=429, headers={"Retry-After": "1"}), id="429"),
+    pytest.param(fault(Kind.ANSWER, status=500), id="500"),
     pytest.param(fault(Kind.ANSWER, status=503), id="503"),
     pytest.param(fault(Kind.CUT_REQUEST), id="cut request"),
     pytest.param(fault(Kind.SHORTEN_REQUEST), id="shortened request"),
     pytest.param(fault(Kind.FLIP_REQUEST), id="flipped bit"),
     pytest.param(fault(Kind.LOSE_REPLY), id="lost reply"),
     pytest.param(fault(Kind.HANG_AFTER), id="hang"),
+]
+
+
+READ_FAULTS = [
+    pytest.param(fault(Kind.ANSWER, method="GET", status=401, times=1), id="401"),
+    pytest.param(fault(Kind.ANSWER, method="GET", status=408), id="408"),
+    pytest.param(
+        fault(Kind.ANSWER, method="GET", status=429, headers={"Retry-After": "1"}), id="429"
+    ),
+    pytest.param(fault(Kind.ANSWER, method="GET", status=500), id="500"),
+    pytest.param(fault(Kind.ANSWER, method="GET", status=503), id="503"),
+    pytest.param(fault(Kind.CUT_REPLY, method="GET"), id="cut reply"),
+    pytest.param(fault(Kind.SHORTEN_REPLY, method="GET"), id="shortened reply"),
+    pytest.param(fault(Kind.LOSE_REPLY, method="GET"), id="lost reply"),
+    pytest.param(fault(Kind.HANG, method="GET", times=1), id="hang"),
 ]
 
 
@@ -75,6 +94,36 @@ def test_restic_finds_no_error_despite(
     run("restore", "latest", "--target", str(tmp_path / "restored"))
     restored = {path.name: path.read_bytes() for path in (tmp_path / "restored").rglob("file-*")}
     assert CONTENTS == restored
+
+
+@pytest.mark.parametrize("faults", READ_FAULTS)
+def test_a_copy_and_a_prune_despite(
+    restic: str,
+    swift: ObjectStore,
+    proxy: FaultyProxy,
+    tmp_path: Path,
+    faults: Callable[[], Fault],
+) -> None:
+    """What is read wrongly is read again: all of it is at the second site, and restic agrees."""
+    first, second = a_place(prefix="school/a"), a_place(prefix="school/b")
+    with (
+        a_store(proxy.url, swift.token, first, policy=POLICY) as store,
+        a_store(proxy.url, swift.token, second, policy=POLICY) as other,
+    ):
+        write(store, tmp_path / "work")
+        opened = {"work_folder": tmp_path / "reader"}
+        with (
+            Repository.open(store, PASSWORD, **opened) as source,
+            Repository.create(other, PASSWORD, identity=IDENTITY, **opened) as target,
+        ):
+            proxy.add(faults())
+            source.load_index()
+            (snapshot,) = list_snapshots(source)
+            copy_tree(source, target, bytes.fromhex(snapshot.tree))
+            save_copy(target, snapshot)
+            prune(target, identity=IDENTITY, policy=PrunePolicy(), dry_run=False)
+    run = Restic(restic, swift, f"swift:{second.container}:/{second.prefix}", tmp_path)
+    assert "no errors were found" in run("check", "--read-data")
 
 
 def write(store: Store, work_folder: Path) -> None:
