@@ -1,0 +1,112 @@
+"""A source in shards, backed up by two workers of a pool at once, into one repository."""
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_API_URL
+
+from flows.object_storage_backup import (
+    back_up_shard,
+    back_up_to_object_storage,
+    verify_backups,
+)
+from flows.storage_restore import restore_from_object_storage
+from springtide.vault.snapshots import list_snapshots
+from tests.flows.storage import SECRET, Storage
+from tests.vault.places import seen_in
+
+ROOT = Path(__file__).parents[2]
+POOL = "shards"
+WORKERS = 2
+_START_S = 90.0
+
+
+@pytest.fixture
+def workers(storage: Storage, tmp_path: Path) -> Iterator[Storage]:
+    """Two workers, one run at a time each, each with an index cache of its own."""
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL]
+    command += ["--type", "process", "--limit", "1"]
+    known = {
+        **os.environ,
+        "PREFECT_API_URL": PREFECT_API_URL.value() or "",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+    }
+    started: list[subprocess.Popen[bytes]] = []
+    with (tmp_path / "workers.log").open("wb") as log:
+        try:
+            for number in range(WORKERS):
+                cache = {"SPRINGTIDE_CACHE": str(tmp_path / f"cache-{number}")}
+                name = ["--name", f"worker-{number}"]
+                started.append(
+                    subprocess.Popen([*command, *name], env=known | cache, stdout=log, stderr=log)
+                )
+            asyncio.run(_deploy())
+            storage.change("sources", shards=WORKERS)
+            yield storage
+        finally:
+            for worker in started:
+                worker.terminate()
+            for worker in started:
+                worker.wait(30)
+
+
+async def _deploy() -> None:
+    deadline = time.monotonic() + _START_S
+    async with get_client() as client:
+        while time.monotonic() < deadline:
+            try:
+                if len(await client.read_workers_for_work_pool(POOL)) == WORKERS:
+                    break
+            except Exception:  # noqa: BLE001, S110 - the pool is made by the first of them
+                pass
+            await asyncio.sleep(0.5)
+    found = await back_up_shard.from_source(
+        source=str(ROOT), entrypoint="flows/object_storage_backup.py:back_up_shard"
+    )
+    await found.deploy(
+        name="documents",
+        work_pool_name=POOL,
+        job_variables={"command": f"{sys.executable} -m prefect.engine"},
+        build=False,
+        push=False,
+        print_next_steps=False,
+    )
+
+
+async def _shard_runs() -> list[FlowRun]:
+    async with get_client() as client:
+        name = FlowFilter(name=FlowFilterName(any_=["back-up-shard"]))
+        return await client.read_flow_runs(flow_filter=name)
+
+
+@pytest.mark.timeout(600)  # two workers and two flow runs start anew, on a machine that may be busy
+def test_two_workers_back_up_one_source(workers: Storage) -> None:
+    """Each a shard, in flow runs of their own; one snapshot of the whole, and none of shards."""
+    state = workers.run(back_up_to_object_storage, source="documents")
+    assert state.is_completed(), state.message
+    (outcome,) = state.result()
+    assert 61 == outcome.files
+    runs = asyncio.run(_shard_runs())
+    told = [str(run.state.message) for run in runs if run.state]
+    by = [found[1] for text in told if (found := re.search(r", worker (\d+)$", text))]
+    assert (WORKERS, WORKERS) == (len(by), len(set(by)))
+    assert SECRET not in "".join(told)
+    with workers.opened() as repository:
+        assert ["documents"] == [each.hostname for each in list_snapshots(repository)]
+    before = seen_in(workers.source)
+    shutil.rmtree(workers.source)
+    restored = workers.run(restore_from_object_storage, source="documents", folder="again")
+    assert restored.is_completed(), restored.message
+    assert before == seen_in((workers.restores / "again").joinpath(*workers.source.parts[1:]))
+    assert workers.run(verify_backups, vault="documents", everything=True).is_completed()
