@@ -59,7 +59,7 @@ def write_storage_estate(folder: Path, template: Path) -> Path:
     for named in ("school_holidays_file", "approvals"):
         estate.pop(named, None)
     estate["fleets"][0].pop("user_data_file", None)
-    for part in ("approvals", "audit", "cost_report"):
+    for part in ("approvals", "audit", "cost_report", "database_clusters"):
         estate.pop(part, None)
     estate["vaults"] = [
         {
