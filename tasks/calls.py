@@ -18,7 +18,7 @@ def calls_notes(order: Order) -> tuple[CallsNote, ...]:
         return ()
     run = str(flow_run.id or "none")[:8]
     note = CallsNote(
-        key=f"{order.fleet}-{run}-{order.at:%H%M%S}",
+        key=f"calls-{order.fleet}-{run}-{order.at:%H%M%S}",
         fleet=order.fleet,
         at=order.at,
         counts=counts,

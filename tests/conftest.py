@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.real.openstack.testbed import Testbed
+
+# An example may take long on a busy machine, and is none the worse for it.
+settings.register_profile("springtide", deadline=None)
+settings.load_profile("springtide")
 
 STARTING_S = 900
 """The first test of real services waits for their start."""

@@ -73,7 +73,7 @@ class Startups:
     ) -> StartupNote:
         region, image_id = place
         return StartupNote(
-            key=f"{self._fleet.name}-{key_part(region)}-{key_part(image_id)[:12]}-{run}",
+            key=f"startup-{self._fleet.name}-{key_part(region)}-{key_part(image_id)[:12]}-{run}",
             fleet=self._fleet.name,
             region=region,
             image_id=image_id,

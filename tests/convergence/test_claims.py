@@ -88,7 +88,7 @@ def test_while_claims_are_unreadable_it_grows_and_never_shrinks(stage: Stage) ->
     stage.assert_stands(10)
     stage.sandbox.set_clock(ENDS_AT)
     hand = stage.hand()
-    plan = asyncio.run(hand.look_once(hand.book_of(None)))
+    plan = asyncio.run(hand.look_once(hand.book_of(None))).plan
     assert ((), 10) == (plan.actions, plan.waits[-1].servers)
     stage.assert_stands(10)
     stage.assert_leaves_nothing()

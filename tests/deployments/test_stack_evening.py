@@ -15,7 +15,8 @@ READABLE = re.compile(
     r"launch (gra11|sbg5|rbx1) (canary|wave [1-9]) \(\d+ servers?\)"
     r"|delete (gra11|sbg5|rbx1) \(\d+ servers?\)"
     r"|(join|drain|leave) (gra11|sbg5|rbx1) \(\d+ members?\)"
-    r"|show (plan|outcome) of api|remember proven-api-\w+|sweep \w+"
+    r"|show (plan|outcome) of api|remember (proven|startup|calls)-api-[\w-]+"
+    r"|sweep \w+|show api at a glance"
 )
 
 

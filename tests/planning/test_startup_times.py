@@ -55,7 +55,7 @@ def test_a_server_on_its_way_is_measured() -> None:
     assert {"GRA11", "RBX1", "SBG5"} == {note.region for note in notes}
     assert 6 == sum(len(note.serving_s) for note in notes)
     first = notes[0]
-    assert ("api-gra11-image-1-ab12cd34", "image-1") == (first.key, first.image_id)
+    assert ("startup-api-gra11-image-1-ab12cd34", "image-1") == (first.key, first.image_id)
     # Two looks of 5 s until it is ACTIVE, which shows it answering; the next one shows it serving.
     assert ((10,), (10,)) == (first.active_s[:1], first.answering_s[:1])
     assert all(s >= a for s, a in zip(first.serving_s, first.answering_s, strict=True))
