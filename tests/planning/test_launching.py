@@ -11,6 +11,7 @@ from springtide.planning.round_input import RoundInput
 from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired
 
 DOWN = "GRA11 image GET /images: 503"
+NO_IMAGE: dict[str, object] = {"image": None, "images": ()}
 LACKING = "fleets.api.flavour: there is no 'b2-60'"
 MINUTE = timedelta(minutes=1)
 
@@ -49,11 +50,9 @@ def launched(plan: RoundPlan) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("gra11", "alarms"),
     [
-        pytest.param({"launch_trouble": DOWN, "image": None}, (), id="not-known-yet"),
+        pytest.param({"launch_trouble": DOWN} | NO_IMAGE, (), id="not-known-yet"),
         pytest.param({"unlaunchable": LACKING}, (f"GRA11: {LACKING}",), id="something-is-lacking"),
-        pytest.param(
-            {"image": None}, ("GRA11: no active image matches api-*",), id="no-image-there"
-        ),
+        pytest.param(NO_IMAGE, ("GRA11: no active image matches api-*",), id="no-image-there"),
         pytest.param({"trouble": DOWN}, (), id="cannot-be-read"),
     ],
 )
@@ -68,9 +67,9 @@ def test_the_others_take_over(gra11: dict[str, object], alarms: tuple[str, ...])
 @pytest.mark.parametrize(
     ("gra11", "settled", "reason"),
     [
-        pytest.param({"launch_trouble": DOWN, "image": None}, False, DOWN, id="not-known-yet"),
+        pytest.param({"launch_trouble": DOWN} | NO_IMAGE, False, DOWN, id="not-known-yet"),
         pytest.param({"unlaunchable": LACKING}, True, LACKING, id="something-is-lacking"),
-        pytest.param({"image": None}, True, "no active image matches api-*", id="no-image-there"),
+        pytest.param(NO_IMAGE, True, "no active image matches api-*", id="no-image-there"),
         pytest.param({"trouble": DOWN}, False, f"cannot be read: {DOWN}", id="cannot-be-read"),
     ],
 )
