@@ -100,11 +100,14 @@ def _doubted(view: RegionView) -> list[Sighting]:
 
 
 def _blamed_by(members: list[Sighting]) -> str:
-    """Who says of all of them that they are down; empty where nobody does."""
+    """Who says (or say) of all of them that they are down; empty where nobody does."""
     if len(members) < _BLANKET:
         return ""
-    blamed = (w for w in _OPINIONS if all(w in _complaints(s) for s in members))
-    return " and ".join(_WHO[signal] for signal in blamed)
+    blamed = [w for w in _OPINIONS if all(w in _complaints(s) for s in members)]
+    if not blamed:
+        return ""
+    who = " and ".join(_WHO[signal] for signal in blamed)
+    return f"{who} {'says' if len(blamed) == 1 else 'say'}"
 
 
 def _watch(
@@ -115,7 +118,7 @@ def _watch(
     # Once it is written: then this round has nothing to do, and the alarm is raised but once.
     lasts = witness.settled_in or found_sick(witness.server, fleet)
     seen = (
-        f"{source} says that all {len(members)} members are down"
+        f"{source} that all {len(members)} members are down"
         if source
         else f"{len(failing)} of {len(members)} members fail their checks"
     )

@@ -1,5 +1,6 @@
 """Healing on the sandbox: what is asked of the cloud, what is left alone, runs that are killed."""
 
+import re
 from collections import Counter
 from datetime import timedelta
 
@@ -109,7 +110,8 @@ def test_the_storm_of_a_region_changes_nothing(stage: Stage) -> None:
     outcome = stage.converge()
     assert (Ending.SETTLED, {"mark": 3}) == (outcome.ending, did(outcome))
     (alarm,) = outcome.alarms
-    assert alarm.startswith("SBG5: our probe and the balancer says that all 3 members are down")
+    # Whether the balancer's own checks have ended by then is a matter of moments.
+    assert re.match("SBG5: our probe( and the balancer)? says? that all 3 members are down", alarm)
     assert 9 == len(stage.servers())
     stage.sandbox.forget_calls()
     assert outcome.alarms == stage.converge().alarms

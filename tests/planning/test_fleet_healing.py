@@ -175,7 +175,7 @@ def test_above_the_stop_share_nothing_is_touched(down: int, *, touched: bool) ->
         pytest.param({"unbalanced": {"RBX1"}}, "RBX1: the balancer says that all 10", id="pool"),
         pytest.param(
             {"cut_off": {"GRA11"}, "unbalanced": {"GRA11"}},
-            "GRA11: our probe and the balancer says that all 10",
+            "GRA11: our probe and the balancer say that all 10",
             id="both",
         ),
         pytest.param({"cut_off": set(REGIONS)}, "30 of 30 members fail", id="probe-cut-everywhere"),
