@@ -109,12 +109,12 @@ def test_the_storm_of_a_region_changes_nothing(stage: Stage) -> None:
         stage.sandbox.crash_server(server.id)
     outcome = stage.converge()
     assert (Ending.SETTLED, {"mark": 3}) == (outcome.ending, did(outcome))
-    (alarm,) = outcome.alarms
     # Whether the balancer's own checks have ended by then is a matter of moments.
-    assert re.match("SBG5: our probe( and the balancer)? says? that all 3 members are down", alarm)
+    seen = "SBG5: our probe( and the balancer)? says? that all 3 members are down"
+    assert [True] == [bool(re.match(seen, alarm)) for alarm in outcome.alarms]
     assert 9 == len(stage.servers())
     stage.sandbox.forget_calls()
-    assert outcome.alarms == stage.converge().alarms
+    assert [True] == [bool(re.match(seen, alarm)) for alarm in stage.converge().alarms]
     assert 0 == stage.calls("POST", METADATA)
 
 
