@@ -67,19 +67,23 @@ def write_rehearsal(estate_file: Path, to: Path, *, sandbox_url: str, server_por
 
 
 def add_storage(estate_file: Path, to: Path, folder: Path) -> None:
-    """Put the estate's vaults and sources into a rehearsal's file: all of them below the folder.
+    """Put the estate's directories and their vaults into a rehearsal's file, below the folder.
 
-    Each source's path `/srv/documents` is `<folder>/srv/documents` there.
+    Each source's path `/srv/documents` is `<folder>/srv/documents` there. Databases are on other
+    machines than the rehearsal's.
     """
     estate: dict[str, Any] = yaml.safe_load(estate_file.read_text("utf-8"))
     rehearsed: dict[str, Any] = yaml.safe_load(to.read_text("utf-8"))
-    # One machine has one identity: no second site.
-    estate["vaults"] = [vault for vault in estate["vaults"] if "copy_of" not in vault]
+    estate["sources"] = [source for source in estate["sources"] if "paths" in source]
+    # One machine has one identity: no second site, and nothing that waits for one.
+    used = {source["vault"] for source in estate["sources"]}
+    estate["vaults"] = [vault for vault in estate["vaults"] if vault["name"] in used]
     for vault in estate["vaults"]:
         vault["region"] = rehearsed["residency"][0]
         vault["password_file"] = f"{folder}{vault['password_file']}"
         vault.pop("passwords", None)  # one is enough for a rehearsal
     for source in estate["sources"]:
+        source.pop("offload", None)
         source["paths"] = [f"{folder}{path}" for path in source["paths"]]
         source["excludes"] = [f"{folder}{pattern}" for pattern in source.get("excludes", ())]
         source["restore_folder"] = f"{folder}{source['restore_folder']}"

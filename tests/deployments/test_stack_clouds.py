@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from deployments.processes import Processes
+from deployments.rehearsal import add_storage, write_rehearsal
+from deployments.stack import ESTATE
 from deployments.stack_clouds import GivenCloud, Ground
 from springtide.errors import Misconfigured
+from springtide.estate import load_estate
 from tests.estates import an_estate, written
 
 
@@ -30,3 +33,15 @@ def test_a_real_fleet_is_refused(tmp_path: Path) -> None:
     """An estate without a rehearsal is somebody's real one: no stack of loopback runs it."""
     with pytest.raises(Misconfigured, match="rehearsals alone"):
         ground_of(tmp_path, an_estate())
+
+
+def test_a_rehearsal_of_storage_has_the_directories_alone(tmp_path: Path) -> None:
+    """The shipped estate's documents and their vault, below the folder; no database."""
+    to = write_rehearsal(
+        ESTATE, tmp_path / "estate.yaml", sandbox_url="http://127.0.0.1:1", server_port=2
+    )
+    add_storage(ESTATE, to, tmp_path / "storage")
+    estate = load_estate(to)
+    (source,), (vault,) = estate.sources, estate.vaults
+    assert ("documents", "documents") == (source.name, vault.name)
+    assert vault.password_file.startswith(str(tmp_path))
