@@ -12,6 +12,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStartTime,
 )
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
 
 from springtide.costing.gathering import Gathered
 from springtide.costing.report import Premises, Standpoint
@@ -64,7 +65,11 @@ def _runs(flow: str, fleet: str, period: ReportPeriod) -> Iterator[FlowRun]:
     with get_client(sync_client=True) as client:
         for page in range(_MOST_PAGES):
             found = client.read_flow_runs(
-                flow_filter=named, flow_run_filter=began, limit=_PAGE, offset=page * _PAGE
+                flow_filter=named,
+                flow_run_filter=began,
+                sort=FlowRunSort.START_TIME_ASC,
+                limit=_PAGE,
+                offset=page * _PAGE,
             )
             yield from (run for run in found if run.parameters.get("fleet") == fleet)
             if len(found) < _PAGE:

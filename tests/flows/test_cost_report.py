@@ -15,6 +15,7 @@ import pytest
 import yaml
 from prefect import State, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.sorting import ArtifactSort
 
 from flows.cost_report import collect_usage, report_cost
 from flows.evening_window import open_evening_window
@@ -105,7 +106,9 @@ async def artifact(key: str) -> str:
     """The newest artifact of that key, as the UI gets it."""
     async with get_client() as client:
         found = await client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])), limit=1
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
+            sort=ArtifactSort.CREATED_DESC,
+            limit=1,
         )
     return str(found[0].data)
 

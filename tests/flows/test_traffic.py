@@ -11,6 +11,12 @@ from uuid import UUID
 import pytest
 import yaml
 from prefect import State, get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterName,
+    FlowFilter,
+    FlowFilterName,
+)
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from prefect.variables import Variable
@@ -61,10 +67,10 @@ async def deploy() -> UUID:
 
 async def undeploy() -> None:
     """Have none, and no run of it."""
+    for run in await surges():
+        async with get_client() as client:
+            await client.delete_flow_run(run.id)
     async with get_client() as client:
-        for run in await client.read_flow_runs(limit=100):
-            if run.deployment_id is not None:
-                await client.delete_flow_run(run.id)
         try:
             found = await client.read_deployment_by_name("emergency-surge/api")
         except ObjectNotFound:
@@ -75,7 +81,10 @@ async def undeploy() -> None:
 async def surges() -> list[FlowRun]:
     """The runs of it that were started."""
     async with get_client() as client:
-        return [run for run in await client.read_flow_runs(limit=100) if run.deployment_id]
+        return await client.read_flow_runs(
+            deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=["api"])),
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[emergency_surge.name])),
+        )
 
 
 def set_sessions(evening: Evening, *sessions: int) -> None:
