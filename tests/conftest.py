@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.workers import FamilyScheduling, rank_of
+
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+
     from tests.real.openstack.testbed import Testbed
 
 # An example may take long on a busy machine, and is none the worse for it.
@@ -17,8 +21,15 @@ STARTING_S = 900
 """The first test of real services waits for their start."""
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> FamilyScheduling | None:
+    """With `--dist loadfile`, which every run here has, whole families go to a worker."""
+    return FamilyScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests of real services the time that those need to start."""
+    """Have what takes longest begin, and give real services the time that they need to start."""
+    items.sort(key=lambda item: rank_of(item.nodeid))
     for item in items:
         if item.get_closest_marker("real"):
             item.add_marker(pytest.mark.timeout(STARTING_S))

@@ -55,6 +55,7 @@ def free_port() -> int:
 
 
 _BACKLOG = 1024
-_GIVEN_BY_NOBODY = range(15_000, 32_768)
-"""Below the ports that Linux gives out by itself (`net.ipv4.ip_local_port_range`)."""
+_GIVEN_BY_NOBODY = range(16_000, 32_768)
+"""Below the ports that Linux gives out by itself (`net.ipv4.ip_local_port_range`), and above those
+of test beds (docs/openstack-test-bed.md)."""
 _TRIES = 100

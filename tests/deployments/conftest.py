@@ -30,7 +30,7 @@ SLOT_WAIT_S = "2"
 """How long an enqueued run waits before it asks again, instead of Prefect's 30 s."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def notices() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The URL of a webhook, and what was sent there so far."""
     sent: list[dict[str, Any]] = []
@@ -53,11 +53,11 @@ def notices() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         server.shutdown()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(
     tmp_path_factory: pytest.TempPathFactory, notices: tuple[str, list[dict[str, Any]]]
 ) -> Iterator[Rig]:
-    """Server, worker and sandbox in processes of their own, ended with the session."""
+    """Server, worker and sandbox in processes of their own, ended with the folder's last test."""
     folder = tmp_path_factory.mktemp("stack")
     variables = {
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": SLOT_WAIT_S,

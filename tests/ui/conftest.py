@@ -36,7 +36,7 @@ ARGUMENTS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; skipped where it is not installed, which in CI is a failure."""
     binary = shutil.which("chromium")
@@ -50,7 +50,7 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Server, worker and sandbox, only where there is a browser to look at them."""
     assert browser.is_connected()
@@ -64,7 +64,7 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         down(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ui(
     browser: Browser, stack: Stack, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PrefectPages]:
@@ -78,7 +78,7 @@ def ui(
     context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def evenings_to_come(ui: PrefectPages) -> bool:
     """Whether the deployment's page shows runs at its schedule's next times."""
     ui.open_deployment("open-evening-window")
@@ -86,7 +86,7 @@ def evenings_to_come(ui: PrefectPages) -> bool:
     return ui.sees(ui.main.get_by_text("04:00:00 PM").first)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rig(stack: Stack, *, evenings_to_come: bool) -> Rig:
     """The stack without its schedules, which have been looked at by then; an empty cloud."""
     assert isinstance(evenings_to_come, bool)

@@ -16,7 +16,7 @@ from tests.real.postgres import PostgresCluster
 DATABASE = "prefect"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def postgres() -> Iterator[PostgresCluster]:
     """A PostgreSQL with an empty database for Prefect."""
     # Not below pytest's own folder: that lets nobody through, and PostgreSQL's account is another.
@@ -29,11 +29,11 @@ def postgres() -> Iterator[PostgresCluster]:
             cluster.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(
     testbed: Testbed, postgres: PostgresCluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[EveningRig]:
-    """Server and worker in processes of their own, ended with the session."""
+    """Server and worker in processes of their own, ended with the folder's last test."""
     folder = tmp_path_factory.mktemp("stack")
     estate = write_estate(folder, testbed.control_url)
     variables = {"PREFECT_API_DATABASE_CONNECTION_URL": postgres.create_database(DATABASE)}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.deployments.rig import KEEP, End
+from tests.deployments.rig import End
 from tests.real.lifecycle.evening import EveningRig
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(3600)]
@@ -34,13 +34,13 @@ def test_a_surge_killed_midway(rig: EveningRig) -> None:
     before = rig.census()
     killed = rig.kill_after(SURGE, LAUNCHES_UNTIL_HALF, "POST", "/servers", **ASKED)
     half = rig.census()
-    assert SETTLED == rig.run(KEEP)
+    assert SETTLED == rig.keep()
     stands = rig.census()
     assert SERVERS == len(stands.serving)
     assert (SERVERS, SERVERS + len(before.ports), SERVERS) == stands.totals
     rig.end_evening()
     rig.run(LIFT, name="springtide_claim_surge-lockdown", **WHO)
-    assert SETTLED == rig.run(KEEP)
+    assert SETTLED == rig.keep()
     assert before == rig.census()
     assert "CRASHED" == killed.kind
     assert 0 < len(half.servers) < SERVERS

@@ -12,7 +12,7 @@ from tests.real.patroni.stage import Stage
 from tests.real.vcenter.simulator import running_simulator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Three healthy members, each on a machine of its own."""
     folder = tmp_path_factory.mktemp("database")

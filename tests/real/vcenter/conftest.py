@@ -34,7 +34,7 @@ def vcenter(simulator: Simulator, audit: AuditLog) -> Iterator[VCenter]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prefect_server() -> Iterator[None]:
     """Prefect on a database of its own, for all tests of flows here."""
     with prefect_test_harness(server_startup_timeout=90):
