@@ -17,10 +17,8 @@ from springtide.model.cost_figures import CostReport
 from springtide.planning.cost_report import report_period
 from springtide.reporting.cost_summary import cost_summary
 from tasks.budgets import announce_alert
+from tasks.cost_editions import CostOrder, choose_standpoint, find_edition_before
 from tasks.cost_reports import (
-    CostOrder,
-    choose_standpoint,
-    earlier_groups,
     price_period,
     publish_report,
     read_bill,
@@ -84,8 +82,9 @@ def report_cost(  # noqa: PLR0913 - the fields of its form
     asked = report_period(period, order.today(), day=day, last=last_day)
     premises = order.premises()
     invoice = read_bill(bill, premises.book.currency)
-    at = choose_standpoint(order, asked, bill)
-    priced = price_period(order, premises, at)
+    at = choose_standpoint(order, asked, invoice)
+    before = find_edition_before(order, at)
+    priced = price_period(order, premises, at, before=before)
     evidence = Evidence(
         charges=priced.charges,
         surges=read_surges(fleet, asked),
@@ -93,8 +92,8 @@ def report_cost(  # noqa: PLR0913 - the fields of its form
         baselines=premises.reporting.baselines,
     )
     service = witness_service(premises, at, priced.gathered)
-    before = earlier_groups(order, at)
-    report = cost_report(at, premises, Findings(priced.gathered, evidence, service, before=before))
+    groups = before.groups if before else None
+    report = cost_report(at, premises, Findings(priced.gathered, evidence, service, before=groups))
     files = render_report(order, report, at)
     published = publish_report(order, at, files) if publish else []
     with best_effort("report"):

@@ -12,13 +12,6 @@ from springtide.model.price import Currency, MissingPrice, PriceEntry
 from springtide.model.usage import Used
 
 
-class ChargeClass(StrEnum):
-    """Whether a charge corrects a period that was closed already."""
-
-    REGULAR = "regular"
-    CORRECTION = "correction"
-
-
 class ChargeCategory(StrEnum):
     """What sort of charge it is, in FOCUS' words."""
 
@@ -35,7 +28,6 @@ class Charge(Used):
     day: date
     """In UTC; a month's price stands on the first day of the month on which it was used."""
     category: ChargeCategory = ChargeCategory.USAGE
-    charge_class: ChargeClass = ChargeClass.REGULAR
     quantity: Annotated[Decimal, Field(ge=0)]
     """In the entry's unit."""
     entry: PriceEntry

@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from springtide.model.charge import Charge, ChargeCategory, ChargeClass
+from springtide.model.charge import Charge, ChargeCategory
 from springtide.model.price import Plan, PriceBook, PriceEntry, PriceUnit
 from springtide.model.usage import UsageKind
 
@@ -98,7 +98,6 @@ def _kind_of(charge: Charge) -> object:
         charge.fleet,
         charge.source,
         charge.category,
-        charge.charge_class,
         charge.covered,
     )
 
@@ -166,10 +165,7 @@ COLUMNS: tuple[Column, ...] = (
     _moment(_next_month, "BillingPeriodEnd"),
     _moment(lambda day: day.replace(day=1), "BillingPeriodStart"),
     _text(lambda c, _: c.category.value, "ChargeCategory"),
-    _text(
-        lambda c, _: "Correction" if c.charge_class is ChargeClass.CORRECTION else None,
-        "ChargeClass",
-    ),
+    _text(lambda _c, _b: None, "ChargeClass"),
     _text(lambda c, _: _description(c), "ChargeDescription"),
     _text(lambda c, _: _FREQUENCIES[c.entry.plan], "ChargeFrequency"),
     _moment(lambda day: day + timedelta(days=1), "ChargePeriodEnd"),
@@ -227,3 +223,12 @@ COLUMNS: tuple[Column, ...] = (
     _text(lambda c, _: c.source.value, "x_UsageSource"),
     _text(lambda c, _: c.entry.source, "x_PriceSource"),
 )
+
+ADDED = tuple(
+    column.name
+    for column in COLUMNS
+    if column.type in {ColumnType.MONEY, ColumnType.QUANTITY, ColumnType.COUNT}
+)
+"""The columns whose values add up."""
+CORRECTION = ("ChargeClass", "Correction")
+"""How a row says that it corrects a period that was closed already."""

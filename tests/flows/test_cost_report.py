@@ -1,6 +1,7 @@
 """A month's report as a flow: from the ledger to a page that a signed link opens."""
 
 import asyncio
+import csv
 import json
 import os
 from collections.abc import Iterator
@@ -66,6 +67,16 @@ class Desk:
     def editions(self) -> list[str]:
         """What was made of November on this machine."""
         return sorted(path.name for path in (self.folder / "reports/api/2024-11").iterdir())
+
+    def billed(self, edition: str) -> tuple[Decimal, Decimal]:
+        """The sum of an edition's charges, and of the corrections among them."""
+        path = self.folder / "reports/api/2024-11" / edition / "charges.csv"
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [
+                (Decimal(row["BilledCost"]), row["ChargeClass"]) for row in csv.DictReader(file)
+            ]
+        corrected = sum((cost for cost, kind in rows if kind == "Correction"), Decimal(0))
+        return sum((cost for cost, _ in rows), Decimal(0)), corrected
 
 
 @pytest.fixture
@@ -150,6 +161,7 @@ def test_the_same_inputs_make_the_same_edition(desk: Desk) -> None:
     assert ("restated", 1) == (restated.status.value, restated.revision)
     assert (("servers of api", Decimal("3.06")),) == restated.corrections
     assert ["final", "restated"] == [name.split("-")[0] for name in desk.editions()]
+    assert (restated.billed, Decimal("3.06")) == desk.billed(desk.editions()[1])
     assert 1 == desk.report(publish=False).revision
 
 

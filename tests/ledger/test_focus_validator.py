@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from springtide.ledger.charge_files import write_charges
-from springtide.pricing.focus import COLUMNS, focus_rows
+from springtide.ledger.charge_files import CSV_NAME, Correcting, write_charges
+from springtide.pricing.focus import ADDED, COLUMNS, CORRECTION, focus_rows
 from tests.pricing.using import a_charge_of_each_kind
 
 pytestmark = pytest.mark.real
@@ -69,10 +69,13 @@ def validator(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ["charges.csv", "charges.parquet"])
 def test_the_validator_agrees(validator: Path, tmp_path: Path, name: str) -> None:
-    """It ends with 0 even where rules fail: what it prints is what it says."""
+    """With corrections, too. It ends with 0 even where rules fail: what it prints counts."""
     book, charges = a_charge_of_each_kind()
     types = {column.name: column.type.value for column in COLUMNS}
-    write_charges(focus_rows(charges, book), types, tmp_path)
+    write_charges(focus_rows(charges[1:], book), types, tmp_path / "before")
+    correcting = Correcting(tmp_path / "before" / CSV_NAME, ADDED, *CORRECTION)
+    corrected = [charges[0], *charges[2:]]
+    write_charges(focus_rows(corrected, book), types, tmp_path, correcting=correcting)
     (packages,) = validator.glob("lib/python3.*/site-packages")
     options = ["--block-download", "--validate-version", "1.2", "--data-file", tmp_path / name]
     said = subprocess.run(
