@@ -129,6 +129,7 @@ def _report(rehearsed: Rehearsed, period: ReportPeriod, *, known_until: date) ->
             charges=charges,
             surges=rehearsed.year.surges,
             bill=_bill(rehearsed) if over else None,
+            inventory=(),
             baselines=premises.reporting.baselines,
         ),
         service=year_service(rehearsed.year, first=period.first, last=at.last_known),

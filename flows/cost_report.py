@@ -16,17 +16,25 @@ from springtide.estate import estate_path
 from springtide.model.cost_figures import CostReport
 from springtide.planning.cost_report import report_period
 from springtide.reporting.cost_summary import cost_summary
+from tasks.bills import find_bill
 from tasks.budgets import announce_alert
 from tasks.cost_editions import CostOrder, choose_standpoint, find_edition_before
 from tasks.cost_reports import (
     price_period,
     publish_report,
-    read_bill,
     render_report,
     show_report,
 )
+from tasks.inventory import list_standing, listed
 from tasks.outage import best_effort
-from tasks.usage import collect_containers, collect_core, collect_region, keep_usage, read_counters
+from tasks.usage import (
+    collect_containers,
+    collect_core,
+    collect_region,
+    keep_usage,
+    measure_shortage,
+    read_counters,
+)
 from tasks.usage_orders import collected, elastic_regions, usage_folder, usage_order
 from tasks.witnesses import read_surges, witness_service
 
@@ -45,15 +53,19 @@ def collect_usage(hours: int = 3) -> State[int]:
     """
     order = usage_order(estate_path(), hours)
     regions = elastic_regions(order)
-    found = [collect_region(order, region, return_state=True) for region in regions]
-    found += [collect_containers(order, return_state=True), collect_core(order, return_state=True)]
+    stood = [collect_region(order, region, return_state=True) for region in regions]
+    servers, absent = collected(stood)
+    others = [collect_containers(order, return_state=True), collect_core(order, return_state=True)]
+    # Without all servers there would seem to be too few of them.
+    others += [] if absent else [measure_shortage(order, servers, return_state=True)]
     counted = [read_counters(order, region, return_state=True) for region in regions]
-    records, troubles = collected(found)
+    more, missing = collected(others)
     readings, silent = collected(counted)
+    records = [*servers, *more]
     changed = keep_usage(order, usage_folder(order), records, readings)
     told = f"{len(records)} records, {changed} months' files changed"
-    if troubles or silent:
-        return Failed(message="; ".join((told, *troubles, *silent)), data=changed)
+    if troubles := [*absent, *missing, *silent]:
+        return Failed(message="; ".join((told, *troubles)), data=changed)
     return Completed(message=told, data=changed)
 
 
@@ -75,25 +87,29 @@ def report_cost(  # noqa: PLR0913 - the fields of its form
             days from `day` to `last_day`.
         day: A day of the period. Empty: yesterday.
         last_day: The last of the days, with period `days` only.
-        bill: File of the provider's bill on the worker's machine: its API's JSON, or a CSV.
+        bill: File of the provider's bill on the worker's machine: its API's JSON, or a CSV. Empty:
+            a month's is fetched, where the estate says from which project.
         publish: Put the report into object storage and link to it.
     """
     order = CostOrder(estate_file=estate_path(), fleet=fleet)
     asked = report_period(period, order.today(), day=day, last=last_day)
     premises = order.premises()
-    invoice = read_bill(bill, premises.book.currency)
+    invoice, notes = find_bill(order, asked, path=bill, currency=premises.book.currency)
     at = choose_standpoint(order, asked, invoice)
     before = find_edition_before(order, at)
     priced = price_period(order, premises, at, before=before)
+    listing, unknown = listed(list_standing(order, return_state=True))
     evidence = Evidence(
         charges=priced.charges,
         surges=read_surges(fleet, asked),
         bill=invoice,
+        inventory=listing.items if listing else None,
         baselines=premises.reporting.baselines,
     )
     service = witness_service(premises, at, priced.gathered)
     groups = before.groups if before else None
-    report = cost_report(at, premises, Findings(priced.gathered, evidence, service, before=groups))
+    found = Findings(priced.gathered, evidence, service, before=groups, notes=(*notes, *unknown))
+    report = cost_report(at, premises, found)
     files = render_report(order, report, at)
     published = publish_report(order, at, files) if publish else []
     with best_effort("report"):

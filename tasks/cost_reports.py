@@ -12,20 +12,17 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from springtide.clouds.swift.links import signed_link
 from springtide.costing.gathering import Gathered, Gathering
 from springtide.costing.report import Premises, Standpoint
-from springtide.errors import Misconfigured
 from springtide.ledger.charge_files import (
     CSV_NAME,
     PARQUET_NAME,
     Correcting,
     write_charges,
 )
-from springtide.model.bill import ProviderBill
 from springtide.model.charge import Charge
 from springtide.model.cost_figures import CostReport, ReportFile
 from springtide.model.cost_report import ReportStatus
 from springtide.pricing.cost_breakdown import CostBreakdown
 from springtide.pricing.focus import ADDED, COLUMNS, CORRECTION, focus_rows
-from springtide.pricing.provider_bill import read_invoice, read_usage_history
 from springtide.reporting.cost_page import cost_page
 from springtide.reporting.cost_summary import cost_markdown, cost_summary, verdict_rows
 from tasks.cost_editions import (
@@ -52,22 +49,6 @@ class Priced:
 
     gathered: Gathered
     charges: tuple[Charge, ...]
-
-
-def read_bill(path: str | None, currency: str) -> ProviderBill | None:
-    """The provider's bill in that file of the worker's: JSON of its API, or an invoice's CSV.
-
-    Raises:
-        Misconfigured: it cannot be read, or is neither.
-    """
-    if path is None:
-        return None
-    try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{path} cannot be read: {error}", field="bill") from error
-    read = read_usage_history if path.endswith(".json") else read_invoice
-    return read(text, currency=currency, source=Path(path).name)
 
 
 @task(task_run_name="price {at.period.name}")

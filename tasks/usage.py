@@ -5,17 +5,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from prefect import task
+from prefect import get_run_logger, task
+from prefect.variables import Variable
 from pydantic import model_validator
 
 from springtide.clouds.vcenter.access import VCenter
 from springtide.commands.vault_hand import open_store
+from springtide.errors import Misconfigured
 from springtide.ledger.sums import last_counts
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.base import Model
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet
+from springtide.model.traffic import BALANCERS, TrafficNote
 from springtide.model.usage import CounterReading, UsageRecord, UtcMoment, hour_of
+from springtide.planning.claim_book import PREFIX
+from springtide.planning.cost_service import shortage_usage
 from springtide.pricing.counters import counted_usage
 from springtide.pricing.standing_usage import container_usage, core_usage
 from springtide.pricing.usage_hours import cut_into_hours
@@ -59,11 +64,20 @@ class UsageOrder(Model):
 
 @task(task_run_name="collect usage in {region}", retries=2, retry_delay_seconds=5)
 def collect_region(order: UsageOrder, region: str) -> tuple[UsageRecord, ...]:
-    """Servers, those that are gone included, and load balancers of one region."""
+    """Servers, those that are gone included, load balancers and volumes of one region.
+
+    Volumes that the credential may not list are left out: the report says so.
+    """
     cloud, fleets = cloud_access(order.estate_file).region(region), order.fleets_in(region)
     names = [fleet.name for fleet in order.estate.fleets]
     servers = cloud.servers_usage(order.begins_at, order.ends_at, fleets=names)
-    return servers + cloud.balancers_usage(order.ends_at, fleets)
+    balancers = cloud.balancers_usage(order.ends_at, fleets)
+    try:
+        volumes = cloud.volumes_usage(order.ends_at)
+    except Misconfigured as error:
+        get_run_logger().warning("volumes=unread region=%s why=%s", region, error)
+        volumes = ()
+    return (*servers, *balancers, *volumes)
 
 
 @task(task_run_name="read counters in {region}", retries=2, retry_delay_seconds=5)
@@ -72,6 +86,26 @@ def read_counters(order: UsageOrder, region: str) -> tuple[CounterReading, ...]:
     cloud = cloud_access(order.estate_file).region(region)
     counters = (cloud.balancer_counters(f, order.last_moment) for f in order.fleets_in(region))
     return tuple(reading for of_fleet in counters for reading in of_fleet)
+
+
+@task(task_run_name="measure shortage", retries=2, retry_delay_seconds=5)
+def measure_shortage(order: UsageOrder, servers: Sequence[UsageRecord]) -> tuple[UsageRecord, ...]:
+    """For how long more sessions were open than `servers` carry, by what the traffic's watch saw.
+
+    The watch remembers an hour or so: what nobody collected until then was not measured.
+    """
+    return tuple(
+        record
+        for fleet in order.estate.fleets
+        if (note := _traffic_note(fleet)) is not None
+        for record in shortage_usage(
+            fleet,
+            note.series.get(BALANCERS, ()),
+            servers,
+            begins_at=order.begins_at,
+            ends_at=order.ends_at,
+        )
+    )
 
 
 @task(task_run_name="collect usage of object storage", retries=2, retry_delay_seconds=5)
@@ -115,3 +149,9 @@ def keep_usage(
     until = hour_of(order.last_moment) + timedelta(hours=1)
     hours = cut_into_hours([*records, *counted], order.begins_at, until)
     return ledger.merge(hours)
+
+
+def _traffic_note(fleet: Fleet) -> TrafficNote | None:
+    """What the fleet's watch remembers; None where nobody watches."""
+    stored = Variable.get(f"{PREFIX}traffic_{fleet.name}") if fleet.traffic else None
+    return None if stored is None else TrafficNote.model_validate(stored)

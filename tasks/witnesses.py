@@ -53,6 +53,7 @@ def witness_service(premises: Premises, at: Standpoint, gathered: Gathered) -> S
         late_openings=late_openings(evenings, runs),
         connections=counted(gathered.sums, UsageKind.CONNECTIONS),
         failed_requests=counted(gathered.sums, UsageKind.REQUEST_ERRORS),
+        seconds_short=counted(gathered.sums, UsageKind.SHORTAGE),
     )
 
 

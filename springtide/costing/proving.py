@@ -34,7 +34,8 @@ class Evidence:
     """Of the period."""
     surges: Sequence[Claim] = ()
     bill: ProviderBill | None = None
-    inventory: Sequence[InventoryItem] = ()
+    inventory: Sequence[InventoryItem] | None = None
+    """What stands now; None: nobody has looked."""
     baselines: Sequence[ProofInput] = ()
 
 

@@ -59,3 +59,13 @@ class InventoryItem(Model):
     region: str
     fleet: str | None
     """The fleet whose tag it carries; None: it carries none of ours."""
+    since: UtcMoment | None = None
+    """When it was made; None: the cloud does not tell."""
+
+
+class Listing(Model):
+    """All that stands in the regions of the fleets, and what of it nobody can list."""
+
+    items: tuple[InventoryItem, ...]
+    unknown: tuple[str, ...] = ()
+    """What the cloud does not tell, and why, in a sentence each."""

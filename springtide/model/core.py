@@ -9,8 +9,8 @@ from pydantic import Field, StringConstraints, model_validator
 from springtide.errors import Misconfigured
 from springtide.model.base import Model
 from springtide.model.paths import AbsolutePath
+from springtide.model.provider_api import EnvironmentVariable, ProviderApi
 
-EnvironmentVariable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 InventoryName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 """A name as the vSphere client shows it."""
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -61,18 +61,12 @@ class DatastoreLimits(Model):
         return self
 
 
-class DatastoreOrders(Model):
+class DatastoreOrders(ProviderApi):
     """How datastores are ordered from the provider: what may be bought, and for how much.
 
     An order is made once two people have signed its plan, and never repeated by itself.
     """
 
-    endpoint: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] = "ovh-eu"
-    """The provider's API, by the name that its Python client has for it."""
-    application_key_env: EnvironmentVariable = "SPRINGTIDE_OVH_APPLICATION_KEY"
-    application_secret_env: EnvironmentVariable = "SPRINGTIDE_OVH_APPLICATION_SECRET"  # noqa: S105 - its variable
-    consumer_key_env: EnvironmentVariable = "SPRINGTIDE_OVH_CONSUMER_KEY"
-    """These three: environment variables of the worker that hold the API's credentials."""
     service: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,100}$")]
     """The private cloud's name at the provider, e.g. `pcc-192-0-2-7`."""
     datacenter: Annotated[int, Field(ge=1)]

@@ -11,6 +11,7 @@ from springtide.model.base import Model
 from springtide.model.fleet import CloudName
 from springtide.model.object_storage import StorePlace
 from springtide.model.proof import ProofInput
+from springtide.model.provider_api import BillSource
 
 LONGEST_DAYS = 400
 Budget = Annotated[Decimal, Field(gt=0, le=100_000_000, decimal_places=2)]
@@ -77,6 +78,8 @@ class CostReporting(Model):
     """Where the ledger of usage is kept, on the worker's machine."""
     price_books: Annotated[tuple[str, ...], Field(min_length=1)]
     """Files of prices, relative to the estate file."""
+    bill_source: BillSource | None = None
+    """Where the provider's bill of a month is read; None: from a file that a form names, or not."""
     baselines: tuple[ProofInput, ...] = ()
     """What no cloud knows and a claim is measured against, e.g. `cost-before`, with its source."""
     own_resources: tuple[str, ...] = ()

@@ -40,11 +40,15 @@ class UsageKind(StrEnum):
     """How many were opened; a measure of use that nobody bills."""
     REQUEST_ERRORS = "request errors"
     """How many requests the balancers could not pass on; nobody bills them either."""
+    SHORTAGE = "shortage"
+    """Seconds in which more sessions were open than what stood can carry; 0 was measured, too."""
     COUNTER = "counter"
     """How far a counter had come, so that the next look knows what is new."""
 
 
-UNBILLED = frozenset({UsageKind.CONNECTIONS, UsageKind.REQUEST_ERRORS, UsageKind.COUNTER})
+UNBILLED = frozenset(
+    {UsageKind.CONNECTIONS, UsageKind.REQUEST_ERRORS, UsageKind.SHORTAGE, UsageKind.COUNTER}
+)
 """What is counted and has no price."""
 
 

@@ -13,14 +13,14 @@ from decimal import Decimal
 from springtide.model.bill import Deletion, InventoryItem, ProviderBill
 from springtide.model.charge import Charge
 from springtide.model.proof import Difference, OccasionKind, ProofFacts, Reconciliation
-from springtide.model.usage import UsageKind
+from springtide.model.usage import UsageKind, day_span
 from springtide.pricing.audit_reconciliation import reconcile_deletions
 from springtide.pricing.bill_reconciliation import (
     reconcile_costs,
     reconcile_hours,
     reconcile_prices,
 )
-from springtide.pricing.comparisons import judged
+from springtide.pricing.comparisons import judged, unproven
 from springtide.pricing.occasions import allot
 from springtide.pricing.paid_hours import clock_hours_touched
 
@@ -30,21 +30,28 @@ def reconcile_all(
     charges: Sequence[Charge],
     *,
     bill: ProviderBill | None,
-    inventory: Sequence[InventoryItem],
+    inventory: Sequence[InventoryItem] | None,
     deletions: Sequence[Deletion] | None = None,
 ) -> tuple[Reconciliation, ...]:
     """Every comparison that a report shows, in its order.
 
-    `charges` and `deletions` are the period's, `inventory` is what stands now.
+    `charges` and `deletions` are the period's, `inventory` is what stands now; what was made after
+    the period is none of it. None: nobody has looked.
     """
+    ends_at = day_span(facts.end)[0]
+    standing = (
+        None
+        if inventory is None
+        else [item for item in inventory if item.since is None or item.since < ends_at]
+    )
     instances = [charge for charge in charges if charge.kind is UsageKind.INSTANCE]
     return (
         reconcile_hours(instances, bill),
         reconcile_costs(charges, bill),
         reconcile_prices(charges, bill),
         reconcile_plan(facts),
-        reconcile_inventory(facts, instances, bill=bill, inventory=inventory),
-        reconcile_deletions(instances, deletions, inventory),
+        reconcile_inventory(facts, instances, bill=bill, inventory=standing),
+        reconcile_deletions(instances, deletions, standing or ()),
     )
 
 
@@ -81,12 +88,16 @@ def reconcile_inventory(
     charges: Iterable[Charge],
     *,
     bill: ProviderBill | None,
-    inventory: Sequence[InventoryItem],
+    inventory: Sequence[InventoryItem] | None,
 ) -> Reconciliation:
-    """What stands, what is billed and what was asked for: orphans, untagged, alive too long."""
+    """What stands, what is billed and what was asked for: orphans, untagged, alive too long.
+
+    Without a listing, servers that nobody had asked for are found all the same, by their hours.
+    """
     charged = {charge.resource for charge in charges}
     billed = {line.resource for line in bill.lines if line.resource} if bill else set()
-    standing = {item.resource: item for item in inventory if item.kind is UsageKind.INSTANCE}
+    listed = inventory or ()
+    standing = {item.resource: item for item in listed if item.kind is UsageKind.INSTANCE}
     found = [
         *(
             _thing(resource, "is billed, stands nowhere and is not in the ledger: ask the provider")
@@ -99,7 +110,7 @@ def reconcile_inventory(
         ),
         *(
             _thing(f"{item.resource} ({item.name})", f"a {item.kind} without a tag of ours: whose?")
-            for item in sorted(inventory, key=lambda item: item.resource)
+            for item in sorted(listed, key=lambda item: item.resource)
             if item.fleet is None
         ),
         *(
@@ -117,9 +128,12 @@ def reconcile_inventory(
         "name": "inventory",
         "question": "Is everything that stands or is billed known, tagged and asked for?",
         "ours": "the usage ledger, evenings and surges",
-        "theirs": f"the cloud's listings now; {bill.source if bill else 'no bill'}",
+        "theirs": f"{'the cloud now' if inventory is not None else 'no listing'}; "
+        f"{bill.source if bill else 'no bill'}",
         "overturned_by": "a listing of another region or project",
     }
+    if inventory is None and not found:
+        return unproven(head, why="nobody has looked at what stands now")
     return judged(head, len(billed | charged | standing.keys()), found)
 
 

@@ -59,6 +59,7 @@ def cost_markdown(report: CostReport, files: Iterable[ReportFile]) -> str:
         f" {money(f.low)} and {money(f.high)}. {f.reason}."
         for f in report.forecasts
     ]
+    lines += [f"- {note}" for note in report.notes]
     lines += ["", f"| beside | {report.currency} |", "|---|---:|"]
     lines += [f"| {each.name} | {money(each.cost)} |" for each in report.comparison]
     return "\n".join(lines)

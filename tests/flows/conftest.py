@@ -17,6 +17,7 @@ from springtide.cli import app
 from springtide.sandbox.config import BootTime, SandboxConfig, SandboxIdentity
 from springtide.sandbox.process import Sandbox
 from tasks.cloud import read_estate
+from tests.flows.desk import Desk, write_desk
 from tests.flows.evening import ESTATE, MONDAY_16H, Evening, clear_store, fast_estate
 from tests.flows.storage import SECRET, Storage, write_storage_estate
 from tests.object_stores import skip_where_it_cannot_run
@@ -148,3 +149,20 @@ def sites(storage: Storage, second_cloud: Path, tmp_path: Path) -> Storage:
     made = CliRunner().invoke(app, ["vault", "create", "documents-second"])
     assert 0 == made.exit_code, made.output
     return storage
+
+
+@pytest.fixture
+def desk(prefect_server: None, swift: Path, tmp_path: Path) -> Iterator[Desk]:  # noqa: ARG001 - must run
+    """An estate that reports its cost, and publishes into a real Swift."""
+    desk = write_desk(tmp_path)
+    before = dict(os.environ)
+    os.environ |= {
+        "OS_CLIENT_CONFIG_FILE": str(swift / "clouds.yaml"),
+        "SPRINGTIDE_ESTATE": str(desk.estate_file),
+        "SPRINGTIDE_TEMP_URL_KEY": "a key of the tests",
+    }
+    read_estate.cache_clear()
+    yield desk
+    os.environ.clear()
+    os.environ.update(before)
+    read_estate.cache_clear()

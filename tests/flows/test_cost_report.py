@@ -1,12 +1,9 @@
 """A month's report as a flow: from the ledger to a page that a signed link opens."""
 
 import asyncio
-import csv
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,103 +11,28 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from prefect import State, get_client
+from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
+from prefect.variables import Variable
 
-from flows.cost_report import collect_usage, report_cost
+from flows.cost_report import collect_usage
 from flows.evening_window import open_evening_window
 from springtide.errors import Misconfigured
-from springtide.estate import load_estate, read_price_book
+from springtide.estate import read_price_book
 from springtide.ledger.sums import running_hours
 from springtide.ledger.usage_ledger import UsageLedger
-from springtide.model.cost_figures import AlertKind, BudgetAlert, CostReport
-from springtide.model.usage import UsageKind, UsageRecord
-from springtide.planning.cost_report import evenings_between, planned_usage
-from springtide.planning.school_calendar import SchoolCalendar
-from springtide.pricing.usage_hours import cut_into_hours
+from springtide.model.cost_figures import AlertKind, BudgetAlert
+from springtide.model.traffic import TrafficNote
+from springtide.model.usage import UsageKind
+from springtide.planning.cost_report import month_of, school_year
+from tasks.bills import find_bill
 from tasks.budgets import announce_alert
-from tasks.cloud import read_estate
-from tests.costing.reports import midnight
-from tests.flows.evening import ESTATE, MONDAY_16H, Evening
+from tests.clouds.ovhcloud.fake_api import ENDPOINT, ENVIRONMENT, fake_provider
+from tests.clouds.ovhcloud.usage import PROJECT, USAGE, listed, usage
+from tests.flows.desk import BOOK, EVENINGS, FIRST, Desk
+from tests.flows.evening import MONDAY_16H, Evening
 from tests.pricing.using import a_record
-
-FIRST, LAST = date(2024, 11, 1), date(2024, 11, 30)
-EVENINGS = 11
-"""Mondays to Wednesdays of November 2024, but for Armistice."""
-BOOK = ESTATE.parent / "prices" / "ovhcloud-2025-01.yaml"
-
-
-@dataclass(frozen=True)
-class Desk:
-    """An estate that reports its cost, with evenings in its ledger."""
-
-    estate_file: Path
-    folder: Path
-
-    def use(self, *records: UsageRecord) -> None:
-        """Have these records in the ledger, too."""
-        UsageLedger(self.folder / "usage").merge(
-            cut_into_hours(records, midnight(FIRST), midnight(LAST + timedelta(days=1)))
-        )
-
-    def run(self, **parameters: Any) -> State[CostReport]:  # noqa: ANN401 - a form's
-        """November's report."""
-        given = {"period": "month", "day": FIRST, **parameters}
-        return report_cost(**given, return_state=True)
-
-    def report(self, **parameters: Any) -> CostReport:  # noqa: ANN401 - a form's
-        """What it says."""
-        found: CostReport = self.run(**parameters).result()
-        return found
-
-    def editions(self) -> list[str]:
-        """What was made of November on this machine."""
-        return sorted(path.name for path in (self.folder / "reports/api/2024-11").iterdir())
-
-    def billed(self, edition: str) -> tuple[Decimal, Decimal]:
-        """The sum of an edition's charges, and of the corrections among them."""
-        path = self.folder / "reports/api/2024-11" / edition / "charges.csv"
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [
-                (Decimal(row["BilledCost"]), row["ChargeClass"]) for row in csv.DictReader(file)
-            ]
-        corrected = sum((cost for cost, kind in rows if kind == "Correction"), Decimal(0))
-        return sum((cost for cost, _ in rows), Decimal(0)), corrected
-
-
-@pytest.fixture
-def desk(prefect_server: None, swift: Path, tmp_path: Path) -> Iterator[Desk]:  # noqa: ARG001 - must run
-    """November 2024 as planned, in a ledger; budgets; a container of its own in a real Swift."""
-    estate = yaml.safe_load(ESTATE.read_text("utf-8"))
-    estate = {k: estate[k] for k in ("residency", "fleets", "windows")} | {"cloud": "sandbox"}
-    estate["fleets"][0].pop("user_data_file")
-    estate["cost_report"] = {
-        "usage_folder": str(tmp_path / "usage"),
-        "folder": str(tmp_path / "reports"),
-        "price_books": ["prices.yaml"],
-        "compare_flavours": ["b3-64"],
-        "month_budget": 1000,
-        "place": {"region": "GRA11", "container": f"costs-{tmp_path.name}"},
-    }
-    (tmp_path / "estate.yaml").write_text(yaml.safe_dump(estate), "utf-8")
-    prices = BOOK.read_text("utf-8").replace("2025-01-01", "2024-01-01")
-    (tmp_path / "prices.yaml").write_text(prices, "utf-8")
-    desk = Desk(tmp_path / "estate.yaml", tmp_path)
-    loaded = load_estate(desk.estate_file)
-    opened = evenings_between(loaded.windows, SchoolCalendar(), first=FIRST, last=LAST)
-    desk.use(*planned_usage(loaded.fleets[0], opened))
-    before = dict(os.environ)
-    os.environ |= {
-        "OS_CLIENT_CONFIG_FILE": str(swift / "clouds.yaml"),
-        "SPRINGTIDE_ESTATE": str(desk.estate_file),
-        "SPRINGTIDE_TEMP_URL_KEY": "a key of the tests",
-    }
-    read_estate.cache_clear()
-    yield desk
-    os.environ.clear()
-    os.environ.update(before)
-    read_estate.cache_clear()
 
 
 async def artifact(key: str) -> str:
@@ -148,6 +70,10 @@ def test_a_month_is_priced_proved_and_published(desk: Desk) -> None:
     }
     verdicts = json.loads(asyncio.run(artifact("cost-verdicts-api")))
     assert {"PASS", "UNPROVEN"} <= {row["verdict"] for row in verdicts}
+    (inventory,) = [each for each in report.reconciliations if each.name == "inventory"]
+    assert ("PASS", "the cloud now; no bill") == (inventory.verdict.value, inventory.theirs)
+    volumes = [f"Volumes in {name} are in no figure" for name in ("GRA11", "SBG5", "RBX1")]
+    assert volumes == [note.split(":")[0] for note in report.notes]
 
 
 def test_the_same_inputs_make_the_same_edition(desk: Desk) -> None:
@@ -192,6 +118,29 @@ def test_a_wrong_form_is_refused_before_anything_is_made(
     assert not (desk.folder / "reports").exists()
 
 
+def test_a_month_is_held_against_the_providers_own_bill(desk: Desk) -> None:
+    """It is fetched where the estate says so, and one that cannot be had stops no report."""
+    told: dict[str, Any] = {"bill_source": {"endpoint": ENDPOINT, "project": PROJECT}}
+    order = desk.changed(**told)
+    os.environ |= ENVIRONMENT
+    with fake_provider() as provider:
+        provider.documents = {
+            f"{USAGE}/history": [listed("nov", 11)],
+            f"{USAGE}/history/nov": usage(11),
+        }
+        bill, notes = find_bill(order, month_of(FIRST), path=None, currency="EUR")
+        nothing = find_bill(order, school_year(FIRST), path=None, currency="EUR")
+        provider.documents = {f"{USAGE}/history": "no list"}
+        lost, why = find_bill(order, month_of(FIRST), path=None, currency="EUR")
+    assert bill
+    assert (Decimal("3.06"), f"{USAGE}/history/nov", ()) == (bill.total, bill.source, notes)
+    assert (None, ()) == nothing
+    assert (None, ["The provider's bill could not be fetched"]) == (
+        lost,
+        [note.split(":")[0] for note in why],
+    )
+
+
 def test_without_a_key_it_is_published_and_not_linked(desk: Desk) -> None:
     """The files are there for whoever may read the container."""
     os.environ.pop("SPRINGTIDE_TEMP_URL_KEY")
@@ -220,6 +169,16 @@ def test_a_period_that_is_over_raises_no_alert(desk: Desk) -> None:
     assert () == desk.report(publish=False).alerts
 
 
+def watched() -> dict[str, Any]:
+    """What the watch remembers: at 17:00 more sessions than six servers and the others carry."""
+    at = MONDAY_16H + timedelta(hours=1)
+    points = [(int(at.timestamp()) + second, n) for second, n in ((0, 7801), (120, 7800))]
+    note = TrafficNote(
+        key="api", fleet="api", series={"balancers": tuple(points)}, until=at + timedelta(hours=9)
+    )
+    return note.model_dump(mode="json")
+
+
 def test_usage_is_collected_from_every_source(evening: Evening, tmp_path: Path) -> None:
     """The six servers of the evening are in the ledger, and collecting again is harmless."""
     estate = yaml.safe_load(evening.estate_file.read_text("utf-8"))
@@ -230,6 +189,7 @@ def test_usage_is_collected_from_every_source(evening: Evening, tmp_path: Path) 
     os.environ["SPRINGTIDE_ESTATE"] = str(path)
     try:
         evening.run(open_evening_window)
+        Variable.set("springtide_traffic_api", watched(), overwrite=True)
         evening.sandbox.set_clock(MONDAY_16H + timedelta(hours=1, minutes=30))
         state = collect_usage(hours=3, return_state=True)
         again = collect_usage(hours=3, return_state=True)
@@ -243,4 +203,6 @@ def test_usage_is_collected_from_every_source(evening: Evening, tmp_path: Path) 
         if each.kind is UsageKind.INSTANCE and each.fleet == "api":
             servers[each.hour] += each.resources
     assert 6 == max(servers.values())
+    short = [each.amount for each in hours if each.kind is UsageKind.SHORTAGE]
+    assert [120] == short
     assert again.is_completed()

@@ -1,12 +1,14 @@
-"""Whether evenings opened in time, by the runs that opened them."""
+"""Whether evenings opened in time, and for how long too few servers stood."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from springtide.planning.cost_report import evenings_between
-from springtide.planning.cost_service import OpeningRun, late_openings
+from springtide.planning.cost_service import OpeningRun, late_openings, shortage_usage
 from tests.planning.windows import CALENDAR, a_window
+from tests.pricing.using import a_record
+from tests.simulation.years import a_year_fleet
 
 MONDAY = date(2026, 11, 23)
 (EVENING,) = evenings_between((a_window(),), CALENDAR, first=MONDAY, last=MONDAY)
@@ -36,3 +38,59 @@ def run(began_minutes: float, served_minutes: float | None) -> OpeningRun:
 def test_late_openings(runs: tuple[OpeningRun, ...], late: int | None) -> None:
     """Late is who served in full later than ten minutes after the start."""
     assert late == late_openings([EVENING], runs)
+
+
+FIVE = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
+FLEET = a_year_fleet()
+"""300 sessions a server, 6,000 elsewhere."""
+SERVERS = (
+    a_record(FIVE - timedelta(hours=1), FIVE + timedelta(minutes=4), amount=9),
+    a_record(FIVE - timedelta(hours=1), FIVE + timedelta(hours=1), resource="i-2"),
+    a_record(FIVE, FIVE + timedelta(hours=1), resource="other", fleet=None, amount=99),
+)
+"""Ten servers, and one alone from 17:04 on; and those of somebody else."""
+
+
+def short(*samples: tuple[float, int]) -> list[tuple[str, int]]:
+    """Minute and seconds of each row, of samples at that minute after five."""
+    points = [(int((FIVE + timedelta(minutes=at)).timestamp()), n) for at, n in samples]
+    found = shortage_usage(
+        FLEET, points, SERVERS, begins_at=FIVE, ends_at=FIVE + timedelta(hours=1)
+    )
+    return [(f"{each.start:%M:%S}", each.amount) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("samples", "rows"),
+    [
+        pytest.param([], [], id="nobody watched"),
+        pytest.param([(0, 9000), (2, 9000)], [("00:00", 0), ("02:00", 0)], id="just enough"),
+        pytest.param([(0, 9001), (2, 9000)], [("00:00", 120), ("02:00", 0)], id="one too many"),
+        pytest.param([(0, 9001)], [("00:00", 0)], id="the newest counts once another is there"),
+        pytest.param([(0, 9001), (30, 0)], [("00:00", 420), ("30:00", 0)], id="a long pause"),
+        pytest.param([(4, 6301), (5, 0)], [("04:00", 60), ("05:00", 0)], id="nine have left"),
+        pytest.param([(3.9, 6301), (5, 0)], [("03:54", 0), ("05:00", 0)], id="they stand yet"),
+        pytest.param([(-1, 9001), (0, 0), (60, 9001)], [("00:00", 0)], id="another hour's"),
+    ],
+)
+def test_seconds_short(samples: list[tuple[float, int]], rows: list[tuple[str, int]]) -> None:
+    """A sample holds until the next one, and for seven minutes at the longest."""
+    assert rows == short(*samples)
+
+
+def test_samples_that_are_seen_again_count_once() -> None:
+    """Whatever part of them each look sees: the ledger keeps the greater number of each row."""
+    samples = [(minute, 9001) for minute in range(0, 20, 2)]
+    at_once = short(*samples)
+    looks = [short(*samples[begin : begin + 4]) for begin in range(0, 10, 3)]
+    kept: dict[str, int] = {}
+    for minute, seconds in (row for look in looks for row in look):
+        kept[minute] = max(kept.get(minute, 0), seconds)
+    assert dict(at_once) == kept
+
+
+def test_a_fleet_that_nobody_watches_has_no_shortage() -> None:
+    """Which is not the same as none."""
+    fleet = FLEET.model_copy(update={"traffic": None})
+    given = {"begins_at": FIVE, "ends_at": FIVE + timedelta(hours=1)}
+    assert () == shortage_usage(fleet, [(int(FIVE.timestamp()), 9001)], SERVERS, **given)

@@ -1,5 +1,6 @@
 """Two accounts of the same: what differs is listed and explained, and nothing is left out."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,6 +15,7 @@ from tests.pricing.using import a_record, totals_of
 
 PASS, FAIL, UNPROVEN = ProofVerdict.PASS, ProofVerdict.FAIL, ProofVerdict.UNPROVEN
 DAY = "2026-11-23"
+ENDS_AT = datetime(2026, 12, 1, tzinfo=UTC)
 RECORDS = tuple(
     a_record(f"{DAY} 16:00", f"{DAY} 22:00", resource=f"i-{number}", name=f"api-{number}")
     for number in (1, 2)
@@ -37,7 +39,9 @@ def a_line(resource: str | None = "i-1", hours: str = "6", cost: str = "3.06") -
     )
 
 
-def an_item(resource: str, fleet: str | None = "api") -> InventoryItem:
+def an_item(
+    resource: str, fleet: str | None = "api", since: datetime | None = None
+) -> InventoryItem:
     """A server that stands now."""
     return InventoryItem(
         resource=resource,
@@ -45,19 +49,21 @@ def an_item(resource: str, fleet: str | None = "api") -> InventoryItem:
         kind=UsageKind.INSTANCE,
         region="GRA11",
         fleet=fleet,
+        since=since,
     )
 
 
 def reconciled(
     name: str,
     *items: InventoryItem,
+    looked: bool = True,
     bill: ProviderBill | None,
     records: tuple[UsageRecord, ...] = RECORDS,
 ) -> Reconciliation:
     """The reconciliation of that name, of one evening with two servers."""
     given = facts(*records, occasions=(an_evening(DAY, 2),))
     charges = price_totals(totals_of(*records), BOOK).charges
-    found = reconcile_all(given, charges, bill=bill, inventory=items)
+    found = reconcile_all(given, charges, bill=bill, inventory=items if looked else None)
     return next(each for each in found if each.name == name)
 
 
@@ -170,6 +176,36 @@ def test_an_inventory_in_order() -> None:
     """What stands is known, tagged and asked for."""
     found = reconciled("inventory", an_item("i-1"), bill=a_bill(a_line(), a_line("i-2")))
     assert (PASS, (), 2) == (found.verdict, found.differences, found.compared)
+
+
+@pytest.mark.parametrize(
+    ("since", "verdict"),
+    [
+        pytest.param(None, FAIL, id="nobody knows since when"),
+        pytest.param(ENDS_AT - timedelta.resolution, FAIL, id="made in the period's last moment"),
+        pytest.param(ENDS_AT, PASS, id="made after it"),
+    ],
+)
+def test_what_was_made_after_the_period_is_none_of_it(
+    since: datetime | None, verdict: ProofVerdict
+) -> None:
+    """A report of last month is made while this one's servers stand."""
+    found = reconciled("inventory", an_item("i-7", since=since), bill=None)
+    assert verdict == found.verdict
+
+
+@pytest.mark.parametrize(
+    ("end", "verdict"),
+    [
+        pytest.param("22:00", UNPROVEN, id="nothing to be seen"),
+        pytest.param("2026-11-24 01:30", FAIL, id="alive after the close all the same"),
+    ],
+)
+def test_nobody_has_looked(end: str, verdict: ProofVerdict) -> None:
+    """An empty cloud and no listing are two things."""
+    record = a_record(f"{DAY} 16:00", end if "-" in end else f"{DAY} {end}")
+    found = reconciled("inventory", looked=False, bill=None, records=(record,))
+    assert verdict == found.verdict
 
 
 def test_without_a_bill_nothing_is_claimed() -> None:

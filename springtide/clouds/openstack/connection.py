@@ -11,7 +11,7 @@ from springtide.clouds.audit import AuditLog
 from springtide.clouds.call_counts import CallCounts
 from springtide.clouds.limiter import Limiters
 from springtide.clouds.openstack.credential import inspect_credential
-from springtide.clouds.openstack.region import RegionCloud
+from springtide.clouds.openstack.region import VOLUME, RegionCloud
 from springtide.clouds.openstack.service import Service
 from springtide.clouds.openstack.session import open_cloud
 from springtide.errors import GuardRefused, Misconfigured
@@ -19,6 +19,8 @@ from springtide.model.estate import Estate
 from springtide.model.readiness import CredentialReport
 
 _KINDS = ("compute", "image", "network", "load-balancer")
+_VOLUME_KINDS = ("volumev3", "block-storage")
+"""What clouds call their volumes; a cloud may have none."""
 _MICROVERSION = "2.79"
 """Tags at creation (2.52), flavour in the listing by name (2.47), and old enough for clouds of
 2019; later ones bring nothing that is used here."""
@@ -95,13 +97,6 @@ class CloudAccess:
     def _services(self, region: str) -> dict[str, Service]:
         services = {}
         for kind in _KINDS:
-            adapter = Adapter(
-                session=self._session,
-                service_type=kind,
-                interface=self._interface,
-                region_name=region,
-                default_microversion=_MICROVERSION if kind == "compute" else None,
-            )
             known = self._catalogued(kind)
             if region not in known:
                 raise Misconfigured(
@@ -109,10 +104,21 @@ class CloudAccess:
                     field="residency",
                     allowed=", ".join(known) or "the catalogue has it nowhere",
                 )
-            services[kind] = Service(
-                adapter, kind, region, limiters=self._limiters, audit=self._audit
-            )
+            services[kind] = self._service(kind, region)
+        for kind in _VOLUME_KINDS:
+            if region in self._catalogued(kind):
+                services[VOLUME] = self._service(kind, region)
         return services
+
+    def _service(self, kind: str, region: str) -> Service:
+        adapter = Adapter(
+            session=self._session,
+            service_type=kind,
+            interface=self._interface,
+            region_name=region,
+            default_microversion=_MICROVERSION if kind == "compute" else None,
+        )
+        return Service(adapter, kind, region, limiters=self._limiters, audit=self._audit)
 
     def _catalogued(self, kind: str) -> list[str]:
         auth: Any = self._session.auth

@@ -9,6 +9,7 @@ from springtide.clouds.openstack import (
     server_groups,
     server_marks,
     servers,
+    standing,
     usage,
 )
 from springtide.clouds.openstack.catalogue import LaunchSetup, PoolSetup
@@ -19,6 +20,8 @@ from springtide.clouds.openstack.pools import Pool
 from springtide.clouds.openstack.servers import DeleteReceipt, LaunchReceipt
 from springtide.clouds.openstack.service import Service
 from springtide.clouds.openstack.statistics import read_statistics
+from springtide.errors import NotFound
+from springtide.model.bill import InventoryItem
 from springtide.model.fleet import Fleet
 from springtide.model.plan import Drain, Join, Launch, Leave
 from springtide.model.readiness import RegionReport
@@ -27,12 +30,15 @@ from springtide.model.snapshot import Headroom, Image
 from springtide.model.traffic import BalancerStatistics
 from springtide.model.usage import CounterReading, UsageKind, UsageRecord
 
+VOLUME = "volume"
+"""The service that a region may lack."""
+
 
 class RegionCloud:
     """Nova, Glance, Neutron and Octavia of one region; names are looked up once."""
 
     def __init__(self, name: str, services: dict[str, Service]) -> None:
-        """`services` by type: compute, image, network, load-balancer."""
+        """`services` by type: compute, image, network, load-balancer; volume where there is one."""
         self.name = name
         self.images = ImageStore(name, services["image"])
         self.leftovers = LeftoverStore(name, services)
@@ -185,8 +191,38 @@ class RegionCloud:
 
     def balancers_usage(self, at: datetime, fleets: Sequence[Fleet]) -> tuple[UsageRecord, ...]:
         """Every load balancer that stands here, from its creation until that moment."""
-        owners = {self.resolve_pool(fleet).balancer_id: fleet.name for fleet in fleets}
+        owners = self._balancer_owners(fleets)
         return usage.read_balancers_usage(self._balancer, self.name, at, owners=owners)
+
+    def volumes_usage(self, at: datetime) -> tuple[UsageRecord, ...]:
+        """Every volume that stands here, from its creation until that moment.
+
+        Raises:
+            Misconfigured: the credential may not list them.
+        """
+        volume = self._services.get(VOLUME)
+        return () if volume is None else usage.read_volumes_usage(volume, self.name, at)
+
+    def standing(self, fleets: Sequence[Fleet]) -> tuple[InventoryItem, ...]:
+        """Servers and load balancers that stand here now, whoever made them.
+
+        Raises:
+            Retryable: a listing changed while it was read.
+        """
+        owners = self._balancer_owners(fleets)
+        return standing.read_standing(self._compute, self._balancer, self.name, owners=owners)
+
+    def standing_volumes(self) -> tuple[InventoryItem, ...]:
+        """Volumes that stand here now, whoever made them.
+
+        Raises:
+            NotFound: no volume service is in the catalogue of this region.
+            Misconfigured: the credential may not list them.
+        """
+        volume = self._services.get(VOLUME)
+        if volume is None:
+            raise NotFound(f"no volume service is in the catalogue of {self.name}")
+        return standing.read_volumes(volume, self.name)
 
     def balancer_counters(self, fleet: Fleet, at: datetime) -> tuple[CounterReading, ...]:
         """How far the counters of the fleet's balancer here have come.
@@ -229,3 +265,6 @@ class RegionCloud:
 
     def _pool(self, fleet: Fleet) -> Pool:
         return Pool(self._balancer, self.resolve_pool(fleet), fleet, fleet.region(self.name))
+
+    def _balancer_owners(self, fleets: Sequence[Fleet]) -> dict[str, str]:
+        return {self.resolve_pool(fleet).balancer_id: fleet.name for fleet in fleets}

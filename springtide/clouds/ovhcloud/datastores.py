@@ -12,8 +12,9 @@ from ovh import Client
 from ovh.exceptions import APIError
 
 from springtide.clouds.audit import AuditLog
+from springtide.clouds.ovhcloud.opening import open_client
 from springtide.clouds.ovhcloud.translation import translate
-from springtide.errors import Misconfigured, SpringtideError
+from springtide.errors import SpringtideError
 from springtide.model.core import DatastoreOrders
 from springtide.model.datastore_extension import Filer, ProviderTask, ProviderView
 
@@ -46,19 +47,9 @@ class ProviderDatastores:
         Raises:
             Misconfigured: a credential is not in the environment, or the endpoint is unknown.
         """
-        names = ("application_key", "application_secret", "consumer_key")
-        said = {name: environment.get(getattr(orders, f"{name}_env")) for name in names}
-        for name, value in said.items():
-            if not value:
-                variable = getattr(orders, f"{name}_env")
-                raise Misconfigured(
-                    f"{variable} is not set in the worker's environment",
-                    field=f"core.datastore_orders.{name}_env",
-                )
-        try:
-            client = Client(endpoint=orders.endpoint, timeout=timeout_s, **said)
-        except APIError as error:
-            raise translate(error, what="open", changing=False) from error
+        client = open_client(
+            orders, timeout_s=timeout_s, field="core.datastore_orders", environment=environment
+        )
         return cls(orders, client, audit)
 
     def look(self) -> ProviderView:

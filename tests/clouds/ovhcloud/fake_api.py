@@ -33,6 +33,8 @@ class FakeProvider:
         """One datastore, nothing under way."""
         self.filers: dict[int, dict[str, Any]] = {1: {"filerId": 1, "name": "ssd-1"}}
         self.tasks: dict[int, dict[str, Any]] = {}
+        self.documents: dict[str, Any] = {}
+        """Answers by their path, as they stand."""
         self.profiles = [PROFILE, "6000-SSD"]
         self.looks_to_deliver = 2
         self.ends_as = "done"
@@ -50,6 +52,8 @@ class FakeProvider:
 
     def answer(self, method: str, path: str, query: dict[str, list[str]]) -> Any:  # noqa: ANN401 - JSON
         """What the API says; KeyError: there is no such thing."""
+        if path in self.documents:
+            return self.documents[path]
         rest = path.removeprefix(f"/dedicatedCloud/{SERVICE}/datacenter/7").strip("/")
         if (method, rest) == ("POST", "orderNewFilerHourly"):
             self.orders += 1
