@@ -7,7 +7,7 @@ PASS: no item differs. FAIL: some do, and each is listed with what may explain i
 is no other account to compare with.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from springtide.model.bill import Deletion, InventoryItem, ProviderBill
@@ -113,16 +113,7 @@ def reconcile_inventory(
             for item in sorted(listed, key=lambda item: item.resource)
             if item.fleet is None
         ),
-        *(
-            Difference(
-                subject=f"{hour:%Y-%m-%d %H}:00 UTC",
-                ours=Decimal(0),
-                theirs=Decimal(servers),
-                unit="servers",
-                explanation="stood and no evening and no surge had asked for them",
-            )
-            for hour, servers in allot(facts).idle
-        ),
+        *_unasked(facts),
     ]
     head = {
         "name": "inventory",
@@ -135,6 +126,18 @@ def reconcile_inventory(
     if inventory is None and not found:
         return unproven(head, why="nobody has looked at what stands now")
     return judged(head, len(billed | charged | standing.keys()), found)
+
+
+def _unasked(facts: ProofFacts) -> Iterator[Difference]:
+    """Each hour in which servers stood for nothing."""
+    for hour, servers in allot(facts).idle:
+        yield Difference(
+            subject=f"{hour:%Y-%m-%d %H}:00 UTC",
+            ours=Decimal(0),
+            theirs=Decimal(servers),
+            unit="servers",
+            explanation="stood and no evening and no surge had asked for them",
+        )
 
 
 def _explain_plan(early: int, late: int, missing: int) -> str:
