@@ -15,7 +15,7 @@ from springtide.clouds.etcd.lease import ChangeLease
 from springtide.errors import GuardRefused, SpringtideError
 from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome, Proposed
-from springtide.model.cluster_view import BackupFacts, DatabaseFacts
+from springtide.model.cluster_view import BackupFacts, DatabaseFacts, WriteLook
 from springtide.model.database import DatabaseCluster
 from springtide.model.database_plan import (
     ChangeRecord,
@@ -45,11 +45,13 @@ from springtide.planning.database_telling import (
     plan_rows,
     unexpected_failovers,
     what_next,
+    writes_fact,
 )
 from tasks.approvals import Approvers
 from tasks.change_windows import begin_limitation
 from tasks.cloud import read_estate
 from tasks.database_clusters import ClusterDesk, cluster_desk
+from tasks.database_writes import looking_on
 from tasks.verified_backups import backup_facts
 
 _POLL_S = 1.0
@@ -192,6 +194,8 @@ class _UnderWay:
     done: list[str] = field(default_factory=list)
     written: set[str] = field(default_factory=set)
     """Primaries whose dirty pages were written for a switchover."""
+    looks: list[WriteLook] = field(default_factory=list)
+    """Whether somebody took writes while that was in question."""
 
     async def to_its_end(self) -> ChangeOutcome:
         """All steps that are left, each planned anew by what is seen; or why it stopped."""
@@ -206,7 +210,10 @@ class _UnderWay:
                     break
                 step = self._next(left)
                 await self._begin(step)
-                why = await take_step(self, left, step)
+                names = [member.name for member in self.desk.cluster.members]
+                looking = looking_on(self.desk.databases, names, step=step, looks=self.looks)
+                async with looking:
+                    why = await take_step(self, left, step)
                 self.done.append(f"{step}: {why}")
         except SpringtideError as error:
             trouble = str(error)
@@ -217,7 +224,7 @@ class _UnderWay:
             done=tuple(self.done),
             trouble=trouble,
             what_next=what_next(step, self.wish.kind) if trouble else "",
-            facts=(*facts, *([("beside it", told)] if told else [])),
+            facts=(*facts, *writes_fact(self.looks), *([("beside it", told)] if told else [])),
         )
 
     def _next(self, left: ClusterPlan) -> Step:

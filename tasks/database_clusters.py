@@ -14,7 +14,7 @@ from springtide.clouds.etcd.lease import ChangeLease, held_lease
 from springtide.clouds.patroni.cluster import PatroniCluster
 from springtide.clouds.patroni.database import Databases
 from springtide.clouds.vcenter.access import VCenter
-from springtide.errors import GuardRefused, Misconfigured, ReplyLost
+from springtide.errors import GuardRefused, Misconfigured, ReplyLost, SpringtideError
 from springtide.model.approval import Approval
 from springtide.model.cluster_view import ClusterView, DatabaseFacts, MachineFacts
 from springtide.model.database import DatabaseCluster
@@ -25,6 +25,7 @@ from springtide.planning.database_change import Sight
 from tasks.cloud import open_audit, read_estate
 
 _RECORD = "change"
+MIB = 1024**2
 _RATE_S = 2.0
 """Between two looks at the primary's log, to see how fast it is written."""
 
@@ -38,6 +39,7 @@ class ClusterDesk:
     databases: Databases
     etcd: Etcd
     vcenter: VCenter | None
+    kind: PlanKind
 
     @property
     def prefix(self) -> str:
@@ -67,10 +69,11 @@ class ClusterDesk:
         )
 
     async def long_view(self) -> ClusterView:
-        """The same, with how fast the primary writes its log."""
+        """The same, with how fast the primary writes its log, and what room there is for it."""
         first = await self.view()
         await asyncio.sleep(_RATE_S)
         second = await self.view()
+        second = second.model_copy(update={"wal_room_mib": await self.wal_rooms()})
         one, other = first.leader, second.leader
         if not (one and other and one.name == other.name and one.written and other.written):
             return second
@@ -79,11 +82,22 @@ class ClusterDesk:
         return second.model_copy(update={"wal_bytes_per_s": rate})
 
     async def inventory(self) -> Inventory | None:
-        """What vCenter shows; None where the members have no machines of ours."""
+        """What vCenter shows; None where it is not asked."""
         return None if self.vcenter is None else await asyncio.to_thread(self.vcenter.read)
 
+    async def wal_rooms(self) -> dict[str, int]:
+        """By member: free space for its log, in MiB, as VMware Tools last told; empty: unknown."""
+        try:
+            inventory = await self.inventory()
+        except SpringtideError:
+            # It is looked at for this alone: what the estate says of the room has to do.
+            return {}
+        return wal_rooms_of(self.cluster, inventory) if inventory is not None else {}
+
     async def machines(self) -> dict[str, MachineFacts]:
-        """The members' virtual machines; empty where they are none of ours."""
+        """The members' virtual machines; empty where they are not to be changed."""
+        if self.kind is not PlanKind.RESIZE:
+            return {}
         inventory = await self.inventory()
         return machines_of(self.cluster, inventory) if inventory is not None else {}
 
@@ -159,6 +173,18 @@ def machines_of(cluster: DatabaseCluster, inventory: Inventory) -> dict[str, Mac
     return found
 
 
+def wal_rooms_of(cluster: DatabaseCluster, inventory: Inventory) -> dict[str, int]:
+    """By member: the free space of the guest's file system with the log, in MiB, where told."""
+    named = {member.virtual_machine: member.name for member in cluster.members}
+    return {
+        named[machine.name]: disk.free_bytes // MIB
+        for machine in inventory.virtual_machines
+        if machine.name in named
+        for disk in machine.guest_disks
+        if disk.path == cluster.wal_disk
+    }
+
+
 @asynccontextmanager
 async def cluster_desk(
     estate_file: Path, name: str, kind: PlanKind, approval: Approval | None = None
@@ -174,15 +200,17 @@ async def cluster_desk(
     audit = open_audit(tuple(signer.name for signer in approval.signers) if approval else ())
     async with AsyncExitStack() as stack:
         vcenter = None
-        if kind is PlanKind.RESIZE:
-            if len(cluster.virtual_machines) < len(cluster.members):
-                raise Misconfigured(
-                    "a member has no virtual machine, so it cannot be resized",
-                    field=f"database_clusters: {name}: members: virtual_machine",
-                )
+        if kind is PlanKind.RESIZE and len(cluster.virtual_machines) < len(cluster.members):
+            raise Misconfigured(
+                "a member has no virtual machine, so it cannot be resized",
+                field=f"database_clusters: {name}: members: virtual_machine",
+            )
+        # For a switchover no member is down, so that no log is kept for it.
+        measured = cluster.wal_disk is not None and kind is not PlanKind.SWITCHOVER
+        if kind is PlanKind.RESIZE or measured:
             core = estate.private_cloud()
             vcenter = stack.enter_context(VCenter.open(core, audit, environment=os.environ))
         manager = await stack.enter_async_context(PatroniCluster(cluster, audit))
         etcd = Etcd(cluster.store)
         stack.push_async_callback(etcd.close)
-        yield ClusterDesk(cluster, manager, Databases(cluster), etcd, vcenter)
+        yield ClusterDesk(cluster, manager, Databases(cluster), etcd, vcenter, kind)

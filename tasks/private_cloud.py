@@ -1,16 +1,25 @@
 """The private cloud: what vCenter shows, and one step of a change at a time."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
+from uuid import UUID
 
 from prefect import get_run_logger, task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from springtide.clouds.vcenter.access import VCenter
+from springtide.clouds.vcenter.waiting import Progress
 from springtide.errors import GuardRefused, Retryable
 from springtide.model.approval import Approval
 from springtide.model.inventory import Inventory, Power, VirtualMachine
 from springtide.model.virtual_machine_change import ResizePlan, ResizeStep
 from springtide.planning.virtual_machine_change import machine_limitation
 from tasks.cloud import open_audit, read_estate
+from tasks.outage import best_effort
+
+_PROGRESS = "vcenter-task"
 
 
 def open_vcenter(estate_file: Path, approval: Approval | None = None) -> VCenter:
@@ -74,9 +83,35 @@ def take_resize_step(
                 if shut_down and now.power is not Power.OFF:
                     raise GuardRefused(f"{plan.name} was powered on by somebody meanwhile")
                 version = now.change_version if shut_down else plan.change_version
-                return vcenter.resize(plan.name, plan.after, change_version=version, why=why)
+                with shown_progress(f"{plan.name} becomes {plan.after}") as progress:
+                    return vcenter.resize(
+                        plan.name, plan.after, change_version=version, why=why, progress=progress
+                    )
             case ResizeStep.POWER_ON:
-                return vcenter.power_on(plan.name, why=why)
+                with shown_progress(f"{plan.name} starts") as progress:
+                    return vcenter.power_on(plan.name, why=why, progress=progress)
+
+
+@contextmanager
+def shown_progress(what: str) -> Iterator[Progress]:
+    """Show how far vCenter's task is; what is not shown hinders nobody.
+
+    There is something to see only of a task that takes long enough to report twice.
+    """
+    shown: UUID | None = None
+
+    def show(percent: int) -> None:
+        nonlocal shown
+        with best_effort("progress"):
+            if shown is None:
+                made = create_progress_artifact(float(percent), key=_PROGRESS, description=what)
+                shown = cast("UUID", made)
+            else:
+                update_progress_artifact(shown, progress=float(percent))
+
+    yield show
+    if shown is not None:
+        show(100)
 
 
 @task(task_run_name="start again as it was ({plan.name})", retries=1, retry_delay_seconds=5)

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from springtide.model.base import Model, Moment
 
 SEGMENT_BYTES = 16 * 1024 * 1024
@@ -53,6 +55,8 @@ class MemberView(Model):
     pending: tuple[PendingParameter, ...] = ()
     pending_restart: bool = False
     scheduled_restart: bool = False
+    watchdog_failed: bool = False
+    """Whether it requires a watchdog and has none that works; that is all it tells of one."""
 
     @property
     def serving(self) -> bool:
@@ -102,6 +106,8 @@ class ClusterView(Model):
     scheduled_switchover: str | None = None
     wal_bytes_per_s: float = 0.0
     """How fast the primary has lately written its log."""
+    wal_room_mib: dict[str, int] = Field(default_factory=dict)
+    """By member: free space where its log stands, in MiB; only where that was measured."""
 
     @property
     def primaries(self) -> tuple[MemberView, ...]:
@@ -146,6 +152,14 @@ class DatabaseFacts(Model):
     """When WAL was last archived; only a primary archives."""
     archiving_fails: bool = False
     """Whether the last try to archive failed."""
+
+
+class WriteLook(Model):
+    """Whether a member took writes, by one look of a clock that only goes on."""
+
+    asked_s: float
+    answered_s: float
+    took_writes: bool
 
 
 class BackupFacts(Model):

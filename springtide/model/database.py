@@ -57,7 +57,8 @@ class ClusterLimits(Model):
     )
     """Age of the newest archived WAL up to which the cluster is changed."""
     wal_room_mib: Annotated[int, Field(ge=64, le=10_485_760)] = 8_192
-    """Room that each member has for WAL: it is kept on the leader while a member is down."""
+    """Room for WAL, which the others keep while a member is down: so much is taken for granted of
+    each member whose free space is not measured (`wal_disk`)."""
     step_minutes: Annotated[float, Field(gt=0, le=180)] = 15
     """How long one member's step may take, from its shutdown until it streams again."""
     before_window_minutes: Annotated[float, Field(ge=0, le=720)] = 60
@@ -100,8 +101,11 @@ class DatabaseCluster(Model):
     backup_source: Name | None = None
     """Name of the backup source that holds this cluster's backups; None needs a waiver."""
     watchdog: bool = False
-    """Whether each member has a watchdog (Patroni's `watchdog.mode: required`): Patroni does not
-    tell it, so a person says so here."""
+    """Whether each member has a watchdog (Patroni's `watchdog.mode: required`). Patroni tells only
+    of one that is required and does not work, so a person says here that it is required."""
+    wal_disk: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    """The file system in each member's guest on which the log stands, as VMware Tools call it, e.g.
+    `/var/lib/postgresql`: its free space is measured. None: `limits.wal_room_mib` stands for it."""
     poolers: tuple[str, ...] = ()
     """Connection poolers before it, named to whoever approves: they lose their connections."""
     limits: ClusterLimits = ClusterLimits()

@@ -15,6 +15,14 @@ class Power(StrEnum):
     SUSPENDED = "suspended"
 
 
+class GuestDisk(Model):
+    """A file system of a guest, as VMware Tools last told it."""
+
+    path: str
+    """Where the guest has it mounted."""
+    free_bytes: int
+
+
 class VirtualMachine(Model):
     """A virtual machine as vCenter knows it."""
 
@@ -46,6 +54,8 @@ class VirtualMachine(Model):
     tools_running: bool = False
     """Whether VMware Tools run in it: without them no guest can be shut down."""
     snapshots: tuple[str, ...] = ()
+    guest_disks: tuple[GuestDisk, ...] = ()
+    """Empty where VMware Tools do not run."""
     change_version: str
     """Moves on with each change of its configuration."""
     annotation: str = ""

@@ -170,6 +170,8 @@ def _agreement(
     if view.scheduled_switchover is not None:
         yield f"a switchover is scheduled for {view.scheduled_switchover}"
     for member in answering:
+        if member.watchdog_failed:
+            yield f"{member.name}: the watchdog that it requires does not work: it would never lead"
         if member.scheduled_restart:
             yield f"{member.name}: a restart is scheduled"
         if member.pending_restart and not pending_allowed:
@@ -192,11 +194,14 @@ def _store(view: ClusterView, cluster: DatabaseCluster) -> Iterator[str]:
 
 def _wal_room(view: ClusterView, limits: ClusterLimits) -> Iterator[str]:
     kept_mib = round(view.wal_bytes_per_s * limits.step_minutes * 60 / _MIB)
-    if kept_mib > limits.wal_room_mib:
-        yield (
-            f"{kept_mib} MiB of WAL would be kept while a member is down for"
-            f" {limits.step_minutes:g} minutes, there is room for {limits.wal_room_mib}"
-        )
+    rooms = {m.name: view.wal_room_mib.get(m.name, limits.wal_room_mib) for m in view.members}
+    # A replica keeps it as well: it may be the one that leads when the member is back.
+    for member, room_mib in rooms.items():
+        if kept_mib > room_mib:
+            yield (
+                f"{kept_mib} MiB of WAL would be kept while a member is down for"
+                f" {limits.step_minutes:g} minutes, {member} has room for {room_mib}"
+            )
 
 
 def _settings(view: ClusterView, cluster: DatabaseCluster) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """A cluster's plan and its end in words: what people approve, and what they do where it stopped."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
-from springtide.model.cluster_view import ClusterView
+from springtide.model.cluster_view import ClusterView, WriteLook
 from springtide.model.database import DatabaseCluster
 from springtide.model.database_plan import ClusterPlan, PlanKind, Step, StepKind, Wish
 from springtide.planning.database_guards import unmet_requirements
@@ -26,6 +27,7 @@ def plan_rows(
     rows += [{"measure": f"step {n}", "value": str(step)} for n, step in enumerate(plan.steps, 1)]
     if aside is not None:
         rows.append({"measure": aside, "value": _ASIDE})
+    rows += [_room_row(name, view, cluster) for name in (m.name for m in view.members)]
     rows += [
         {"measure": f"{pooler} (pooler)", "value": "loses its connections at the switchover"}
         for pooler in cluster.poolers
@@ -45,6 +47,16 @@ def plan_rows(
     if plan.why:
         rows.append({"measure": "emergency", "value": plan.why})
     return rows
+
+
+def _room_row(member: str, view: ClusterView, cluster: DatabaseCluster) -> Row:
+    """Room for WAL, and how it is known; in whole GiB, as it changes all the while."""
+    measured = view.wal_room_mib.get(member)
+    if measured is not None:
+        told = f"{measured // 1024} GiB are free on {cluster.wal_disk}, measured by VMware Tools"
+    else:
+        told = f"{cluster.limits.wal_room_mib} MiB, as the estate says; nothing measures it"
+    return {"measure": f"room for WAL on {member}", "value": told}
 
 
 def what_next(step: Step | None, kind: PlanKind) -> str:
@@ -73,6 +85,23 @@ def failover_facts(first: ClusterView, last: ClusterView) -> tuple[tuple[str, st
         ("leads now", after.name if after else "nobody"),
         ("changes of leader", changes if changes is not None else "not known"),
     )
+
+
+def writes_fact(looks: Sequence[WriteLook]) -> tuple[tuple[str, str], ...]:
+    """How long nobody took writes, by the looks of all members; empty where nobody looked.
+
+    Between two looks that found somebody nobody may have been there: so it is a bound from above.
+    A commit may have waited longer, for a standby that the new primary had to find first.
+    """
+    if not looks:
+        return ()
+    taken = sorted((look for look in looks if look.took_writes), key=lambda look: look.asked_s)
+    last = max(looks, key=lambda look: look.answered_s)
+    # Whoever looked on to the end without finding anybody has not seen how long it was.
+    if not taken or taken[-1].answered_s < last.asked_s:
+        return (("seconds without writes", "not known"),)
+    gaps = [after.answered_s - before.asked_s for before, after in pairwise(taken)]
+    return (("seconds without writes, at most", f"{max(gaps, default=0.0):.1f}"),)
 
 
 def unexpected_failovers(facts: Iterable[tuple[str, str | int]], switchovers: int) -> str | None:

@@ -88,7 +88,7 @@ def test_how_many_it_can_spare(store: StoreView, spare: int) -> None:
 
 
 def test_a_store_that_asks_for_a_user() -> None:
-    """One login, then its token; a refusal names the field."""
+    """One login, then its token; one that is over is got anew, and nothing else is repeated."""
     login = {"user_env": "ETCD_USER", "password_env": "ETCD_PASSWORD"}
     authenticate = "POST /v3/auth/authenticate"
     with scripted_server(**RANGE, **{authenticate: (200, {"token": "abc"})}) as server:
@@ -104,6 +104,16 @@ def test_a_store_that_asks_for_a_user() -> None:
             ("POST /v3/kv/range", "abc"),
         ] == [(what, token) for what, _, token in server.asked]
         assert {"name": "springtide", "password": "a word"} == server.asked[0][1]
+        server.asked.clear()
+        server.answers["POST /v3/kv/range"] = (401, {"error": "auth: invalid auth token"})
+        with pytest.raises(Retryable, match="invalid auth token"):
+            ask([server.url], lambda etcd: etcd.entry("/x"), **login)
+        assert [authenticate, "POST /v3/kv/range"] * 2 == [what for what, _, _ in server.asked]
+        server.asked.clear()
+        server.answers["POST /v3/kv/range"] = (503, {"error": "etcdserver: request timed out"})
+        with pytest.raises(Retryable, match="timed out"):
+            ask([server.url], lambda etcd: etcd.entry("/x"), **login)
+        assert [authenticate, "POST /v3/kv/range"] == [what for what, _, _ in server.asked]
         server.answers[authenticate] = (401, {"error": "authentication failed"})
         with pytest.raises(Misconfigured, match=r"store\.user_env: the store refuses our user"):
             ask([server.url], twice, **login)

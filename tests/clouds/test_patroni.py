@@ -56,6 +56,8 @@ def test_a_replicas_view() -> None:
     )
     assert (67108944, 67108900, None) == (view.received, view.replayed, view.written)
     assert view.started_at is not None
+    assert not view.watchdog_failed
+    assert member_view("db1", REPLICA | {"watchdog_failed": True}).watchdog_failed
 
 
 def test_a_primarys_view() -> None:

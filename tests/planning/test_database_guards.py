@@ -22,6 +22,7 @@ from springtide.planning.database_guards import (
 )
 from tests.planning.clusters import (
     MIB,
+    NAMES,
     NOW,
     WRITTEN,
     a_cluster,
@@ -93,6 +94,16 @@ def test_a_cluster_that_is_well_may_be_changed() -> None:
             a_view(wal_bytes_per_s=9.2 * MIB), "8280 MiB of WAL would be kept", id="WAL room"
         ),
         pytest.param(
+            a_view(wal_bytes_per_s=2 * MIB, wal_room_mib={"db3": 1799}),
+            "db3 has room for 1799",
+            id="measured WAL room",
+        ),
+        pytest.param(
+            a_view(a_replica("db3", watchdog_failed=True)),
+            "db3: the watchdog that it requires does not work",
+            id="watchdog",
+        ),
+        pytest.param(
             a_view(settings=ClusterSettings(failsafe_mode=True)),
             "synchronous_mode is off, and waivers.synchronous_mode does not say why",
             id="asynchronous",
@@ -114,6 +125,10 @@ def test_why_a_cluster_is_left_alone(view: ClusterView, why: str) -> None:
         pytest.param(a_view(a_replica("db3", received=WRITTEN + 5)), id="ahead of the first look"),
         pytest.param(a_view(store=StoreView(members=3, healthy=2)), id="a store elsewhere"),
         pytest.param(a_view(wal_bytes_per_s=9.1 * MIB), id="WAL fits"),
+        pytest.param(
+            a_view(wal_bytes_per_s=9.2 * MIB, wal_room_mib=dict.fromkeys(NAMES, 8280)),
+            id="more is measured than declared",
+        ),
     ],
 )
 def test_what_is_still_allowed(view: ClusterView) -> None:

@@ -6,6 +6,7 @@ Source: etcd 3.4, "gRPC gateway" and "API reference": /v3/kv, /v3/lease, /v3/aut
 import base64
 import os
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import httpx
@@ -90,18 +91,27 @@ class Etcd:
         troubles = []
         for url in self._urls:
             try:
-                answer = await self._client.post(
-                    f"{url}{path}", json=body, headers=await self._headers(url)
-                )
+                answer = await self._post(url, path, body)
                 found: Any = answer.json()
             except (httpx.HTTPError, ValueError) as error:
                 troubles.append(f"{type(error).__name__} {error}")
                 continue
             if answer.is_success and isinstance(found, dict):
                 return found
-            self._token = None
             troubles.append(str(found)[:200])
         raise Retryable(f"the store does not answer {path}: {'; '.join(troubles)[:500]}")
+
+    async def _post(self, url: str, path: str, body: dict[str, Any]) -> httpx.Response:
+        answer = await self._client.post(
+            f"{url}{path}", json=body, headers=await self._headers(url)
+        )
+        if self._token is None or answer.is_success:
+            return answer
+        self._token = None
+        if answer.status_code != HTTPStatus.UNAUTHORIZED:
+            return answer
+        # A token ends by itself, and with the member that gave it: the call was not carried out.
+        return await self._client.post(f"{url}{path}", json=body, headers=await self._headers(url))
 
     async def _headers(self, url: str) -> dict[str, str]:
         if self._store.user_env is None or self._store.password_env is None:

@@ -29,6 +29,10 @@ SELECT (SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pg_du
           FROM pg_stat_archiver) AS archiving_fails
 """
 
+_TAKES_WRITES = (
+    "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool"
+)
+
 
 class Databases:
     """The PostgreSQL of a cluster's members, each asked directly."""
@@ -58,6 +62,18 @@ class Databases:
             archived_at=None if row["replica"] else row["archived_at"],
             archiving_fails=row["archiving_fails"] and not row["replica"],
         )
+
+    async def takes_writes(self, member: str) -> bool:
+        """Whether the member is one that would take a write now; who does not answer takes none.
+
+        Raises:
+            Misconfigured: our role is refused.
+        """
+        try:
+            async with self._connected(member) as connection:
+                return bool(await connection.fetchval(_TAKES_WRITES, timeout=_CALL_S))
+        except Retryable:
+            return False
 
     async def checkpoint(self, member: str) -> None:
         """Write what is dirty now, so that a switchover's own checkpoint has little left to write.

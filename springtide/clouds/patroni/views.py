@@ -41,6 +41,7 @@ def member_view(name: str, said: dict[str, Any]) -> MemberView:
         pending=_pending(said.get("pending_restart_reason") or {}),
         pending_restart=bool(said.get("pending_restart")),
         scheduled_restart=bool(said.get("scheduled_restart")),
+        watchdog_failed=bool(said.get("watchdog_failed")),
     )
 
 

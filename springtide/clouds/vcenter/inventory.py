@@ -9,7 +9,15 @@ from pyVmomi import vim
 from springtide.clouds.vcenter.reading import Properties, by_id, id_of, read_all, read_some
 from springtide.errors import GuardRefused, NotFound
 from springtide.model.core import VirtualMachineSize
-from springtide.model.inventory import Cluster, Datastore, Host, Inventory, Power, VirtualMachine
+from springtide.model.inventory import (
+    Cluster,
+    Datastore,
+    GuestDisk,
+    Host,
+    Inventory,
+    Power,
+    VirtualMachine,
+)
 
 MIB = 1024**2
 _MACHINE = (
@@ -28,6 +36,7 @@ _MACHINE = (
     "config.memoryHotAddEnabled",
     "config.template",
     "datastore",
+    "guest.disk",
     "guest.guestFamily",
     "guest.toolsRunningStatus",
     "runtime.connectionState",
@@ -138,8 +147,17 @@ def _machine(id_: str, found: Properties, names: Mapping[str, str]) -> VirtualMa
         linux=linux,
         tools_running=get("guest.toolsRunningStatus") == "guestToolsRunning",
         snapshots=_snapshot_names(get("snapshot")),
+        guest_disks=_guest_disks(get("guest.disk") or ()),
         change_version=found["config.changeVersion"],
         annotation=get("config.annotation") or "",
+    )
+
+
+def _guest_disks(disks: Any) -> tuple[GuestDisk, ...]:  # noqa: ANN401 - as above
+    return tuple(
+        GuestDisk(path=str(disk.diskPath), free_bytes=disk.freeSpace)
+        for disk in disks
+        if disk.diskPath and disk.freeSpace is not None
     )
 
 

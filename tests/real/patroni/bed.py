@@ -3,9 +3,10 @@
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,11 @@ _SETTINGS = {
     "synchronous_mode": True,
     "failsafe_mode": True,
 }
+LIMITS = {"max_connections": 60, "max_prepared_transactions": 4}
 _PARAMETERS = {
     # What is kept need not outlive the machine; what the cluster promises does not rest on it.
     "fsync": "off",
     "full_page_writes": "off",
-    "max_connections": 40,
     "shared_buffers": "16MB",
     "wal_log_hints": "on",
     "max_wal_size": "256MB",
@@ -110,6 +111,18 @@ class Member:
                     return int(process.name)
         raise RuntimeError(f"{self.name} has no process {title}")
 
+    @property
+    def log(self) -> str:
+        """What Patroni and its PostgreSQL have logged."""
+        return self._processes.log(self.name).read_text("utf-8", "replace")
+
+    def query(self, statement: str) -> str:
+        """What its PostgreSQL answers, as text without headings."""
+        where = ("--host", str(self.folder), "--port", str(self.port), "--username", ACCOUNT)
+        command = [str(BINARIES / "psql"), *where, "--tuples-only", "--no-align", "-c", statement]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20)
+        return done.stdout.strip()
+
     def view(self) -> dict[str, Any]:
         """What the member says of itself; empty where it does not answer."""
         with suppress(httpx.HTTPError, ValueError):
@@ -131,7 +144,7 @@ class PatroniBed:
 
     def start(self) -> None:
         """Start etcd and the members; one is primary and two stream when this returns."""
-        self._start_etcd()
+        start_etcd(self._processes, self.folder, self.etcd_url)
         for member in self.members.values():
             self._configure(member)
         for member in self.members.values():
@@ -171,26 +184,25 @@ class PatroniBed:
         Raises:
             RuntimeError: it is not within that time.
         """
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if self.healthy():
-                return
-            time.sleep(_POLL_S)
-        views = {name: member.view() for name, member in self.members.items()}
-        raise RuntimeError(f"the cluster is not healthy, see {self.folder}: {views}")
+        self._wait(self.healthy, "the cluster is healthy", timeout_s)
 
-    def wait_pending(self, names: Iterable[str], timeout_s: float = _START_S) -> None:
+    def wait_pending(self, names: Iterable[str]) -> None:
         """Return when these members say that a setting waits for their restart.
 
         Raises:
             RuntimeError: they do not within that time.
         """
+        members = [self.members[name] for name in names]
+        self._wait(lambda: all(m.view().get("pending_restart") for m in members), "a restart waits")
+
+    def _wait(self, come: Callable[[], bool], what: str, timeout_s: float = _START_S) -> None:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            if all(self.members[name].view().get("pending_restart") for name in names):
+            if come():
                 return
             time.sleep(_POLL_S)
-        raise RuntimeError("no restart is pending")
+        views = {name: member.view() for name, member in self.members.items()}
+        raise RuntimeError(f"not within {timeout_s:g} s: {what}; see {self.folder}: {views}")
 
     def patch(self, **settings: object) -> None:
         """Change the cluster's own settings, such as its pause."""
@@ -202,26 +214,15 @@ class PatroniBed:
             trust_env=False,
         ).raise_for_status()
 
-    def _start_etcd(self) -> None:
-        peer, data = f"http://127.0.0.1:{free_port()}", self.folder / "etcd"
-        data.mkdir(mode=0o700)
-        arguments = {
-            "name": "etcd1",
-            "data-dir": data,
-            "listen-client-urls": self.etcd_url,
-            "advertise-client-urls": self.etcd_url,
-            "listen-peer-urls": peer,
-            "initial-advertise-peer-urls": peer,
-            "initial-cluster": f"etcd1={peer}",
-        }
-        command = ["etcd", *(f"--{name}={value}" for name, value in arguments.items())]
-        self._processes.start("etcd", command, os.environ, self.folder)
-        self._processes.wait_until("etcd", self._etcd_answers, _START_S)
-
-    def _etcd_answers(self) -> bool:
-        with suppress(httpx.HTTPError):
-            return httpx.get(f"{self.etcd_url}/health", timeout=1, trust_env=False).is_success
-        return False
+    def require_watchdog(self, name: str, *, required: bool) -> None:
+        """Have the member require a watchdog, of which there is none here, or do without again."""
+        member = self.members[name]
+        mode = "required" if required else "off"
+        configuration = self._configuration(member) | {"watchdog": {"mode": mode}}
+        (member.folder / "patroni.yaml").write_text(yaml.safe_dump(configuration), "utf-8")
+        login = (USER, PASSWORD)
+        httpx.post(f"{member.url}/reload", auth=login, timeout=10, trust_env=False)
+        self._wait(lambda: required == ("watchdog_failed" in member.view()), "its watchdog")
 
     def _configure(self, member: Member) -> None:
         member.folder.mkdir()
@@ -242,7 +243,16 @@ class PatroniBed:
             },
             "etcd3": {"host": self.etcd_url.removeprefix("http://")},
             "bootstrap": {
-                "dcs": {**_SETTINGS, "postgresql": {"use_pg_rewind": True, "use_slots": True}},
+                "dcs": {
+                    **_SETTINGS,
+                    "postgresql": {
+                        "use_pg_rewind": True,
+                        "use_slots": True,
+                        # A replica needs at least as much of these as its primary: agreed upon,
+                        # so that no member can have another.
+                        "parameters": LIMITS,
+                    },
+                },
                 "initdb": ["data-checksums", {"encoding": "UTF8"}, {"locale": "C.UTF-8"}],
             },
             "postgresql": {
@@ -266,6 +276,30 @@ class PatroniBed:
             },
             "watchdog": {"mode": "off"},
         }
+
+
+def start_etcd(processes: Processes, folder: Path, url: str) -> None:
+    """Start an etcd of one member on what the folder holds of an earlier one; then it answers."""
+    peer = f"http://127.0.0.1:{free_port()}"
+    (folder / "etcd").mkdir(mode=0o700, exist_ok=True)
+    arguments = {
+        "name": "etcd1",
+        "data-dir": folder / "etcd",
+        "listen-client-urls": url,
+        "advertise-client-urls": url,
+        "listen-peer-urls": peer,
+        "initial-advertise-peer-urls": peer,
+        "initial-cluster": f"etcd1={peer}",
+    }
+    command = ["etcd", *(f"--{name}={value}" for name, value in arguments.items())]
+
+    def answers() -> bool:
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{url}/health", timeout=1, trust_env=False).is_success
+        return False
+
+    processes.start("etcd", command, os.environ, folder)
+    processes.wait_until("etcd", answers, _START_S)
 
 
 @contextmanager

@@ -1,24 +1,32 @@
-"""One cluster with its vCenter for the tests of this folder; Prefect's server beside it."""
+"""One cluster with its vCenter and a whole stack for the tests of this folder."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 
+from tests.clouds.ovhcloud.fake_api import FakeProvider, fake_provider
 from tests.real.patroni.bed import running_bed
 from tests.real.patroni.machines import bound, database_core
+from tests.real.patroni.stack import DatabaseRig, running_stack
 from tests.real.patroni.stage import Stage
 from tests.real.vcenter.simulator import running_simulator
 
 
 @pytest.fixture(scope="package")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def provider() -> Iterator[FakeProvider]:
+    """Of whom datastores are ordered."""
+    with fake_provider() as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def cluster(tmp_path_factory: pytest.TempPathFactory, provider: FakeProvider) -> Iterator[Stage]:
     """Three healthy members, each on a machine of its own."""
+    assert not provider.orders
     folder = tmp_path_factory.mktemp("database")
     before = dict(os.environ)
     with (
-        prefect_test_harness(server_startup_timeout=90),
         running_simulator(folder / "vcenter", database_core()) as simulator,
         running_bed() as bed,
         bound(simulator, bed),
@@ -26,3 +34,17 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage.of(bed, simulator, folder)
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(scope="package")
+def rig(cluster: Stage) -> Iterator[DatabaseRig]:
+    """A Prefect server with all that is deployed, and a worker."""
+    with running_stack(cluster.folder / "stack", cluster.estate_file) as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def stage(cluster: Stage, rig: DatabaseRig) -> Stage:
+    """The cluster, with a Prefect server beside it for the flows of this process."""
+    assert rig
+    return cluster

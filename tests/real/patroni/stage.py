@@ -20,6 +20,7 @@ from springtide.model.database_plan import PlanKind, Wish
 from springtide.planning.approvals import statement_of
 from tasks.cloud import read_estate
 from tasks.database_change import DatabaseChange
+from tests.clouds.ovhcloud.fake_api import ENDPOINT, PROFILE, SERVICE
 from tests.estates import an_estate
 from tests.real.patroni.bed import CLUSTER, PASSWORD, USER, PatroniBed
 from tests.real.patroni.machines import MACHINES
@@ -28,6 +29,16 @@ from tests.signing import Person, a_person, allow
 
 SMALL = VirtualMachineSize(vcpus=8, ram_mib=32 * 1024)
 LARGE = VirtualMachineSize(vcpus=16, ram_mib=64 * 1024)
+ORDERS = {
+    "endpoint": ENDPOINT,
+    "service": SERVICE,
+    "datacenter": 7,
+    "profile": PROFILE,
+    "capacity_gib": 3000,
+    "price_per_month": "200",
+    "monthly_budget": "500",
+    "poll_interval_s": 0.2,
+}
 
 
 @dataclass(frozen=True)
@@ -38,13 +49,15 @@ class Stage:
     simulator: Simulator
     folder: Path
     on_call: Person
+    second: Person
+    """Who signs where two are asked for."""
 
     @classmethod
     def of(cls, bed: PatroniBed, simulator: Simulator, folder: Path) -> Self:
         """With an estate file and credentials in the environment."""
-        on_call = a_person(folder / "keys")
-        allow(folder / "allowed_signers", on_call)
-        stage = cls(bed, simulator, folder, on_call)
+        people = (a_person(folder / "keys"), a_person(folder / "keys", "ben@example.org"))
+        allow(folder / "allowed_signers", *people)
+        stage = cls(bed, simulator, folder, *people)
         stage.write_estate()
         os.environ |= {
             **simulator.environment,
@@ -91,7 +104,9 @@ class Stage:
             "windows": [],
             "database_clusters": [cluster | changes],
             "approvals": {"allowed_signers_file": "allowed_signers", "minutes": 30},
-            "core": self.simulator.core().model_dump(mode="json"),
+            "core": self.simulator.core(datastore_orders=ORDERS).model_dump(mode="json"),
+            # Nothing of it is asked: what is changed here has the real clock.
+            "rehearsal": {"clock_url": "http://127.0.0.1:9/admin/clock"},
             **(estate or {}),
         }
         self.estate_file.write_text(yaml.safe_dump(whole), "utf-8")

@@ -14,12 +14,22 @@ from springtide.clouds.audit import AuditLog
 from springtide.clouds.patroni.cluster import PatroniCluster
 from springtide.errors import GuardRefused
 from springtide.model.database_plan import PlanKind
-from tests.real.patroni.bed import MEMBERS
+from tests.real.patroni.bed import CLUSTER, LIMITS, MEMBERS
+from tests.real.patroni.stack import DatabaseRig
 from tests.real.patroni.stage import LARGE, SMALL, Stage, approved_by
 from tests.real.patroni.writer import Writer
 
 pytestmark = pytest.mark.real
 
+KIND = PlanKind.RESIZE.value
+RESIZE = f"{KIND}/any-cluster"
+WANTED = {
+    "cluster": CLUSTER,
+    "vcpus": LARGE.vcpus,
+    "ram_gib": LARGE.ram_mib / 1024,
+    "emergency": "a test has no better hour",
+    "dry_run": False,
+}
 KILLS = ("shut down", "resize", "power on", "switch over")
 """In which act each run is killed: it may have come to pass, or not."""
 
@@ -73,8 +83,8 @@ def own_switchover(stage: Stage, writer: Writer) -> float:
     return writer.gaps(since=began - 1)[0]
 
 
-def test_a_resize_under_constant_writes(stage: Stage) -> None:
-    """Every member has its new size, nothing acknowledged is lost, one gap as of a switchover."""
+def test_a_resize_under_constant_writes(stage: Stage, rig: DatabaseRig) -> None:
+    """Started, suspended, signed, done: new sizes, no write lost, one gap as of a switchover."""
     change = stage.change(PlanKind.SWITCHOVER)
     stale = approved_by(stage.on_call, change, asyncio.run(change.propose()))
     with Writer(stage.bed) as writer:
@@ -84,23 +94,31 @@ def test_a_resize_under_constant_writes(stage: Stage) -> None:
             approved_by(stage.on_call, change, asyncio.run(change.propose()), stale)
         leader, began = stage.bed.leader(), time.monotonic()
         with sessions_ended(stage), counted(stage) as running:
-            outcome = stage.resize(LARGE)
+            run_id = rig.start(RESIZE, **WANTED)
+            line = rig.suspended(run_id, KIND)
+            unchanged = stage.sizes()
+            answer = {"statement": line, "signature": stage.on_call.sign(line)}
+            assert "ACCEPT" == rig.resume(run_id, answer)
+            end = rig.end(run_id)
         stage.bed.wait_healthy()
         time.sleep(1)
         gaps = writer.gaps(since=began)
-    assert outcome.trouble is None, outcome
+    assert ("COMPLETED", "done: 4 steps") == (end.kind, end.message)
+    assert dict.fromkeys(MEMBERS, SMALL) == unchanged
     assert dict.fromkeys(MEMBERS, LARGE) == stage.sizes()
     assert set() == writer.lost()
     assert 2 == min(running)
     longest = 1.5 * statistics.median(own) + 1.0
     assert (True, True) == (gaps[0] <= longest, gaps[1] < 1.0), (own, gaps[:3])
-    facts = dict(outcome.facts)
+    told = rig.table(f"outcome-{KIND}", run_id)
     assert (leader, stage.bed.leader(), 1) == (
-        facts["led before"],
-        facts["leads now"],
-        facts["changes of leader"],
+        told["led before"],
+        told["leads now"],
+        told["changes of leader"],
     )
-    assert outcome.done[2].startswith(f"switchover from {leader} to")
+    assert told["step 3"].startswith(f"switchover from {leader} to")
+    assert told["approved by"].startswith("anna@example.org (SHA256:")
+    assert 0 < float(told["seconds without writes, at most"]) <= gaps[0] + 1.0
 
 
 def test_a_resize_that_is_killed_again_and_again(stage: Stage) -> None:
@@ -130,15 +148,23 @@ def test_a_broken_replica_is_copied_anew(stage: Stage) -> None:
     assert [broken] == [name for name in MEMBERS if before[name] != after[name]]
 
 
-def test_a_restart_for_a_limit_that_is_lowered(stage: Stage) -> None:
-    """The primary is restarted first, in place, then the replicas: no limit is below its own."""
-    stage.bed.patch(postgresql={"parameters": {"max_connections": 50}})
+RESTARTS = [
+    pytest.param(LIMITS["max_connections"] + 10, -1, "member", id="raised: the replicas first"),
+    pytest.param(LIMITS["max_connections"], 0, "in place", id="lowered: the primary first"),
+]
+
+
+@pytest.mark.parametrize(("connections", "turn", "how"), RESTARTS)
+def test_a_restart_for_a_limit(stage: Stage, connections: int, turn: int, how: str) -> None:
+    """At no moment a replica has less than its primary: it would refuse to replay."""
+    stage.bed.patch(postgresql={"parameters": {"max_connections": connections}})
     stage.bed.wait_pending(MEMBERS)
     leader = stage.bed.leader()
     outcome = stage.carry_out(PlanKind.RESTART)
     assert outcome.trouble is None, outcome
-    steps = [step.partition(":")[0] for step in outcome.done]
-    assert (3, f"{leader} (in place)") == (len(steps), steps[0])
+    assert f"{leader} ({how})" == outcome.done[turn].partition(":")[0]
     stage.bed.wait_healthy()
-    assert leader == stage.bed.leader()
-    assert [] == [n for n, m in stage.bed.members.items() if m.view().get("pending_restart")]
+    members = stage.bed.members.values()
+    assert [str(connections)] * 3 == [member.query("SHOW max_connections") for member in members]
+    assert [] == [m.name for m in members if "insufficient parameter settings" in m.log]
+    assert [] == [m.name for m in members if m.view().get("pending_restart")]

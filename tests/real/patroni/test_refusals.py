@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -20,9 +22,14 @@ from springtide.model.database_plan import PlanKind, Wish
 from springtide.planning.approvals import statement_of
 from tasks.database_change import DatabaseChange
 from tests.real.patroni.bed import MEMBERS, PASSWORD, USER, PatroniBed
+from tests.real.patroni.machines import MACHINES
 from tests.real.patroni.stage import LARGE, Stage, carried_out
+from tests.real.patroni.writer import Writer
+from tests.real.postgres import ACCOUNT, BINARIES
 
 pytestmark = pytest.mark.real
+
+LOG_DISK = "/var/lib/postgresql"
 
 
 def refused(stage: Stage, **wish: Any) -> str:  # noqa: ANN401 - a wish's fields
@@ -128,10 +135,93 @@ def test_a_scheduled_switchover(stage: Stage) -> None:
         assert "a switchover is scheduled for" in refused(stage)
 
 
+@contextmanager
+def running(bed: PatroniBed, program: str, *arguments: str, member: str) -> Iterator[None]:
+    """One of PostgreSQL's own programs at work on the member for this while."""
+    where = ("--host", "127.0.0.1", "--port", str(bed.members[member].port))
+    command = [str(BINARIES / program), *where, *arguments]
+    with subprocess.Popen(
+        command,
+        env={**os.environ, "PGPASSWORD": PASSWORD},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def refused_in_time(stage: Stage, why: str) -> bool:
+    """Whether a resize is refused for that; what was just started may need a moment."""
+    return any(why in refused(stage) for _ in range(5))
+
+
+def test_a_prepared_transaction(stage: Stage) -> None:
+    """It outlives a restart, and holds its locks until somebody ends it."""
+    leader = str(stage.bed.leader())
+    asked(stage.bed, leader, "BEGIN", "CREATE TABLE kept ()", "PREPARE TRANSACTION 'kept'")
+    try:
+        assert f"{leader}: 1 prepared transactions are open" in refused(stage)
+    finally:
+        asked(stage.bed, leader, "ROLLBACK PREPARED 'kept'")
+
+
+def test_a_dump_that_runs(stage: Stage) -> None:
+    """It would be cut off; it waits here for a table that somebody has locked."""
+    leader = str(stage.bed.leader())
+
+    async def dump() -> bool:
+        holder = await asyncpg.connect(**stage.bed.members[leader].connection)
+        await holder.execute("CREATE TABLE IF NOT EXISTS held ()")
+        await holder.execute("BEGIN; LOCK TABLE held")
+        with running(stage.bed, "pg_dump", "--username", ACCOUNT, ACCOUNT, member=leader):
+            seen = await asyncio.to_thread(refused_in_time, stage, f"{leader}: 1 dumps run on it")
+            await holder.close()
+        return seen
+
+    assert asyncio.run(dump())
+
+
+def test_a_base_backup_that_is_taken(stage: Stage, tmp_path: Path) -> None:
+    """It would have to begin anew; here it is given 32 kB a second."""
+    member = replica(stage.bed)
+    slowly = ("--max-rate=32", "--checkpoint=fast", "--wal-method=none", "--no-sync")
+    into = ("--username", "replicator", "--pgdata", str(tmp_path / "copy"))
+    with running(stage.bed, "pg_basebackup", *slowly, *into, member=member):
+        assert refused_in_time(stage, f"{member}: 1 base backups are taken")
+
+
+def test_a_watchdog_that_is_required_and_does_not_work(stage: Stage) -> None:
+    """Such a member would never lead, so the switchover could go to one other alone."""
+    member = replica(stage.bed)
+    stage.bed.require_watchdog(member, required=True)
+    try:
+        assert f"{member}: the watchdog that it requires does not work" in refused(stage)
+    finally:
+        stage.bed.require_watchdog(member, required=False)
+
+
 def test_a_vcenter_without_headroom(stage: Stage) -> None:
     """It has no room for three machines of that size; every reason is told."""
     huge = VirtualMachineSize(vcpus=16, ram_mib=380 * 1024)
     assert "would have promised" in refused(stage, size=huge)
+
+
+def test_no_room_for_the_log(stage: Stage) -> None:
+    """What VMware Tools measure in a guest overrules what the estate takes for granted."""
+    limits = {"step_minutes": 180, "wal_room_mib": 1_000_000}
+    stage.write_estate(wal_disk=LOG_DISK, limits=limits)
+    member = replica(stage.bed)
+    disk = {"path": LOG_DISK, "capacity_bytes": 10**12, "free_bytes": 1024**2}
+    try:
+        with Writer(stage.bed):
+            stage.propose(PlanKind.RESIZE, size=LARGE)
+            stage.simulator.set_virtual_machine(MACHINES[member], disks=[disk])
+            assert f"{member} has room for 1" in refused(stage)
+    finally:
+        stage.simulator.set_virtual_machine(MACHINES[member], disks=[])
+        stage.write_estate()
 
 
 def test_no_verified_backup(stage: Stage) -> None:

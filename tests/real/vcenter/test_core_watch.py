@@ -13,6 +13,8 @@ from tests.real.vcenter.stage import Stage
 
 pytestmark = pytest.mark.real
 
+PROGRAM = "import asyncio; from flows.core_watch import watch_core; asyncio.run(watch_core())"
+
 
 async def _forget() -> None:
     for day in await read_fills():
@@ -73,6 +75,17 @@ def test_a_vcenter_that_lets_nobody_in_is_red(stage: Stage) -> None:
     state = stage.run(watch_core)
     assert state.is_failed()
     assert "vCenter: vCenter: inventory: InvalidLogin" in str(state.message)
+
+
+def test_a_look_that_is_killed_is_made_anew(stage: Stage) -> None:
+    """Killed while vCenter answers: the next one sees all of it, and notes the day once."""
+    stage.simulator.set_delay(0.5)
+    stage.kill_when(PROGRAM, lambda: bool(stage.simulator.calls("RetrievePropertiesEx")))
+    stage.simulator.set_delay(0)
+    assert {} == asyncio.run(read_fills())
+    state = stage.run(watch_core)
+    assert state.is_completed(), state.message
+    assert 1 == len(asyncio.run(read_fills()))
 
 
 def test_it_changes_nothing(stage: Stage) -> None:

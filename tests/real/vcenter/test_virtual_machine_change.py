@@ -43,12 +43,14 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(stage: Stage) -> None:
 
 
 def test_an_approved_hot_resize_is_done_and_told(stage: Stage) -> None:
-    """One step, the approver named in outcome and audit; the second run has nothing to do."""
+    """One step, its progress shown, the approver named; the second run has nothing to do."""
     stage.approve("web-1", VirtualMachineSize(vcpus=12, ram_mib=64 * 1024))
+    stage.simulator.order("ReconfigVM_Task", in_task=True, slow_s=1)
     state = stage.run(resize_virtual_machine, name="web-1", **BIGGER, dry_run=False)
     assert (True, "done: 1 steps") == (state.is_completed(), state.message)
     assert (True, 12, 64) == shape(stage)
     assert "anna@example.org" in stage.artifact("outcome-resize-virtual-machine")
+    assert "100.0" == stage.artifact("vcenter-task")
     (chain,) = (stage.estate_file.parent / "audit").glob("*.jsonl")
     intent, outcome = (json.loads(line) for line in chain.read_text().splitlines())
     assert ["anna@example.org"] == intent["approved_by"]

@@ -38,6 +38,14 @@ type machineChange struct {
 	Power *bool `json:"on"`
 	// Somebody changed something: the change version moves on.
 	Touched bool `json:"touched"`
+	// The guest's file systems, as VMware Tools tell them.
+	Disks []guestDisk `json:"disks"`
+}
+
+type guestDisk struct {
+	Path          string `json:"path"`
+	CapacityBytes int64  `json:"capacity_bytes"`
+	FreeBytes     int64  `json:"free_bytes"`
 }
 
 type machineState struct {
@@ -213,6 +221,14 @@ func (w *world) changeMachine(change machineChange) error {
 		}
 		if change.Touched {
 			m.changed()
+		}
+		if change.Disks != nil {
+			m.Guest.Disk = nil
+			for _, each := range change.Disks {
+				m.Guest.Disk = append(m.Guest.Disk, types.GuestDiskInfo{
+					DiskPath: each.Path, Capacity: each.CapacityBytes, FreeSpace: each.FreeBytes,
+				})
+			}
 		}
 	})
 	return nil
