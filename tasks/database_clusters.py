@@ -87,6 +87,8 @@ class ClusterDesk:
 
     async def wal_rooms(self) -> dict[str, int]:
         """By member: free space for its log, in MiB, as VMware Tools last told; empty: unknown."""
+        if self.cluster.wal_disk is None:
+            return {}
         try:
             inventory = await self.inventory()
         except SpringtideError:

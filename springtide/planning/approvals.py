@@ -110,7 +110,9 @@ def proposal_text(proposal: Proposal, rows: Sequence[Row]) -> str:
 
 def approval_text(proposal: Proposal, statement: str) -> str:
     """How the plan is approved (markdown)."""
-    people = "one person's key" if proposal.signatures == 1 else "the keys of two people"
+    people, second = "one person's key", ""
+    if proposal.signatures > 1:
+        people, second = "the keys of two people", ", the other person's into `second_signature`"
     return f"""To approve it, by {people}, sign this line:
 
 ```
@@ -123,7 +125,7 @@ with this command:
 {signing_command(statement)}
 ```
 
-Then resume this run: the line goes into `statement`, what the command prints into `signature`.
+Then resume this run: the line goes into `statement`, what the command prints into `signature`{second}.
 """
 
 

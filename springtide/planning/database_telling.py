@@ -27,7 +27,8 @@ def plan_rows(
     rows += [{"measure": f"step {n}", "value": str(step)} for n, step in enumerate(plan.steps, 1)]
     if aside is not None:
         rows.append({"measure": aside, "value": _ASIDE})
-    rows += [_room_row(name, view, cluster) for name in (m.name for m in view.members)]
+    if wish.kind is not PlanKind.SWITCHOVER:
+        rows += [_room_row(member.name, view, cluster) for member in view.members]
     rows += [
         {"measure": f"{pooler} (pooler)", "value": "loses its connections at the switchover"}
         for pooler in cluster.poolers

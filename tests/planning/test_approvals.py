@@ -164,6 +164,7 @@ def test_what_a_person_reads() -> None:
     text = proposal_text(proposal, rows) + approval_text(proposal, statement)
     assert r"| reason | a\|b  # c |" in text
     assert "the keys of two people" in text
+    assert "the other person's into `second_signature`" in text
     assert [] == [
         w for w in (proposal.digest, statement, signing_command(statement)) if w not in text
     ]
