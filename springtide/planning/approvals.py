@@ -125,7 +125,8 @@ with this command:
 {signing_command(statement)}
 ```
 
-Then resume this run: the line goes into `statement`, what the command prints into `signature`{second}.
+Then resume this run: the line goes into `statement`, what the command prints into
+`signature`{second}.
 """
 
 
