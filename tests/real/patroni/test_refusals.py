@@ -23,19 +23,21 @@ from springtide.planning.approvals import statement_of
 from tasks.database_change import DatabaseChange
 from tests.real.patroni.bed import MEMBERS, PASSWORD, USER, PatroniBed
 from tests.real.patroni.machines import MACHINES
-from tests.real.patroni.stage import LARGE, Stage, carried_out
+from tests.real.patroni.stage import Stage, carried_out
 from tests.real.patroni.writer import Writer
 from tests.real.postgres import ACCOUNT, BINARIES
 
 pytestmark = pytest.mark.real
 
+OTHER = VirtualMachineSize(vcpus=12, ram_mib=48 * 1024)
+"""A size that no member ever has here."""
 LOG_DISK = "/var/lib/postgresql"
 
 
 def refused(stage: Stage, **wish: Any) -> str:  # noqa: ANN401 - a wish's fields
     """Why a resize is not proposed."""
     with pytest.raises(GuardRefused) as error:
-        stage.propose(PlanKind.RESIZE, **{"size": LARGE, **wish})
+        stage.propose(PlanKind.RESIZE, **{"size": OTHER, **wish})
     return str(error.value)
 
 
@@ -216,7 +218,7 @@ def test_no_room_for_the_log(stage: Stage) -> None:
     disk = {"path": LOG_DISK, "capacity_bytes": 10**12, "free_bytes": 1024**2}
     try:
         with Writer(stage.bed):
-            stage.propose(PlanKind.RESIZE, size=LARGE)
+            stage.propose(PlanKind.RESIZE, size=OTHER)
             stage.simulator.set_virtual_machine(MACHINES[member], disks=[disk])
             assert f"{member} has room for 1" in refused(stage)
     finally:
@@ -265,7 +267,7 @@ def test_what_is_lacking_and_not_waived(stage: Stage) -> None:
 
 def test_another_plans_approval_and_a_late_one(stage: Stage) -> None:
     """The line names the plan's hash and its end; both are checked before anything is done."""
-    change = stage.change(PlanKind.RESIZE, size=LARGE)
+    change = stage.change(PlanKind.RESIZE, size=OTHER)
     other = stage.propose(PlanKind.RESIZE, size=VirtualMachineSize(vcpus=4, ram_mib=32 * 1024))
     found = asyncio.run(change.propose())
     policy, now = change.approvers.policy, change.now()
