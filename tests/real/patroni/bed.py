@@ -143,13 +143,12 @@ class PatroniBed:
         self.members = {name: Member(name, folder, self._processes) for name in MEMBERS}
 
     def start(self) -> None:
-        """Start etcd and the members; one is primary and two stream when this returns."""
+        """Start etcd and the members; they take a while to be well (`wait_healthy`)."""
         start_etcd(self._processes, self.folder, self.etcd_url)
         for member in self.members.values():
             self._configure(member)
         for member in self.members.values():
             member.start(self._program)
-        self.wait_healthy()
 
     def end(self) -> None:
         """End all of it."""
@@ -304,7 +303,7 @@ def start_etcd(processes: Processes, folder: Path, url: str) -> None:
 
 @contextmanager
 def running_bed() -> Iterator[PatroniBed]:
-    """A healthy cluster for this while."""
+    """A cluster for this while; it has been started, and is not healthy yet."""
     # Of a folder that others may pass: PostgreSQL runs as a user of its own.
     folder = Path(tempfile.mkdtemp(prefix="springtide-patroni-", dir="/var/tmp"))
     folder.chmod(0o755)

@@ -21,9 +21,11 @@ def provider() -> Iterator[FakeProvider]:
 
 
 @pytest.fixture(scope="package")
-def cluster(tmp_path_factory: pytest.TempPathFactory, provider: FakeProvider) -> Iterator[Stage]:
-    """Three healthy members, each on a machine of its own."""
-    assert not provider.orders
+def cluster(
+    tmp_path_factory: pytest.TempPathFactory,
+    provider: FakeProvider,  # noqa: ARG001 - must run
+) -> Iterator[Stage]:
+    """Three members, each on a machine of its own; they come up while the stack does."""
     folder = tmp_path_factory.mktemp("database")
     before = dict(os.environ)
     with (
@@ -44,7 +46,7 @@ def rig(cluster: Stage) -> Iterator[DatabaseRig]:
 
 
 @pytest.fixture(scope="package")
-def stage(cluster: Stage, rig: DatabaseRig) -> Stage:
-    """The cluster, with a Prefect server beside it for the flows of this process."""
-    assert rig
+def stage(cluster: Stage, rig: DatabaseRig) -> Stage:  # noqa: ARG001 - must run
+    """The cluster, healthy, with a Prefect server beside it for the flows of this process."""
+    cluster.bed.wait_healthy()
     return cluster
