@@ -29,6 +29,13 @@ SELECT (SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pg_du
           FROM pg_stat_archiver) AS archiving_fails
 """
 
+_BROKEN = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection says that broke while it was answering
+    OSError,
+    TimeoutError,
+)
 _TAKES_WRITES = (
     "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool"
 )
@@ -94,13 +101,13 @@ class Databases:
             connection = await self._connect(member)
         except asyncpg.InvalidAuthorizationSpecificationError as error:
             raise self._refused(name, str(error)) from error
-        except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+        except _BROKEN as error:
             raise Retryable(_silent(name, error)) from error
         try:
             yield connection
         except asyncpg.InsufficientPrivilegeError as error:
             raise self._refused(name, str(error)) from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _BROKEN as error:
             raise Retryable(_silent(name, error)) from error
         finally:
             connection.terminate()
