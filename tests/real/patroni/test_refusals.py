@@ -156,7 +156,13 @@ def running(bed: PatroniBed, program: str, *arguments: str, member: str) -> Iter
 
 def refused_in_time(stage: Stage, why: str) -> bool:
     """Whether a resize is refused for that; what was just started may need a moment."""
-    return any(why in refused(stage) for _ in range(5))
+    for _ in range(5):
+        try:
+            stage.propose(PlanKind.RESIZE, size=OTHER)
+        except GuardRefused as error:
+            if why in str(error):
+                return True
+    return False
 
 
 def test_a_prepared_transaction(stage: Stage) -> None:
