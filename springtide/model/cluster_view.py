@@ -155,7 +155,7 @@ class DatabaseFacts(Model):
 
 
 class WriteLook(Model):
-    """Whether a member took writes, by one look of a clock that only goes on."""
+    """Whether any member took writes, by one look at all; times of a clock that only goes on."""
 
     asked_s: float
     answered_s: float

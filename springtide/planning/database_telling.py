@@ -89,18 +89,17 @@ def failover_facts(first: ClusterView, last: ClusterView) -> tuple[tuple[str, st
 
 
 def writes_fact(looks: Sequence[WriteLook]) -> tuple[tuple[str, str], ...]:
-    """How long nobody took writes, by the looks of all members; empty where nobody looked.
+    """How long nobody took writes, by looks in their order; empty where nobody looked.
 
     Between two looks that found somebody nobody may have been there: so it is a bound from above.
     A commit may have waited longer, for a standby that the new primary had to find first.
     """
     if not looks:
         return ()
-    taken = sorted((look for look in looks if look.took_writes), key=lambda look: look.asked_s)
-    last = max(looks, key=lambda look: look.answered_s)
-    # Whoever looked on to the end without finding anybody has not seen how long it was.
-    if not taken or taken[-1].answered_s < last.asked_s:
+    # Nobody at the first look or at the last one: when it began, or ended, was not seen.
+    if not (looks[0].took_writes and looks[-1].took_writes):
         return (("seconds without writes", "not known"),)
+    taken = [look for look in looks if look.took_writes]
     gaps = [after.answered_s - before.asked_s for before, after in pairwise(taken)]
     return (("seconds without writes, at most", f"{max(gaps, default=0.0):.1f}"),)
 
