@@ -157,7 +157,6 @@ class FleetObserver:
             in_flight=in_flight,
             headroom=_less(known.headroom, len(known.servers) - (known.held or 0)),
             group_members=cloud.group_members,
-            image=next(iter(known.images), None),
             images=known.images,
             unlaunchable=known.unlaunchable,
             launch_trouble=known.launch_trouble,

@@ -59,10 +59,8 @@ class RegionSnapshot(Model):
     headroom: Headroom = Headroom()
     group_members: int | None = None
     """Most servers of one server group; None: the region has no groups, or nobody asked."""
-    image: Image | None = None
-    """The newest image that matches the fleet's pattern; None: there is none."""
     images: tuple[Image, ...] = ()
-    """All active images that match, the newest first."""
+    """All active images that match the fleet's pattern, the newest first: new servers get one."""
     unlaunchable: str | None = None
     """What the estate names and the region has not got; then nothing is launched in it."""
     launch_trouble: str | None = None
@@ -70,11 +68,6 @@ class RegionSnapshot(Model):
     trouble: str | None = None
     """Why the region could not be read; then nothing is planned in it, and `servers` and
     `members` hold what was last seen in this run."""
-
-    @property
-    def choices(self) -> tuple[Image, ...]:
-        """The images that new servers may get."""
-        return self.images or ((self.image,) if self.image else ())
 
 
 class FleetSnapshot(Model):

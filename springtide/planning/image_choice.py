@@ -31,7 +31,7 @@ def rolling(book: ClaimBook, fleet: str, now: Moment) -> Rollout | None:
 
 def image_for(snapshot: RegionSnapshot, fleet: str, book: ClaimBook, now: Moment) -> Image | None:
     """The image of new servers in that region; None where there is none of that kind."""
-    allowed = [i for i in snapshot.choices if halt_of(book, fleet, i.name, now) is None]
+    allowed = [i for i in snapshot.images if halt_of(book, fleet, i.name, now) is None]
     if (rollout := rolling(book, fleet, now)) is not None:
         allowed = [image for image in allowed if image.name == rollout.image]
     return max(allowed, key=lambda image: (image.created_at, image.id), default=None)

@@ -63,8 +63,8 @@ def image_asked_for(snapshot: FleetSnapshot, asked: str, *, fleet: Fleet) -> str
     for region in snapshot.regions:
         if why := region.trouble or region.launch_trouble:
             raise GuardRefused(f"image: {region.region} cannot be read: {why}")
-        if asked not in ("", PREVIOUS) and asked not in {i.name for i in region.choices}:
-            there = ", ".join(i.name for i in region.choices) or "none"
+        if asked not in ("", PREVIOUS) and asked not in {i.name for i in region.images}:
+            there = ", ".join(i.name for i in region.images) or "none"
             raise GuardRefused(
                 f"image: {region.region} has no active {asked!r} that matches {fleet.image}"
                 f" (there: {there}); distribute_image copies images"
@@ -122,14 +122,14 @@ def _batch(fleet: Fleet) -> timedelta:
 
 def _everywhere(snapshot: FleetSnapshot) -> list[Image]:
     """The first region's images of whose name each region has one."""
-    names = [{i.name for i in region.choices} for region in snapshot.regions]
+    names = [{i.name for i in region.images} for region in snapshot.regions]
     common = set.intersection(*names) if names else set()
-    return [i for i in snapshot.regions[0].choices if i.name in common] if common else []
+    return [i for i in snapshot.regions[0].images if i.name in common] if common else []
 
 
 def _newest_in_use(snapshot: FleetSnapshot) -> Moment:
     """When the newest image that a server has was made; where nothing stands, of all images."""
-    images = {i.id: i.created_at for region in snapshot.regions for i in region.choices}
+    images = {i.id: i.created_at for region in snapshot.regions for i in region.images}
     servers = (s for region in snapshot.regions for s in region.servers)
     used = [images[s.image_id] for s in servers if s.image_id in images]
     if not (used or images):

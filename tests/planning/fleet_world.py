@@ -207,7 +207,6 @@ class FleetWorld:
             probed=frozenset(s.id for s in active),
             in_flight=draining,
             headroom=Headroom(instances=max(0, self.quota.get(name, 1000) - len(servers))),
-            image=self.images[0],
             images=self.images,
         )
 

@@ -255,7 +255,7 @@ def test_which_image_new_servers_get(
     rollouts: list[object], halted: list[str], chosen: Image | None
 ) -> None:
     """The rollout's, else the newest; never one that was halted."""
-    snapshot = RegionSnapshot(region="GRA11", images=(LATEST, NEW, OLD), image=LATEST)
+    snapshot = RegionSnapshot(region="GRA11", images=(LATEST, NEW, OLD))
     until = START + timedelta(hours=1)
     halts = [
         {"key": f"halt-{n}", "fleet": "api", "image": n, "reason": "silent", "until": until}
