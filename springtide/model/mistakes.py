@@ -26,8 +26,8 @@ def mistakes(error: ValidationError, model: type[Model]) -> tuple[str, ...]:
 
 
 def _is_echo(detail: ErrorDetails) -> bool:
-    # A list whose every item is wrong is then also said to have no items.
-    return detail["type"] == "too_short" and bool(detail["input"])
+    # A list that is long enough is said to be too short where its items are wrong.
+    return detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]
 
 
 def _line(detail: ErrorDetails, model: type[Model]) -> str:
@@ -46,7 +46,7 @@ def _trouble(detail: ErrorDetails, model: type[Model]) -> str:
     if kind == "string_pattern_mismatch":
         pattern = detail["ctx"]["pattern"]
         return f"{_given(detail)}must be {_PATTERNS.get(pattern, f'of the pattern {pattern}')}"
-    _, should, wanted = message.partition(" should ")
+    _, should, wanted = message.replace(" after validation", "").partition(" should ")
     return f"{_given(detail)}{f'must {wanted}' if should else message}"
 
 
