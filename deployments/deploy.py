@@ -10,6 +10,8 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
 
 import yaml
 from prefect import get_client
@@ -47,7 +49,7 @@ WATCHED_TAGS = (
     "fleet_healing",
     "image_rollout",
 )
-_FILE = "deployments/prefect.yaml"
+FILE = ROOT / "deployments" / "prefect.yaml"
 
 
 async def deploy() -> None:
@@ -100,16 +102,18 @@ def _unwanted_tags(estate: Estate) -> set[str]:
 def _deploy_flows(unwanted: set[str]) -> None:
     # Set while deploying, the variable would be baked in; unset, each worker resolves its own.
     env = {k: v for k, v in os.environ.items() if k != "SPRINGTIDE_HOME"}
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", _FILE]
-    chosen = _without(unwanted) if unwanted else ["--all"]
-    subprocess.run([*command, *chosen], check=True, cwd=ROOT, env=env)  # noqa: S603 - our own
+    with NamedTemporaryFile("w", encoding="utf-8", suffix=".yaml") as file:
+        yaml.safe_dump(wanted_deployments(unwanted), file)
+        file.flush()
+        command = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", file.name]
+        subprocess.run([sys.executable, "-m", *command], check=True, cwd=ROOT, env=env)  # noqa: S603 - our own
 
 
-def _without(tags: set[str]) -> list[str]:
-    """The names of all deployments but those with such a tag."""
-    found = yaml.safe_load((ROOT / _FILE).read_text("utf-8"))["deployments"]
-    names = {each["name"] for each in found if not set(each["tags"]) & tags}
-    return [argument for name in sorted(names) for argument in ("--name", name)]
+def wanted_deployments(unwanted: set[str]) -> dict[str, Any]:
+    """What `prefect.yaml` says, without the deployments that have such a tag."""
+    said: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
+    kept = [each for each in said["deployments"] if unwanted.isdisjoint(each["tags"])]
+    return said | {"deployments": kept}
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from deployments.deploy import (
     SECOND_SITE_TAG,
     STORAGE_TAGS,
     WATCHED_TAGS,
+    wanted_deployments,
 )
 from deployments.stack import ESTATE
 from springtide.estate import load_estate
@@ -149,3 +150,15 @@ def test_a_deployment_is_found_by_one_name() -> None:
 def flow_name(entrypoint: str) -> str:
     """The flow's name in Prefect: its function's, with dashes."""
     return entrypoint.split(":")[1].replace("_", "-")
+
+
+@pytest.mark.parametrize(
+    "unwanted",
+    [set(), {SECOND_SITE_TAG}, set(STORAGE_TAGS)],
+    ids=["all", "no second site", "no storage"],
+)
+def test_deployments_are_left_out_by_their_tags(unwanted: set[str]) -> None:
+    """One stays that shares its name with one that goes, and all else in the file."""
+    wanted = wanted_deployments(unwanted)
+    kept = [each for each in DEPLOYMENTS if not unwanted & set(each["tags"])]
+    assert FILE | {"deployments": kept} == wanted
