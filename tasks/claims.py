@@ -6,6 +6,7 @@ lose each other's entry. Notes are the exception: the newest wins, and losing on
 
 import httpx
 from prefect import task
+from prefect.runtime import task_run
 from prefect.variables import Variable
 
 from springtide.errors import GuardRefused, SpringtideError
@@ -60,7 +61,12 @@ async def remember_note(note: Note) -> None:
     await Variable.aset(entry_name(note), note.model_dump(mode="json"), overwrite=True)
 
 
-@task(task_run_name="clear {name}")
+def _clearing() -> str:
+    kind, _, key = task_run.parameters["name"].removeprefix(PREFIX).partition("_")
+    return f"clear {kind} {key}"
+
+
+@task(task_run_name=_clearing)
 async def clear_entry(name: str) -> bool:
     """Remove an entry that is over or was lifted; False where there was none."""
     return await Variable.aunset(name)

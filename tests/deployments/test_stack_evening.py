@@ -17,7 +17,7 @@ READABLE = re.compile(
     r"|(join|drain|leave) (gra11|sbg5|rbx1) \(\d+ members?\)"
     r"|show (plan|outcome) of api|remember (proven|startup|calls)-api-[\w-]+"
     r"|sweep \w+|show api at a glance|list what is ours in (GRA11|SBG5|RBX1)"
-    r"|clear springtide_calls_[\w-]+"
+    r"|clear calls api-[\w-]+"
 )
 
 
