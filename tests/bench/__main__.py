@@ -1,6 +1,7 @@
 """`make bench`: what Springtide adds to the cloud's own time, and what it asks of the cloud's API.
 
-`python -m tests.bench [calls] [overhead] [waves] [memory] [growth] [start] [costs]`; else all.
+`python -m tests.bench [calls] [overhead] [waves] [memory] [growth] [start] [listeners] [costs]`;
+else all.
 """
 
 import os
@@ -18,6 +19,7 @@ from tests.bench.costs import measure_costs
 from tests.bench.counting import count_calls
 from tests.bench.figures import Figure, show, write_lines
 from tests.bench.growth import measure_growth
+from tests.bench.listeners import measure_listeners
 from tests.bench.runs import Runs
 from tests.bench.starting import time_start
 from tests.bench.timing import compare_waves, measure_memory, time_overhead
@@ -37,6 +39,7 @@ class Bench(StrEnum):
     MEMORY = "memory"
     GROWTH = "growth"
     START = "start"
+    LISTENERS = "listeners"
     COSTS = "costs"
 
 
@@ -47,6 +50,7 @@ _TITLES = {
     Bench.MEMORY: "What the process takes",
     Bench.GROWTH: "How an opening grows with its servers",
     Bench.START: "From a run's creation to its first server",
+    Bench.LISTENERS: "What the sandbox's own servers answer",
     Bench.COSTS: "A year of usage priced, proved and written",
 }
 
@@ -75,6 +79,7 @@ def main(
         Bench.MEMORY: lambda: measure_memory(runs),
         Bench.GROWTH: lambda: measure_growth(runs),
         Bench.START: lambda: time_start(runs.say),
+        Bench.LISTENERS: measure_listeners,
         Bench.COSTS: measure_costs,
     }
     measured: list[Figure] = []
