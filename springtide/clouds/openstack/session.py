@@ -27,8 +27,7 @@ def open_cloud(cloud: str, region_name: str, *, timeout_s: float, clouds_yaml: P
     try:
         known = _configuration(clouds_yaml)
         if cloud not in known.get_cloud_names():
-            names = ", ".join(sorted(known.get_cloud_names())) or "none is there"
-            raise Misconfigured(f"clouds.yaml has no cloud {cloud!r}", field="cloud", allowed=names)
+            raise _unknown(cloud, known)
         region: Any = known.get_one(cloud=cloud, region_name=region_name)
         region.config["api_timeout"] = timeout_s
         session: Session = region.get_session()
@@ -41,6 +40,17 @@ def open_cloud(cloud: str, region_name: str, *, timeout_s: float, clouds_yaml: P
         what = f"cloud {cloud}: token"
         raise translate_exception(error, what=what, changing=False) from error
     return region
+
+
+def _unknown(cloud: str, known: OpenStackConfig) -> Misconfigured:
+    if known.config_filename is None:
+        where = "OS_CLIENT_CONFIG_FILE names one, else it stands in ~/.config/openstack"
+        return Misconfigured(
+            f"no clouds.yaml found for the cloud {cloud!r}: {where}", field="cloud"
+        )
+    names = ", ".join(sorted(known.get_cloud_names())) or "none is there"
+    told = f"{known.config_filename} has no cloud {cloud!r}"
+    return Misconfigured(told, field="cloud", allowed=names)
 
 
 def _configuration(clouds_yaml: Path | None) -> OpenStackConfig:

@@ -119,6 +119,14 @@ def test_what_is_wrong_with_the_cloud_is_told(
         store.size("a")
 
 
+def test_a_clouds_yaml_that_is_not_there_is_told(ground: Ground) -> None:
+    """With where it is looked for, and not as a file without that cloud."""
+    path = ground.clouds_yaml.with_name("nowhere.yaml")
+    store = open_swift_store("ovh", a_place(), residency=RESIDENCY, clouds_yaml=path, policy=QUICK)
+    with store, pytest.raises(Misconfigured, match=r"no clouds\.yaml found for the cloud 'ovh'"):
+        store.size("a")
+
+
 def test_an_identity_service_that_refuses_for_now_is_asked_again(ground: Ground) -> None:
     """Each try is a failure that passes."""
     ground.sandbox.add_fault(
