@@ -25,7 +25,8 @@ _AUTH = "PREFECT_API_AUTH_STRING"
 _TIMEOUT_S = 10.0
 _PAGE = 200
 _MOST_PAGES = 50
-_PLANNED = ("SCHEDULED",)
+_NOT_BEGUN = ("SCHEDULED", "PENDING")
+"""Types of states of runs that have no name for people yet, and nothing to tell."""
 
 Ask = Callable[[str, str, object], Awaitable[Any]]
 """Method, path and body in; the JSON answer out."""
@@ -59,10 +60,10 @@ class PrefectServer:
         raise Retryable(f"more than {_PAGE * _MOST_PAGES} entries are stored")
 
     async def last_runs(self, deployment: str, *, most: int = 8) -> tuple[FlowRun, ...]:
-        """The last runs of deployments of that name (a fleet's), the newest first."""
+        """The last runs of deployments of that name (a fleet's) that began, the newest first."""
         body = {
             "deployments": {"name": {"any_": [deployment]}},
-            "flow_runs": {"state": {"type": {"not_any_": list(_PLANNED)}}},
+            "flow_runs": {"state": {"type": {"not_any_": list(_NOT_BEGUN)}}},
             "sort": "START_TIME_DESC",
             "limit": most,
         }

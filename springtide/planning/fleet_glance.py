@@ -136,7 +136,8 @@ def _claim_rows(glance: FleetGlance, fleet: Fleet) -> Iterable[Row]:
         }
     )
     for row in entry_rows(mine):
-        says = f"{row['owner']}: {row['servers']} {row['reason']}".replace(":  ", ": ")
+        servers = f"{row['servers']} servers, " if row["servers"] != "" else ""
+        says = f"{row['owner']}: {servers}{row['reason']}"
         yield {"what": row["what"], "says": says, "until": row["until"], "name": row["name"]}
 
 

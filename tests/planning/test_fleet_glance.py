@@ -89,9 +89,9 @@ def test_claims_of_this_fleet_are_shown_with_their_ends() -> None:
     rows = sections(a_glance(settled(), book))["Claims"].rows
     assert [
         ("now", "test asks for 6"),
-        ("ceiling", "operations: 9 more traffic"),
+        ("ceiling", "operations: 9 servers, more traffic"),
         ("freeze", "operations: more traffic"),
-        ("surge", "operations: 80 more traffic"),
+        ("surge", "operations: 80 servers, more traffic"),
     ] == [(row["what"], row["says"]) for row in rows]
     assert "2026-11-23 16:00 UTC" == rows[3]["until"]
 
