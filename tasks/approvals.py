@@ -139,4 +139,5 @@ def _was_answered() -> bool:
 async def show_proposal(proposal: Proposal, text: str) -> None:
     """Show what is about to be done, before anything is; and how it is approved."""
     with best_effort("proposal"):
-        await acreate_markdown_artifact(text, key=f"proposal-{proposal.kind}")
+        told = f"{proposal.kind} of {proposal.subject}: what is to be approved, and how"
+        await acreate_markdown_artifact(text, key=f"proposal-{proposal.kind}", description=told)
