@@ -56,12 +56,13 @@ async def deploy() -> None:
     """Make the server hold what `prefect.yaml`, `automations.py` and the estate say."""
     estate = load_estate(estate_path())
     async with get_client() as client:
-        for pool in POOLS:
+        wanted = wanted_deployments(_unwanted_tags(estate))
+        for pool in sorted({each["work_pool"]["name"] for each in wanted["deployments"]}):
             with suppress(ObjectAlreadyExists):
                 await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
         for fleet in estate.fleets:
             await _put_turn(client, f"fleet-{fleet.name}")
-        _deploy_flows(_unwanted_tags(estate))
+        _deploy_flows(wanted)
         await _close_forms(client)
         await put_automations(client, WATCHED_TAGS)
 
@@ -91,6 +92,8 @@ def _unwanted_tags(estate: Estate) -> set[str]:
     unwanted = set() if estate.core else set(CORE_TAGS)
     if not estate.database_clusters:
         unwanted.add(DATABASE_TAG)
+    if estate.audit is None:
+        unwanted.add("audit_log")
     if estate.cost_report is None:
         unwanted.add("cost_report")
     if not estate.sources:
@@ -99,11 +102,11 @@ def _unwanted_tags(estate: Estate) -> set[str]:
     return unwanted if copied else unwanted | {SECOND_SITE_TAG}
 
 
-def _deploy_flows(unwanted: set[str]) -> None:
+def _deploy_flows(wanted: dict[str, Any]) -> None:
     # Set while deploying, the variable would be baked in; unset, each worker resolves its own.
     env = {k: v for k, v in os.environ.items() if k != "SPRINGTIDE_HOME"}
     with NamedTemporaryFile("w", encoding="utf-8", suffix=".yaml") as file:
-        yaml.safe_dump(wanted_deployments(unwanted), file)
+        yaml.safe_dump(wanted, file)
         file.flush()
         command = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", file.name]
         subprocess.run([sys.executable, "-m", *command], check=True, cwd=ROOT, env=env)  # noqa: S603 - our own
