@@ -14,6 +14,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 import httpx
 
@@ -21,12 +22,19 @@ from deployments.automations import HEARTBEAT_S
 from deployments.deploy import POOL, ROOT
 from deployments.processes import Processes
 from deployments.stack_clouds import Cloud, GivenCloud, SandboxCloud
+from springtide.estate import load_estate
 from springtide.sandbox.sockets import free_port
 
 ESTATE = ROOT / "deployments" / "estate.yaml"
 SERVER = (sys.executable, "-m", "prefect", "server", "start")
 WORKER = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
 _SERVER_START_S = 120.0
+_METRICS_START_S = 60.0
+_OF_SHELLS = (
+    *("OS_CLIENT_CONFIG_FILE", "OS_CLOUD", "PREFECT_API_URL", "PREFECT_HOME"),
+    *("SPRINGTIDE_AUDIT_LOG", "SPRINGTIDE_CACHE", "SPRINGTIDE_ESTATE"),
+)
+"""What a person's shell needs of a worker's environment; nothing of it is secret."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,26 @@ def environment(stack: Stack) -> dict[str, str]:
         "SPRINGTIDE_CACHE": str(stack.folder / "cache"),
         "SPRINGTIDE_ESTATE": str(stack.estate),
     }
+
+
+def start_metrics(stack: Stack) -> str:
+    """Where the metrics exporter answers that is started beside the stack."""
+    processes, port = Processes(stack.folder / "run"), free_port()
+    command = [sys.executable, "-m", "deployments.metrics_exporter", "--port", str(port)]
+    processes.start("metrics", command, environment(stack), ROOT)
+    url = f"http://127.0.0.1:{port}/metrics"
+    processes.wait_until("metrics", lambda: _answers(url), _METRICS_START_S)
+    return url
+
+
+def write_shell(stack: Stack) -> Path:
+    """A file for `.` in a shell: after it `springtide` and `prefect` speak with this stack."""
+    told = environment(stack) | {"OS_CLOUD": load_estate(stack.estate).cloud}
+    lines = [f"export {name}={quote(told[name])}" for name in _OF_SHELLS]
+    lines.append(f'export PATH={quote(str(Path(sys.executable).parent))}:"$PATH"')
+    path = stack.folder / "shell"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
 
 
 def _prefect_environment(folder: Path, api_url: str) -> dict[str, str]:
@@ -170,10 +198,13 @@ def _up(folder: Path, cloud: Cloud) -> None:
     stack = up(folder, cloud=cloud)
     sys.stdout.write(
         f"Prefect UI   {stack.ui_url}\n"
-        f"controls     {stack.control_url}/admin/clock\n"
-        f"entry        {stack.front_url or 'none: HAProxy is not installed'}\n"
+        f"metrics      {start_metrics(stack)}\n"
+        f"controls     {stack.control_url}/admin/clock (of the cloud: its clock, calls, faults)\n"
+        f"entry        {stack.front_url or 'none: HAProxy is not installed'} (pupils' requests)\n"
+        f"estate       {stack.estate}\n"
         f"clouds.yaml  {stack.clouds_yaml}\n"
-        "End it with `make down`.\n"
+        f"`. {write_shell(stack)}` has springtide, prefect and openstack speak with it;"
+        " `make down` ends it.\n"
     )
 
 

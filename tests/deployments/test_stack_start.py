@@ -59,3 +59,29 @@ def test_a_port_that_was_taken(
     ports = tries.read_text().split()
     assert (starts, starts) == (len(ports), len(set(ports)))
     assert not Processes(tmp_path / "run").alive("server")
+
+
+def test_a_shell_speaks_with_the_stack(tmp_path: Path) -> None:
+    """After the file `springtide` and `prefect` are found and know cloud, estate and server."""
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    found = stack.Stack(
+        folder=folder,
+        api_url="http://127.0.0.1:4200/api",
+        ui_url="http://127.0.0.1:4200",
+        estate=stack.ESTATE,
+        clouds_yaml=folder / "clouds.yaml",
+        control_url="",
+        front_url=None,
+    )
+    told = stack.write_shell(found)
+    script = (
+        f'. "{told}"; command -v springtide; command -v prefect;'
+        ' echo "$OS_CLOUD $PREFECT_API_URL"; echo "$OS_CLIENT_CONFIG_FILE"'
+    )
+    said = subprocess.run(
+        ["/bin/sh", "-c", script], capture_output=True, text=True, check=True, env={"PATH": "/bin"}
+    )
+    programs = [f"{Path(sys.executable).parent}/{name}" for name in ("springtide", "prefect")]
+    expected = [*programs, "ovh http://127.0.0.1:4200/api", str(folder / "clouds.yaml")]
+    assert expected == said.stdout.splitlines()
