@@ -29,9 +29,9 @@ Call = tuple[str, str, str]
 """Service, method, path."""
 
 
-def rules() -> list[Call]:
+def rules(path: Path = RULES) -> list[Call]:
     """The rules as they are given to Keystone."""
-    return [(r["service"], r["method"], r["path"]) for r in json.loads(RULES.read_text("utf-8"))]
+    return [(r["service"], r["method"], r["path"]) for r in json.loads(path.read_text("utf-8"))]
 
 
 def allows(rule: Call, call: Call) -> bool:
