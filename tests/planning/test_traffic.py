@@ -1,143 +1,44 @@
-"""Watching the traffic: when it asks for a surge, when it does not, and what a week comes to."""
+"""Watching the traffic: when it asks for a surge, and when it does not."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import HttpUrl
 
 from springtide.errors import GuardRefused
-from springtide.model.claim import Ceiling, Claim, ClaimBook, ClaimKind, Freeze
-from springtide.model.fleet import Fleet
-from springtide.model.snapshot import FleetSnapshot, Observation
+from springtide.model.claim import ClaimBook, ClaimKind
 from springtide.model.surge import SurgeProposal
 from springtide.model.traffic import (
     BALANCERS,
     PROMETHEUS,
     Point,
-    PrometheusQuery,
     TrafficAnswer,
-    TrafficNote,
-    TrafficPolicy,
     TrafficSample,
     TrafficSilence,
-    TrafficVerdict,
 )
-from springtide.planning.claim_book import entry_name, read_book
-from springtide.planning.deciding import Decider
 from springtide.planning.traffic import (
     Reading,
-    TrafficInput,
     plan_traffic,
-    remembered,
     surge_ask,
-    traffic_input,
     traffic_rows,
     watched,
 )
 from springtide.planning.traffic_forecast import forecast_limitation, forecast_sessions
-from springtide.simulation.school_traffic import (
-    DAY,
-    NORMAL_WEEK,
-    SchoolTraffic,
-    lockdown_week,
-)
 from tests.planning.surges import a_policy, a_surging_fleet, planned
 from tests.planning.traffic_history import NOON, a_note, points
-from tests.planning.traffic_replay import Replay
-from tests.planning.windows import CALENDAR, a_window, utc
-
-PLANNED = TrafficPolicy(sessions_per_server=100, utilisation=0.5, tolerance=0)
-"""Fifty sessions a server."""
-BOTH = PLANNED.model_copy(
-    update={
-        "prometheus": PrometheusQuery(url=HttpUrl("http://127.0.0.1:9090"), query="sum(sessions)")
-    }
+from tests.planning.traffic_verdicts import (
+    BOTH,
+    PLANNED,
+    a_ceiling,
+    a_freeze,
+    a_surge_claim,
+    a_watched_fleet,
+    seen_at,
+    steady,
+    verdict_on,
 )
-
-
-def a_watched_fleet(policy: TrafficPolicy = PLANNED, /, **changes: object) -> Fleet:
-    """A fleet of at most 60, of which 50 are authorised, with that policy."""
-    return a_surging_fleet(**({"traffic": policy.model_dump()} | changes))
-
-
-def steady(sessions: int, per_sample: int = 0, count: int = 15) -> tuple[int, ...]:
-    """A rise of so many from one sample to the next, which ends with that count."""
-    return tuple(sessions - per_sample * k for k in range(count - 1, -1, -1))
-
-
-def a_surge_claim(servers: int, ends_in_minutes: float, **changes: object) -> Claim:
-    """A surge that began an hour ago."""
-    base: dict[str, object] = {
-        "key": "surge-one",
-        "fleet": "api",
-        "kind": ClaimKind.SURGE,
-        "servers": servers,
-        "starts_at": NOON - timedelta(hours=1),
-        "ends_at": NOON + timedelta(minutes=ends_in_minutes),
-        "owner": "operations",
-        "reason": "a test",
-    }
-    return Claim.model_validate(base | changes)
-
-
-def a_freeze() -> Freeze:
-    """A freeze that holds."""
-    return Freeze(
-        key="freeze-api",
-        fleet="api",
-        starts_at=NOON - timedelta(hours=1),
-        ends_at=NOON + timedelta(hours=1),
-        owner="operations",
-        reason="works on the network",
-    )
-
-
-def a_ceiling(servers: int) -> Ceiling:
-    """A ceiling that holds."""
-    return Ceiling(
-        key="ceiling-api",
-        fleet="api",
-        servers=servers,
-        starts_at=NOON - timedelta(hours=1),
-        ends_at=NOON + timedelta(hours=1),
-        owner="operations",
-        reason="not more today",
-    )
-
-
-def seen_at(
-    note: TrafficNote | None,
-    *readings: Reading,
-    fleet: Fleet | None = None,
-    book: ClaimBook | None = None,
-    now: datetime = NOON,
-) -> TrafficInput:
-    """What a run sees at `now`."""
-    known = book or ClaimBook()
-    observation = Observation(
-        now=now,
-        snapshot=FleetSnapshot(fleet="api", at=now, regions=()),
-        book=known.model_copy(update={"traffic": (note,) if note else ()}),
-    )
-    decider = Decider(fleet or a_watched_fleet(), (a_window(),), CALENDAR, "run")
-    return traffic_input(decider, observation, readings)
-
-
-def verdict_on(
-    sessions: Sequence[int],
-    *,
-    fleet: Fleet | None = None,
-    book: ClaimBook | None = None,
-    now: datetime = NOON,
-    **note: object,
-) -> TrafficVerdict:
-    """The verdict on a steady history, the last sample being taken now."""
-    past = points(*sessions, now=now)
-    sample = TrafficSample(source=BALANCERS, at=now, sessions=sessions[-1])
-    return plan_traffic(seen_at(a_note(past[:-1], **note), sample, fleet=fleet, book=book, now=now))
+from tests.planning.windows import utc
 
 
 def test_the_forecast_is_the_trend_and_the_scatter() -> None:
@@ -450,38 +351,6 @@ def test_two_sources(
     )
 
 
-def test_what_is_remembered_is_bounded_and_in_order() -> None:
-    """The history alone, each second once, nothing from a time to come; it fits its variable."""
-    past = (*points(*(7,) * 80, last_s=120), (int(NOON.timestamp()) + 60, 9))
-    sample = TrafficSample(source=BALANCERS, at=NOON, sessions=8)
-    seen = seen_at(a_note(past[-80:]), sample)
-    note = remembered(seen, plan_traffic(seen), asked=False)
-    kept = note.series[BALANCERS]
-    assert (31, (int(NOON.timestamp()), 8)) == (len(kept), kept[-1])
-    assert sorted(kept) == list(kept)
-    again = seen_at(note, sample)
-    assert note == remembered(again, plan_traffic(again), asked=False)
-
-
-def test_the_fullest_note_fits_a_variable() -> None:
-    """Two sources, as many samples as may be, the largest counts: below 5,000 characters."""
-    full = points(*(100_000_000,) * 80)
-    series = {BALANCERS: full, PROMETHEUS: full}
-    note = a_note((), series=series, asked_at=NOON, alarmed_at=NOON)
-    stored = str(note.model_dump(mode="json"))
-    assert len(stored) < 5000
-    name = entry_name(note)
-    assert "springtide_traffic_api" == name
-    book, over = read_book({name: note.model_dump(mode="json")}, NOON)
-    assert ((note,), {}) == (book.traffic, over)
-
-
-def test_a_note_that_cannot_be_read_is_no_trouble() -> None:
-    """It is begun anew: nothing that is desired rests on it."""
-    book, over = read_book({"springtide_traffic_api": {"series": "nonsense"}}, NOON)
-    assert ((), None, {}) == (book.traffic, book.trouble, over)
-
-
 def test_the_rows_show_every_figure() -> None:
     """What a person sees: each source, what can be carried, what is needed, and why."""
     verdict = verdict_on((2000,) * 15, book=ClaimBook(claims=FULL))
@@ -524,55 +393,3 @@ def test_it_never_asks_for_fewer_than_are_claimed(sessions: list[int], claimed: 
     book = ClaimBook(claims=(a_surge_claim(claimed, 120),))
     verdict = verdict_on(sessions, book=book)
     assert verdict.servers == 0 or claimed < verdict.servers <= 50
-
-
-def in_words(minute: int) -> str:
-    """A minute of the week, e.g. `day 1 07:10`."""
-    return f"day {minute // DAY} {minute % DAY // 60:02}:{minute % 60:02}"
-
-
-@pytest.mark.parametrize("every", [2, 5])
-def test_a_day_of_lockdown_is_met_before_it_overruns(every: int) -> None:
-    """It asks well before what stands is full; measured: 29 minutes, and nothing overruns."""
-    sessions = SchoolTraffic(lockdown_week(), seed=0, flash_share=0).open_sessions[: 2 * DAY]
-    watched_week = Replay(sessions, every=every).run()
-    alone = Replay(sessions, every=0).run()
-    first = watched_week.minute_of(watched_week.asks[0])
-    assert alone.first_lost - first >= 15, (in_words(first), in_words(alone.first_lost))
-    assert {1} == {watched_week.minute_of(ask) // DAY for ask in watched_week.asks}
-    assert 300 == max(ask.servers for ask in watched_week.asks)
-    assert alone.lost > 20_000_000
-    assert watched_week.lost <= alone.lost / 1000
-    assert len(watched_week.asks) <= 14
-
-
-def test_it_never_scales_in() -> None:
-    """At every minute of the week at least as many are claimed as without it."""
-    sessions = SchoolTraffic(lockdown_week(0), seed=3).open_sessions[:DAY]
-    watched_day, alone = Replay(sessions).run(), Replay(sessions, every=0).run()
-    pairs = zip(watched_day.claimed, alone.claimed, strict=True)
-    assert [] == [minute for minute, (with_it, without) in enumerate(pairs) if with_it < without]
-    assert all(ask.servers > ask.claimed for ask in watched_day.asks)
-    gaps = [b.at - a.at for a, b in zip(watched_day.asks, watched_day.asks[1:], strict=False)]
-    assert min(gaps) >= timedelta(minutes=15)
-
-
-@pytest.mark.parametrize("seed", [0, 2])
-def test_a_normal_week_asks_rarely(seed: int) -> None:
-    """At most once; measured over 20 weeks: 3 asks, each of 7 servers before the window opened."""
-    sessions = SchoolTraffic(NORMAL_WEEK, seed, flash_share=0).open_sessions[: 3 * DAY]
-    assert len(Replay(sessions).run().asks) <= 1
-
-
-def test_a_rush_is_followed_as_soon_as_it_is_seen() -> None:
-    """A rush from one minute to the next can't be foreseen; most of what it overruns is met."""
-    sessions = SchoolTraffic(NORMAL_WEEK[:3], seed=7, flash_share=0.04).open_sessions
-    with_it, alone = Replay(sessions).run(), Replay(sessions, every=0).run()
-    assert with_it.asks
-    assert with_it.lost < alone.lost / 2
-
-
-def test_the_traffic_is_the_same_for_the_same_seed() -> None:
-    """What a test shows can be seen again."""
-    first, again, other = (SchoolTraffic(NORMAL_WEEK[:1], seed).open_sessions for seed in (1, 1, 2))
-    assert first == again != other
