@@ -38,7 +38,6 @@ from springtide.model.cost_figures import Alternative, CostReport
 from springtide.model.cost_report import CostReporting, ReportPeriod, ReportStatus
 from springtide.planning.cost_report import month_of, school_year
 from springtide.planning.school_calendar import SchoolCalendar
-from springtide.pricing.cost_breakdown import CostBreakdown
 from springtide.pricing.planned_cost import usage_cost
 from springtide.pricing.price_book import join_books
 from springtide.pricing.usage_hours import cut_into_hours
@@ -112,8 +111,7 @@ def _rehearsed(folder: Path) -> Rehearsed:
 def _report(rehearsed: Rehearsed, period: ReportPeriod, *, known_until: date) -> CostReport:
     premises, ledger = rehearsed.premises, rehearsed.ledger
     gathering = Gathering(ledger, premises.book, period, known_until=known_until)
-    breakdown = CostBreakdown(premises.reporting.own_resources)
-    charges = tuple(gathering.charges(breakdown))
+    charges = tuple(gathering.charges())
     over = known_until >= period.last
     at = Standpoint(
         period=period,
@@ -122,7 +120,7 @@ def _report(rehearsed: Rehearsed, period: ReportPeriod, *, known_until: date) ->
         status=ReportStatus.FINAL if over else ReportStatus.PROVISIONAL,
         inputs=fingerprint(ledger, period.first, known_until)[:16],
     )
-    gathered = gathering.gathered(breakdown)
+    gathered = gathering.gathered(premises.reporting.own_resources)
     found = Findings(
         gathered=gathered,
         evidence=Evidence(

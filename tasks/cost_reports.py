@@ -21,7 +21,6 @@ from springtide.ledger.charge_files import (
 from springtide.model.charge import Charge
 from springtide.model.cost_figures import CostReport, ReportFile
 from springtide.model.cost_report import ReportStatus
-from springtide.pricing.cost_breakdown import CostBreakdown
 from springtide.pricing.focus import ADDED, COLUMNS, CORRECTION, focus_rows
 from springtide.reporting.cost_page import cost_page
 from springtide.reporting.cost_summary import cost_markdown, cost_summary, verdict_rows
@@ -60,13 +59,12 @@ def price_period(
     With an edition before this one its rows stay, and what has changed since is corrected.
     """
     gathering = Gathering(order.ledger, premises.book, at.period, known_until=at.known_until)
-    breakdown = CostBreakdown(order.reporting.own_resources)
     kept: list[Charge] = []
-    rows = focus_rows(_kept(gathering.charges(breakdown), kept), premises.book)
+    rows = focus_rows(_kept(gathering.charges(), kept), premises.book)
     columns = {column.name: column.type.value for column in COLUMNS}
     correcting = Correcting(before.charges, ADDED, *CORRECTION) if before else None
     write_charges(rows, columns, edition_folder(order, at), correcting=correcting)
-    return Priced(gathering.gathered(breakdown), tuple(kept))
+    return Priced(gathering.gathered(order.reporting.own_resources), tuple(kept))
 
 
 @task(task_run_name="render {report.period.name}")

@@ -1,20 +1,21 @@
-"""What the ledger and the price book say of a period: charges, priced once and as they come.
+"""What the ledger and the price book say of a period: its sums, and its charges as they come.
 
-A year of three hundred servers is a hundred thousand charges: they pass by, are summed, and are
-given to whoever writes them into files, and only the sums stay.
+Sums are priced from servers that are alike, once for all of them; a charge for each of them is made
+only for those days that are written down. A year of three hundred servers is a hundred thousand
+charges: they pass by, and only the sums stay.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import chain
 
-from springtide.ledger.sums import daily_sums, running_hours, totals
+from springtide.ledger.sums import alike_totals, daily_sums, running_hours, totals
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.charge import Charge
 from springtide.model.cost_report import ReportPeriod
 from springtide.model.price import MissingPrice, PriceBook
-from springtide.model.usage import RunningHour, UsageSum
+from springtide.model.usage import RunningHour, UsageSum, UsageTotal
 from springtide.planning.cost_report import school_year
 from springtide.pricing.charges import Pricer, purchase_charges
 from springtide.pricing.cost_breakdown import CostBreakdown
@@ -39,7 +40,7 @@ class Gathered:
 
 
 class Gathering:
-    """Prices a period's usage; its charges are read once, and then the sums are there."""
+    """Prices a period's usage."""
 
     def __init__(
         self, ledger: UsageLedger, book: PriceBook, period: ReportPeriod, *, known_until: date
@@ -49,31 +50,44 @@ class Gathering:
         self._end = min(known_until, period.last) + _DAY
         first = min(period.first, school_year(period.first).first)
         self._begin = first.replace(day=1)
-        self._pricer = Pricer(book, known_until=self._end - _DAY)
 
-    def charges(self, breakdown: CostBreakdown) -> Iterator[Charge]:
-        """The period's charges; those before it are counted in the breakdown, too."""
-        for charge in self._all():
-            breakdown.add(charge)
-            if charge.day >= self._period.first:
+    def charges(self) -> Iterator[Charge]:
+        """The period's charges, each resource's days by themselves."""
+        first = self._period.first
+        # Its month from the first day on: a monthly plan is billed on the first day of use.
+        begin = first.replace(day=1)
+        used = totals(self._ledger, begin, self._end, purchases=self._book.purchases)
+        for charge in self._priced(used, begin, self._pricer()):
+            if charge.day >= first:
                 yield charge
 
-    def gathered(self, breakdown: CostBreakdown) -> Gathered:
-        """What has come, once the charges were read."""
+    def gathered(self, own: Collection[str] = ()) -> Gathered:
+        """What all charges come to; `own` is what Springtide itself runs on."""
         first, end = self._period.first, max(self._end, self._period.first)
+        breakdown, pricer = CostBreakdown(own), self._pricer()
+        alike = alike_totals(
+            self._ledger,
+            self._begin,
+            self._end,
+            purchases=self._book.purchases,
+            apart={*own, *self._book.monthly_resources},
+        )
+        for charge in self._priced(alike, self._begin, pricer):
+            breakdown.add(charge)
         return Gathered(
             breakdown=breakdown,
             begins_on=self._begin,
             sums=daily_sums(self._ledger, first, end),
             running=running_hours(self._ledger, first, end),
-            missing=self._in_period(self._pricer.missing),
+            missing=self._in_period(pricer.missing),
             days=tuple(day for day in self._period.days() if day < self._end),
         )
 
-    def _all(self) -> Iterable[Charge]:
-        used = totals(self._ledger, self._begin, self._end, purchases=self._book.purchases)
-        bought = purchase_charges(self._book, self._begin, self._end)
-        return chain(self._pricer.charges(used), bought)
+    def _pricer(self) -> Pricer:
+        return Pricer(self._book, known_until=self._end - _DAY)
+
+    def _priced(self, used: Iterable[UsageTotal], begin: date, pricer: Pricer) -> Iterable[Charge]:
+        return chain(pricer.charges(used), purchase_charges(self._book, begin, self._end))
 
     def _in_period(self, missing: Iterable[MissingPrice]) -> tuple[MissingPrice, ...]:
         return tuple(each for each in missing if each.last_day >= self._period.first)

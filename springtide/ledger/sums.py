@@ -3,7 +3,7 @@
 Nothing is divided and no money is spoken of here: DuckDB makes floating numbers of such.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -15,21 +15,21 @@ from springtide.model.price import Purchase
 from springtide.model.usage import RunningHour, UsageSum, UsageTotal
 
 _SUMS = """
-    CAST(sum(amount * stood_s) AS HUGEINT), CAST(sum(amount * clock_hours) AS HUGEINT),
-    CAST(sum(amount * started_hours) AS HUGEINT)
+    CAST(sum(amount * stood_s) AS HUGEINT) AS stood_s,
+    CAST(sum(amount * clock_hours) AS HUGEINT) AS clock_hours,
+    CAST(sum(amount * started_hours) AS HUGEINT) AS started_hours
 """
 _WITHIN = "FROM read_parquet(?) WHERE hour >= ? AND hour < ?"
 
 # Names of columns of ours and nothing that anybody gives.
 _TOTALS = f"""
-    SELECT resource, max(name), kind, sku, region, max(fleet), max(source),
-           CAST(hour AS DATE) AS day, {_SUMS}, covered
+    SELECT resource, max(name) AS name, kind, sku, region, max(fleet) AS fleet,
+           max(source) AS source, CAST(hour AS DATE) AS day, {_SUMS}, covered
     FROM (SELECT *, false AS covered {_WITHIN})
-    GROUP BY resource, kind, sku, region, day, covered ORDER BY day, resource, sku, covered
+    GROUP BY resource, kind, sku, region, day, covered
 """  # noqa: S608
-_COVERED_TOTALS = _TOTALS.replace(
-    f"SELECT *, false AS covered {_WITHIN}",
-    f"""
+_IN_ORDER = "ORDER BY day, resource, sku, covered"
+_COVERED = f"""
     SELECT *, kind = 'instance' AND rank <= (
         SELECT coalesce(sum(instances), 0) FROM covers
         WHERE covers.sku = ranked.sku AND covers.region = ranked.region
@@ -37,8 +37,18 @@ _COVERED_TOTALS = _TOTALS.replace(
     ) AS covered
     FROM (SELECT *, row_number() OVER (PARTITION BY sku, region, hour ORDER BY resource) AS rank
           {_WITHIN}) AS ranked
-    """,  # noqa: S608 - as above
-)
+"""  # noqa: S608 - as above
+_ALIKE = "alike"
+"""In place of the resource, where it is several."""
+_BY_LIKENESS = """
+    SELECT CASE WHEN apart THEN resource ELSE ? END, CASE WHEN apart THEN name ELSE '' END,
+           kind, sku, region, fleet, source, day, CAST(sum(stood_s) AS HUGEINT),
+           CAST(sum(clock_hours) AS HUGEINT), CAST(sum(started_hours) AS HUGEINT), covered, count(*)
+    FROM (SELECT *, kind <> 'instance' OR list_contains(?, resource) OR list_contains(?, name)
+                 AS apart FROM ({totals}))
+    GROUP BY 1, 2, kind, sku, region, fleet, source, day, covered, clock_hours, started_hours
+    ORDER BY ALL
+"""
 _BY_DAY = f"""
     SELECT CAST(hour AS DATE) AS day, kind, sku, region, fleet, {_SUMS} {_WITHIN}
     GROUP BY day, kind, sku, region, fleet ORDER BY ALL
@@ -54,6 +64,10 @@ _COUNTERS = """
     WHERE kind = 'counter' AND hour < ? GROUP BY resource, sku
 """
 _DAY = timedelta(days=1)
+_TOTAL_NAMES = (
+    *("resource", "name", "kind", "sku", "region", "fleet", "source", "day"),
+    *("stood_s", "clock_hours", "started_hours", "covered"),
+)
 
 
 def totals(
@@ -64,18 +78,36 @@ def totals(
     Of the instances of an hour the first by their id are covered, as many as the purchases say.
     """
     covers = [each for each in purchases if each.covers is not None]
-    query = _COVERED_TOTALS if covers else _TOTALS
-    for row in _each_month(ledger, query, begin, end, covers=covers):
-        names = ("resource", "name", "kind", "sku", "region", "fleet", "source", "day")
-        numbers = ("stood_s", "clock_hours", "started_hours", "covered")
-        yield UsageTotal(**dict(zip(names + numbers, row, strict=True)))
+    query = f"{_totals(covers)} {_IN_ORDER}"
+    for row in _each_month(ledger, query, (begin, end), covers=covers):
+        yield UsageTotal(**dict(zip(_TOTAL_NAMES, row, strict=True)))
+
+
+def alike_totals(
+    ledger: UsageLedger,
+    begin: date,
+    end: date,
+    *,
+    purchases: Sequence[Purchase] = (),
+    apart: Collection[str] = (),
+) -> Iterator[UsageTotal]:
+    """The same days, with instances as one that had as many hours on a day of the same SKU.
+
+    What is added up of them is the same as of each by itself. All else stays by itself, and so do
+    the resources whose ids or names are in `apart`.
+    """
+    covers = [each for each in purchases if each.covers is not None]
+    query = _BY_LIKENESS.format(totals=_totals(covers))
+    before = (_ALIKE, list(apart), list(apart))
+    for row in _each_month(ledger, query, (begin, end), covers=covers, before=before):
+        yield UsageTotal(**dict(zip((*_TOTAL_NAMES, "resources"), row, strict=True)))
 
 
 def daily_sums(ledger: UsageLedger, begin: date, end: date) -> tuple[UsageSum, ...]:
     """What was used each day, by kind, SKU, region and fleet."""
     return tuple(
         UsageSum(**dict(zip(UsageSum.model_fields, row, strict=True)))
-        for row in _each_month(ledger, _BY_DAY, begin, end)
+        for row in _each_month(ledger, _BY_DAY, (begin, end))
     )
 
 
@@ -86,7 +118,7 @@ def running_hours(ledger: UsageLedger, begin: date, end: date) -> tuple[RunningH
             hour=row[0].replace(tzinfo=UTC),
             **dict(zip(tuple(RunningHour.model_fields)[1:], row[1:], strict=True)),
         )
-        for row in _each_month(ledger, _BY_HOUR, begin, end)
+        for row in _each_month(ledger, _BY_HOUR, (begin, end))
     )
 
 
@@ -102,6 +134,11 @@ def last_counts(ledger: UsageLedger, before: datetime) -> dict[tuple[str, str], 
         return {(resource, sku): amount for resource, sku, amount in found}
 
 
+def _totals(covers: Sequence[Purchase]) -> str:
+    plain = f"SELECT *, false AS covered {_WITHIN}"
+    return _TOTALS.replace(plain, _COVERED) if covers else _TOTALS
+
+
 def _naive(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(tzinfo=None)
 
@@ -109,17 +146,18 @@ def _naive(at: datetime) -> datetime:
 def _each_month(
     ledger: UsageLedger,
     query: str,
-    begin: date,
-    end: date,
+    days: tuple[date, date],
     *,
     covers: Sequence[Purchase] = (),
+    before: Sequence[object] = (),
 ) -> Iterator[tuple[Any, ...]]:
-    span = [datetime.combine(day, time()) for day in (begin, end)]
+    """The query's rows, given `before`, the month's file and the span."""
+    span = [datetime.combine(day, time()) for day in days]
     with engine(ledger.folder / "scratch") as connection:
         if covers:
             _load(connection, covers)
-        for path in ledger.files(begin, end):
-            yield from rows_of(connection, query, [str(path), *span])
+        for path in ledger.files(*days):
+            yield from rows_of(connection, query, [*before, str(path), *span])
 
 
 def _load(connection: duckdb.DuckDBPyConnection, purchases: Sequence[Purchase]) -> None:

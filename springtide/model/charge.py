@@ -42,6 +42,8 @@ class Charge(Used):
     """Seconds that the resource stood, times its amount."""
     clock_hours: int
     """Hours of the clock that it touched, times its amount."""
+    resources: int = 1
+    """Of so many that are alike: the numbers are those of all of them."""
 
 
 class Charges(Model):

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from springtide.model.base import Model, Moment
 
@@ -135,6 +135,8 @@ class UsageTotal(Used):
     started_hours: Annotated[int, Field(ge=0)]
     covered: bool = False
     """Whether a savings plan covers these hours."""
+    resources: PositiveInt = 1
+    """Of so many that had as many hours each: the numbers are those of all of them."""
 
 
 class CounterReading(Model):

@@ -217,6 +217,7 @@ def _charge(
         effective_cost=billed if effective is None else effective,
         stood_s=total.stood_s,
         clock_hours=total.clock_hours,
+        resources=total.resources,
     )
 
 

@@ -31,10 +31,11 @@ class _Hours:
     total: int = 0
     most: int = 0
 
-    def add(self, hours: int) -> None:
-        self.servers += 1
+    def add(self, hours: int, servers: int) -> None:
+        """So many servers with so many hours each."""
+        self.servers += servers
         self.least = min(self.least, hours)
-        self.total += hours
+        self.total += hours * servers
         self.most = max(self.most, hours)
 
 
@@ -56,7 +57,8 @@ class CostBreakdown:
         self._billed[key] += charge.billed_cost
         self._effective[key] += charge.effective_cost
         if charge.kind is UsageKind.INSTANCE and charge.fleet:
-            self._hours[charge.day, charge.fleet].add(charge.clock_hours)
+            each = charge.clock_hours // charge.resources
+            self._hours[charge.day, charge.fleet].add(each, charge.resources)
         if charge.kind in _STORAGE and charge.clock_hours >= _LEAST_BYTE_HOURS:
             self._stored[charge.day, charge.kind.value] += charge.clock_hours
             self._storing[charge.day, charge.kind.value] += charge.effective_cost

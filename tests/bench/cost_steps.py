@@ -5,25 +5,29 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 
+from springtide.costing.gathering import Gathering
+from springtide.costing.proving import Evidence
+from springtide.costing.report import Findings, Premises, Standpoint, cost_report
 from springtide.ledger.charge_files import write_charges
-from springtide.ledger.sums import running_hours, totals
 from springtide.ledger.usage_ledger import COLUMNS, UsageLedger
-from springtide.model.charge import Charge
+from springtide.model.cost_figures import ServiceFigures
+from springtide.model.cost_report import CostReporting, PeriodKind, ReportPeriod, ReportStatus
 from springtide.model.price import PriceBook, PriceEntry
-from springtide.model.proof import Occasion, OccasionKind, ProofFacts
-from springtide.pricing.charges import Pricer
 from springtide.pricing.focus import COLUMNS as FOCUS_COLUMNS
 from springtide.pricing.focus import focus_rows
-from springtide.pricing.proofs import prove_all
+from springtide.reporting.cost_page import cost_page
+from tests.planning.windows import CALENDAR, a_window
+from tests.simulation.years import a_year_fleet
 
 BEGIN, END = date(2026, 1, 1), date(2027, 1, 1)
+YEAR = ReportPeriod(kind=PeriodKind.DAYS, first=BEGIN, last=END - timedelta(days=1))
 _MEMORY = "256MB"
 """As the ledger's own engine has it, that both are compared on equal terms."""
 
@@ -46,6 +50,11 @@ _FLOOR = """
            sum(amount * started_hours)
     FROM read_parquet(?) GROUP BY resource, day
 """
+
+
+def _premises() -> Premises:
+    reporting = CostReporting(price_books=("prices.yaml",))
+    return Premises(a_year_fleet(), (a_window(),), CALENDAR, _book(), reporting)
 
 
 def main() -> None:
@@ -80,35 +89,37 @@ def floor(ledger: UsageLedger) -> None:
 
 
 def price(ledger: UsageLedger) -> None:
-    """A charge for each server and day, and their sum."""
-    total = sum((charge.billed_cost for charge in _charges(ledger)), Decimal(0))
-    print(total)  # noqa: T201 - whoever measures checks it
+    """What each day and group cost, and their sum."""
+    begin, end = YEAR.first, YEAR.last
+    daily = _gathering(ledger).gathered().breakdown.daily(begin, end)
+    print(sum((cost.billed for cost in daily), Decimal(0)))  # noqa: T201 - who measures checks it
 
 
-def prove(ledger: UsageLedger) -> None:
-    """All proofs over the year's hours and evenings."""
-    facts = ProofFacts(
-        begin=BEGIN,
-        end=END,
-        fleet="api",
-        sku="b2-60",
-        region="GRA11",
-        book=_book(),
-        hours=running_hours(ledger, BEGIN, END),
-        billed_cost=Decimal(1),
-        occasions=tuple(_evenings()),
+def report(ledger: UsageLedger) -> None:
+    """The page of the year: priced, proved, reconciled, drawn."""
+    at = Standpoint(
+        period=YEAR,
+        now=datetime(2027, 1, 5, tzinfo=UTC),
+        known_until=YEAR.last,
+        status=ReportStatus.FINAL,
+        inputs="0123456789abcdef",
     )
-    print(len(prove_all(facts)))  # noqa: T201 - as above
+    gathered = _gathering(ledger).gathered()
+    found = Findings(gathered, Evidence(charges=()), ServiceFigures(evenings=0))
+    page = cost_page(cost_report(at, _premises(), found))
+    (ledger.folder / "report.html").write_text(page, "utf-8")
 
 
 def write_files(ledger: UsageLedger) -> None:
     """The charges as CSV and Parquet in FOCUS."""
     columns = {column.name: column.type.value for column in FOCUS_COLUMNS}
-    write_charges(focus_rows(_charges(ledger), _book()), columns, ledger.folder / "charges")
+    write_charges(
+        focus_rows(_gathering(ledger).charges(), _book()), columns, ledger.folder / "charges"
+    )
 
 
-def _charges(ledger: UsageLedger) -> Iterator[Charge]:
-    return Pricer(_book()).charges(totals(ledger, BEGIN, END))
+def _gathering(ledger: UsageLedger) -> Gathering:
+    return Gathering(ledger, _book(), YEAR, known_until=YEAR.last)
 
 
 def _book() -> PriceBook:
@@ -126,26 +137,11 @@ def _book() -> PriceBook:
     )
 
 
-def _evenings() -> Iterator[Occasion]:
-    for number in range((END - BEGIN).days):
-        day = BEGIN + timedelta(days=number)
-        if day.weekday() < 3:
-            yield Occasion.model_validate(
-                {
-                    "name": f"evening of {day}",
-                    "kind": OccasionKind.WINDOW,
-                    "begins_at": f"{day}T15:00:00Z",
-                    "ends_at": f"{day}T21:00:00Z",
-                    "servers": 30,
-                }
-            )
-
-
 STEPS: dict[str, Callable[[UsageLedger], None]] = {
     "write": write_year,
     "floor": floor,
     "price": price,
-    "prove": prove,
+    "report": report,
     "files": write_files,
 }
 

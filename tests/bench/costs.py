@@ -1,4 +1,4 @@
-"""What pricing, proving and writing a year of usage take, and how that grows with its rows.
+"""What pricing, proving, showing and writing a year of usage take, and how it grows with its rows.
 
 The usage is a year of servers that stand each hour: of 300 servers 2.6 million rows. The floor is
 the same sums by bare DuckDB, of which nothing is made. Bounds are held in seconds of processor:
@@ -16,12 +16,12 @@ from tests.bench.figures import Figure
 
 _SERVERS, _TIMES = 300, 10
 _MOST_CPU_S, _MOST_MIB = 10.0, 600.0
-_MOST_TIME, _MOST_MEMORY = 12.0, 1.5
+_MOST_TIME, _MOST_MEMORY, _AIM = 12.0, 1.5, 1.5
 STEPS = {
     "floor": "bare DuckDB, the same sums",
-    "price": "a charge a server and day",
-    "prove": "all proofs",
-    "files": "the same charges as CSV and Parquet",
+    "price": "what each day and group cost",
+    "report": "priced, proved and rendered as a page",
+    "files": "a charge a server and day, as CSV and Parquet",
 }
 
 
@@ -36,8 +36,8 @@ class _Year:
 
     @property
     def cpu_s(self) -> float:
-        """Of what a report needs: charges and their files at one go, and the proofs."""
-        return self.steps["files"].cpu_s + self.steps["prove"].cpu_s
+        """Of what a report needs."""
+        return self.steps["report"].cpu_s + self.steps["files"].cpu_s
 
 
 def measure_costs() -> list[Figure]:
@@ -46,7 +46,7 @@ def measure_costs() -> list[Figure]:
     figures = [figure for year in (small, large) for figure in _figures(year)]
     memory = {y.servers: max(step.rss_mib for step in y.steps.values()) for y in (small, large)}
     figures += [
-        _figure(small, "files and proofs", small.cpu_s, "s", _MOST_CPU_S),
+        _figure(small, "report and files", small.cpu_s, "s", _MOST_CPU_S),
         _figure(small, "most resident", memory[small.servers], "MiB", _MOST_MIB),
         _figure(large, "time, of the smaller's", large.cpu_s / small.cpu_s, "x", _MOST_TIME),
         _figure(
@@ -58,9 +58,10 @@ def measure_costs() -> list[Figure]:
         ),
         _figure(
             large,
-            "a charge a server and day, of the floor",
+            "pricing, of the floor",
             large.steps["price"].cpu_s / large.steps["floor"].cpu_s,
             "x",
+            _AIM,
         ),
     ]
     return figures

@@ -14,7 +14,6 @@ from springtide.model.cost_report import CostReporting, ReportPeriod, ReportStat
 from springtide.model.price import Plan, PriceUnit
 from springtide.model.usage import UsageKind, UsageRecord, UsageSource
 from springtide.planning.cost_report import evenings_between, month_of, planned_usage
-from springtide.pricing.cost_breakdown import CostBreakdown
 from springtide.pricing.usage_hours import cut_into_hours
 from tests.planning.windows import CALENDAR, a_window
 from tests.pricing.using import a_book, an_entry
@@ -82,11 +81,7 @@ def gathered_from(
     ledger: UsageLedger, *, known_until: date, period: ReportPeriod = NOVEMBER
 ) -> Gathered:
     """The sums of all charges."""
-    gathering = Gathering(ledger, BOOK, period, known_until=known_until)
-    breakdown = CostBreakdown()
-    for _ in gathering.charges(breakdown):
-        pass
-    return gathering.gathered(breakdown)
+    return Gathering(ledger, BOOK, period, known_until=known_until).gathered()
 
 
 def a_report(gathered: Gathered, *, known_until: date, **changes: object) -> CostReport:

@@ -11,7 +11,6 @@ from springtide.costing.gathering import Gathering
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.cost_figures import CostReport
 from springtide.model.usage import RunningHour, UsageKind
-from springtide.pricing.cost_breakdown import CostBreakdown
 from springtide.pricing.usage_hours import cut_into_hours
 from tests.costing.reports import (
     BOOK,
@@ -130,8 +129,8 @@ def test_usage_without_a_price_leaves_the_report_incomplete(tmp_path: Path) -> N
 def test_only_the_periods_charges_are_given_on(ledger: UsageLedger) -> None:
     """Those since September are counted for the forecast, and written nowhere."""
     gathering = Gathering(ledger, BOOK, NOVEMBER, known_until=MIDST)
-    breakdown = CostBreakdown()
-    given = {charge.day for charge in gathering.charges(breakdown)}
+    breakdown = gathering.gathered().breakdown
+    given = {charge.day for charge in gathering.charges()}
     assert (NOVEMBER.first, MIDST) == (min(given), max(given))
     assert date(2026, 9, 1) == min(breakdown.by_day())
 

@@ -8,12 +8,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from springtide.ledger.sums import daily_sums, last_counts, running_hours, totals
+from springtide.ledger.sums import alike_totals, daily_sums, last_counts, running_hours, totals
 from springtide.ledger.usage_ledger import UsageLedger
-from springtide.model.price import Commitment, Purchase
+from springtide.model.price import (
+    Commitment,
+    Plan,
+    PriceEntry,
+    PriceUnit,
+    Purchase,
+    RoundingRule,
+)
 from springtide.model.usage import UsageKind, UsageRecord
-from springtide.pricing.charges import price_totals
-from tests.pricing.using import a_book, a_record, hours_of, totals_of
+from springtide.pricing.charges import Pricer, price_totals
+from springtide.pricing.cost_breakdown import CostBreakdown
+from tests.pricing.using import a_book, a_record, an_entry, hours_of, totals_of
 
 BEGIN, END = date(2026, 1, 1), date(2028, 1, 1)
 PB = 10**15
@@ -42,6 +50,80 @@ def test_totals_are_those_of_the_rows(
     found = list(totals(ledger_of(tmp_path, *records), BEGIN, END))
     assert totals_of(*records) == found
     assert price_totals(totals_of(*records), a_book()) == price_totals(found, a_book())
+
+
+ROUNDINGS = {
+    RoundingRule.CLOCK_HOUR: PriceUnit.HOUR,
+    RoundingRule.STARTED_HOUR: PriceUnit.HOUR,
+    RoundingRule.SECOND: PriceUnit.SECOND,
+}
+PRICES = st.decimals(0, 1, places=10, allow_nan=False)
+NAMES = st.sampled_from([f"i-{number}" for number in range(1, 7)])
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    stays=st.lists(st.tuples(MOMENTS, STAYS, NAMES), max_size=8),
+    price=PRICES,
+    rounding=st.sampled_from(RoundingRule),
+    covered=st.integers(0, 2),
+)
+def test_alike_servers_cost_what_each_of_them_costs(
+    tmp_path: Path,
+    stays: list[tuple[datetime, timedelta, str]],
+    price: Decimal,
+    rounding: RoundingRule,
+    covered: int,
+) -> None:
+    """To the last digit, whatever the rounding; and as many of them stood as many hours."""
+    records = [a_record(start, start + stay, resource=name) for start, stay, name in stays]
+    purchases = (a_plan(covered),) if covered else ()
+    entry = an_entry(price=str(price), unit=ROUNDINGS[rounding], rounding=rounding)
+    book = a_book(entry, monthly(), monthly_resources=frozenset({"i-1"}), purchases=purchases)
+    ledger = ledger_of(tmp_path, *records)
+    sums = []
+    for used in (
+        totals(ledger, BEGIN, END, purchases=purchases),
+        alike_totals(ledger, BEGIN, END, purchases=purchases, apart={"i-1", "i-2"}),
+    ):
+        breakdown = CostBreakdown({"i-2"})
+        for charge in Pricer(book).charges(used):
+            breakdown.add(charge)
+        sums.append((breakdown.daily(BEGIN, END), breakdown.hours("api", BEGIN, END)))
+    assert sums[0] == sums[1]
+
+
+def a_plan(instances: int) -> Purchase:
+    """A savings plan over half of the year."""
+    return Purchase(
+        name="plan",
+        sku="plan",
+        region="GRA11",
+        cost=Decimal(100),
+        bought_on=date(2026, 3, 1),
+        serves_until=date(2026, 9, 1),
+        source="a test's own order",
+        covers=Commitment(sku="b2-60", region="GRA11", instances=instances),
+    )
+
+
+def monthly() -> PriceEntry:
+    """The fleet's flavour by the month."""
+    return an_entry(price="182", plan=Plan.MONTHLY, unit=PriceUnit.MONTH)
+
+
+def test_servers_that_are_alike_are_one_row(tmp_path: Path) -> None:
+    """A hundred of an evening, but for two that stood longer and one that is looked for by name."""
+    records = [
+        a_record("23 16:00", "23 22:00" if n < 98 else "23 23:30", resource=f"i-{n}", name=f"n-{n}")
+        for n in range(100)
+    ]
+    found = alike_totals(ledger_of(tmp_path, *records), BEGIN, END, apart={"n-7"})
+    assert [("alike", 2, 16), ("alike", 97, 582), ("i-7", 1, 6)] == [
+        (total.resource, total.resources, total.clock_hours) for total in found
+    ]
 
 
 @pytest.mark.parametrize(
