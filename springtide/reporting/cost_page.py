@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from springtide.model.cost_figures import Alternative, CostReport
-from springtide.model.proof import Proof
+from springtide.model.proof import Proof, ProofVerdict, Reconciliation
 from springtide.reporting.cost_charts import cost_charts
 
 _PARIS = ZoneInfo("Europe/Paris")
@@ -42,6 +42,8 @@ def _environment() -> Environment:
         "moment": moment,
         "ratio": ratio,
         "rounded": rounded,
+        "claimed": claimed,
+        "differing": differing,
     }
     return environment
 
@@ -78,6 +80,21 @@ def ratio(other: Alternative, alternatives: tuple[Alternative, ...]) -> str:
     """How many times what was done an alternative costs."""
     done = next((a.cost for a in alternatives if a.actual), None)
     return _UNKNOWN if other.cost is None or not done else f"{other.cost / done:.2f} {_TIMES}"
+
+
+def claimed(proof: Proof) -> str:
+    """What is claimed; a dash where that hangs on a figure that nobody gave."""
+    said = proof.statement
+    if proof.verdict is ProofVerdict.UNPROVEN and not said.expected:
+        return _UNKNOWN
+    return f"{rounded(said.expected)} {said.unit}".rstrip()
+
+
+def differing(found: Reconciliation) -> str:
+    """How many items differ; a dash where there is nothing to compare with."""
+    if found.verdict is ProofVerdict.UNPROVEN:
+        return _UNKNOWN
+    return f"{len(found.differences)} of {number(found.compared)} differ"
 
 
 def _grouped(text: str) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from springtide.model.cost_figures import CostReport, ReportFile
-from springtide.reporting.cost_page import money, rounded
+from springtide.reporting.cost_page import differing, money, rounded
 
 Row = dict[str, str]
 
@@ -25,7 +25,7 @@ def verdict_rows(report: CostReport) -> list[Row]:
         {
             "verdict": each.verdict.value,
             "claim": each.question,
-            "result": f"{len(each.differences)} of {each.compared} differ",
+            "result": differing(each),
             "beside": f"{each.ours} against {each.theirs}",
             "why": each.why,
         }

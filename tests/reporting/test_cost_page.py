@@ -19,11 +19,19 @@ from springtide.model.proof import (
     Reconciliation,
     Statement,
 )
-from springtide.reporting.cost_page import cost_page, money, number, ratio, rounded
+from springtide.reporting.cost_page import (
+    claimed,
+    cost_page,
+    differing,
+    money,
+    number,
+    ratio,
+    rounded,
+)
 from tests.costing.reports import NOVEMBER, a_ledger, a_report, gathered_from
 
 MIDST = date(2026, 11, 15)
-THIN = "\u202f"
+DASH, THIN = "\u2013", "\u202f"
 OUTSIDE = re.compile(r"""(?:src|href|url|@import|xlink:href)\s*[=(]\s*["']?(?:https?:)?//""")
 PROOF = Proof(
     statement=Statement(
@@ -103,6 +111,28 @@ class Names(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Note it."""
         self.text.append(data)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected", "told"),
+    [
+        pytest.param(ProofVerdict.PASS, 72, "72 h", id="a figure"),
+        pytest.param(ProofVerdict.FAIL, 0, "0 h", id="nothing is claimed to be paid"),
+        pytest.param(ProofVerdict.UNPROVEN, 72, "72 h", id="not to be proved"),
+        pytest.param(ProofVerdict.UNPROVEN, 0, DASH, id="nobody gave the figure"),
+    ],
+)
+def test_what_is_claimed(verdict: ProofVerdict, expected: int, told: str) -> None:
+    """A claim beside a figure that is missing has none, which is not nothing."""
+    statement = PROOF.statement.model_copy(update={"expected": Decimal(expected)})
+    proof = PROOF.model_copy(update={"statement": statement, "verdict": verdict})
+    assert told == claimed(proof)
+
+
+def test_nothing_to_compare_with_is_no_agreement() -> None:
+    """`0 of 0 differ` would look like one."""
+    unproven = RECONCILIATION.model_copy(update={"verdict": ProofVerdict.UNPROVEN})
+    assert ("45 of 360 differ", DASH) == (differing(RECONCILIATION), differing(unproven))
 
 
 def test_it_asks_nobody_for_anything(page: str) -> None:
