@@ -11,7 +11,7 @@ from springtide.model.cluster_view import WriteLook
 from springtide.model.database_plan import Step, StepKind
 
 _POLL_S = 0.2
-_LONGEST_S = 1.0
+_LONGEST_S = 2.0
 """Who has not answered by then takes no writes as far as a client is concerned."""
 _STOPS_WRITES = frozenset({StepKind.SWITCHOVER, StepKind.IN_PLACE})
 

@@ -118,7 +118,8 @@ def test_a_resize_under_constant_writes(stage: Stage, rig: DatabaseRig) -> None:
     )
     assert told["step 3"].startswith(f"switchover from {leader} to")
     assert told["approved by"].startswith("anna@example.org (SHA256:")
-    assert 0 < float(told["seconds without writes, at most"]) <= gaps[0] + 1.0
+    # A bound from above: the looks before and after it, of two seconds at most, belong to it.
+    assert 0 < float(told["seconds without writes, at most"]) <= gaps[0] + 4.5
 
 
 def test_a_resize_that_is_killed_again_and_again(stage: Stage) -> None:
