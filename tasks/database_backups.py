@@ -13,7 +13,8 @@ from springtide.clouds.postgres.dumps import dumps
 from springtide.clouds.postgres.server import base_server, primary
 from springtide.commands.vault_hand import opened_vault, writer_identity
 from springtide.errors import Retryable
-from springtide.model.backup import Cutting, PartOutcome
+from springtide.model.backup import PartOutcome
+from springtide.model.cutting import Cutting
 from springtide.model.postgres import BASE, DUMPS, PART_PATHS, PostgresSource
 from springtide.model.sources import Source
 from springtide.model.wal import BaseBackup

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from springtide.model.base import Model, Moment, Name, Reason
-from springtide.model.surge import LONGEST_HOURS, CloudName
+from springtide.model.base import CloudName, Model, Moment, Name, Reason
+from springtide.model.surge import LONGEST_HOURS
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 _ALERT_KEY = 80

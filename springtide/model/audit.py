@@ -14,8 +14,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from springtide.model.base import Model, Moment
-from springtide.model.fleet import CloudName
+from springtide.model.base import CloudName, Model, Moment
 from springtide.model.object_storage import ContainerName, NamePrefix, StorePlace
 
 SEAL_NAMESPACE = "audit@springtide"

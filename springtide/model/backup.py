@@ -2,28 +2,18 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from springtide.model.base import Model, Moment, Name
-from springtide.model.fleet import CloudName
+from springtide.model.base import CloudName, Model, Moment, Name
+from springtide.model.cutting import Cutting
 from springtide.model.object_storage import ContainerName, NamePrefix, StorePlace
 from springtide.model.offload import OffloadPolicy
 from springtide.model.paths import AbsolutePath
 from springtide.model.retention import PrunePolicy, Retention
 from springtide.model.vault_keys import KeyRole, Recipients, RolePasswords
 from springtide.model.wal_state import WalState
-
-
-class Cutting(StrEnum):
-    """How the files of a source are cut into chunks."""
-
-    CONTENT = "content"
-    """Where the content says so: an insert moves no later cut. For documents and dumps."""
-    BLOCKS = "blocks"
-    """Into blocks aligned to pages. For what changes in place: databases, disks."""
 
 
 class Vault(Model):

@@ -20,6 +20,9 @@ class Model(BaseModel):
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 """A short lower-case name: it becomes part of a tag, a server's name and an artifact's key."""
 
+CloudName = Annotated[str, Field(min_length=1, max_length=255)]
+"""A name that a cloud gave: we only hand it on."""
+
 Moment = AwareDatetime
 """An instant; always with its time zone."""
 

@@ -7,8 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from springtide.model.base import Model
-from springtide.model.fleet import CloudName
+from springtide.model.base import CloudName, Model
 from springtide.model.object_storage import StorePlace
 from springtide.model.proof import ProofInput
 from springtide.model.provider_api import BillSource

@@ -8,11 +8,11 @@ from springtide.errors import GuardRefused, Misconfigured
 from springtide.model.approval import ApprovalPolicy
 from springtide.model.audit import AuditPolicy
 from springtide.model.backup import BackupSource, Vault
-from springtide.model.base import Model
+from springtide.model.base import CloudName, Model
 from springtide.model.core import Core
 from springtide.model.cost_report import CostReporting
 from springtide.model.database import DatabaseCluster
-from springtide.model.fleet import CloudName, Fleet, RateLimit
+from springtide.model.fleet import Fleet, RateLimit
 from springtide.model.leftover import SweepPolicy
 from springtide.model.postgres import PostgresSource
 from springtide.model.second_site import copy_mistakes

@@ -6,14 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from springtide.model.base import Model, Name
+from springtide.model.base import CloudName, Model, Name
 from springtide.model.healing import Healing
 from springtide.model.surge import SurgePolicy
 from springtide.model.traffic import TrafficPolicy
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
-CloudName = Annotated[str, Field(min_length=1, max_length=255)]
 TagText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:=-]{1,60}$")]
 
 

@@ -7,8 +7,7 @@ from typing import Annotated, Protocol
 
 from pydantic import StringConstraints
 
-from springtide.model.base import Model
-from springtide.model.fleet import CloudName
+from springtide.model.base import CloudName, Model
 
 
 @dataclass(frozen=True, slots=True)

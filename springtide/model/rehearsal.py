@@ -4,8 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, NonNegativeFloat, model_validator
 
-from springtide.model.base import Model
-from springtide.model.fleet import CloudName, Seconds
+from springtide.model.base import CloudName, Model
+from springtide.model.fleet import Seconds
 from springtide.model.outcome import Ending
 from springtide.model.plan import Shortfall
 from springtide.model.snapshot import Headroom

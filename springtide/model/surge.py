@@ -5,9 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from springtide.model.base import Model, Moment, Name, Reason
+from springtide.model.base import CloudName, Model, Moment, Name, Reason
 
-CloudName = Annotated[str, Field(min_length=1, max_length=255)]
 Money = Annotated[Decimal, Field(ge=0, le=10_000_000, decimal_places=6)]
 LONGEST_HOURS = 24 * 31
 """Of any surge: one that is needed for longer is asked for again, or is the new normal."""

@@ -1,8 +1,8 @@
 """What packs hold: blobs, known by the SHA-256 of their plain content."""
 
 import hashlib
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 BlobId = bytes
 """32 bytes: the SHA-256 of the plain content."""
@@ -15,8 +15,7 @@ class BlobKind(StrEnum):
     TREE = "tree"
 
 
-@dataclass(frozen=True, slots=True)
-class BlobPlace:
+class BlobPlace(NamedTuple):
     """Where a blob stands."""
 
     pack: bytes
@@ -31,8 +30,7 @@ class BlobPlace:
     """Whether the plain content was compressed before it was sealed."""
 
 
-@dataclass(frozen=True, slots=True)
-class PackEntry:
+class PackEntry(NamedTuple):
     """One blob of a pack, as the pack's header and the index name it."""
 
     kind: BlobKind
@@ -40,8 +38,7 @@ class PackEntry:
     place: BlobPlace
 
 
-@dataclass(frozen=True, slots=True)
-class SavedBlob:
+class SavedBlob(NamedTuple):
     """What became of a blob that was given to the repository."""
 
     id: BlobId

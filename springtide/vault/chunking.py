@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pyfastcdc import FastCDC
 
-from springtide.model.backup import Cutting
+from springtide.model.cutting import Cutting
 
 LEAST = 512 * 1024
 """In bytes: a file up to this size is one chunk."""

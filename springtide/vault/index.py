@@ -6,6 +6,8 @@ Nothing is lost with it. It keeps memory flat: fifteen million chunks are two gi
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,13 +39,6 @@ _VERSION = 2
 _FOREIGN = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _PATIENCE_S = 60
 """Another run on this machine may be at work on the same file."""
-_PLACE = """
-SELECT packs.id, start, length, raw_length, compressed
-FROM blobs JOIN packs ON packs.number = blobs.pack
-WHERE blobs.id = ? AND kind = ? ORDER BY packs.id
-"""
-
-
 _STAGE = "INSERT INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _TAKE_IN = """
 INSERT OR IGNORE INTO packs (id) SELECT DISTINCT pack_id FROM staged;
@@ -52,10 +47,16 @@ INSERT OR IGNORE INTO blobs
   FROM staged AS s JOIN packs ON packs.id = s.pack_id ORDER BY s.id, kind;
 DELETE FROM staged
 """
-_HAVING = """
-SELECT blobs.id, packs.id FROM blobs JOIN packs ON packs.number = blobs.pack
+_PLACES = """
+SELECT blobs.id, packs.id, start, length, raw_length, compressed
+FROM blobs JOIN packs ON packs.number = blobs.pack
 WHERE kind = ? AND blobs.id IN ({})
 """
+_ENTRIES = """
+SELECT packs.id, kind, blobs.id, start, length, raw_length, compressed
+FROM blobs JOIN packs ON packs.number = blobs.pack
+"""
+_KINDS = {str(kind): kind for kind in BlobKind}
 _MOST_ASKED = 256
 """Well below the parameters that a statement may have."""
 
@@ -92,22 +93,31 @@ class BlobIndex:
 
     def having(self, kind: BlobKind, blobs: Sequence[BlobId]) -> set[BlobId]:
         """Those of the blobs on which a writer may count, as `has` says of each."""
-        found: set[BlobId] = set()
-        for start in range(0, len(blobs), _MOST_ASKED):
-            asked = blobs[start : start + _MOST_ASKED]
-            query = _HAVING.format(", ".join("?" * len(asked)))
-            with self._lock:
-                rows = self._database.execute(query, (kind, *asked)).fetchall()
-            found.update(blob for blob, pack in rows if pack not in self._retired)
-        return found
+        places = self.places(kind, blobs)
+        return {blob for blob, place in places.items() if place.pack not in self._retired}
 
     def place(self, kind: BlobKind, blob: BlobId) -> BlobPlace | None:
         """Where it stands; rather in a pack that is to stay."""
-        with self._lock:
-            rows = self._database.execute(_PLACE, (blob, kind)).fetchall()
-        # Of several places always the same one: prune counts on it.
-        row = next((row for row in rows if row[0] not in self._retired), rows[0] if rows else None)
-        return BlobPlace(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
+        return self.places(kind, (blob,)).get(blob)
+
+    def places(self, kind: BlobKind, blobs: Sequence[BlobId]) -> dict[BlobId, BlobPlace]:
+        """Where those of the blobs stand that it names, as `place` says of each; in less time."""
+        found: dict[BlobId, BlobPlace] = {}
+        for start in range(0, len(blobs), _MOST_ASKED):
+            asked = blobs[start : start + _MOST_ASKED]
+            query = _PLACES.format(", ".join("?" * len(asked)))
+            with self._lock:
+                rows = self._database.execute(query, (kind, *asked)).fetchall()
+            for blob, *row, compressed in rows:
+                place = BlobPlace(*row, bool(compressed))
+                earlier = found.get(blob)
+                if earlier is None or self._rank(place) < self._rank(earlier):
+                    found[blob] = place
+        return found
+
+    def _rank(self, place: BlobPlace) -> tuple[bool, bytes]:
+        """Of several places the first: always the same one, as prune counts on it."""
+        return place.pack in self._retired, place.pack
 
     def documents(self) -> set[str]:
         """The ids of the index documents that it was made from."""
@@ -130,17 +140,28 @@ class BlobIndex:
         for row in rows:
             yield PackContents(*row)
 
-    def entries(self, pack: bytes) -> Iterator[PackEntry]:
-        """The blobs of a pack, in their order."""
-        query = (
-            "SELECT kind, blobs.id, start, length, raw_length, compressed FROM blobs"
-            " JOIN packs ON packs.number = blobs.pack WHERE packs.id = ? ORDER BY start"
-        )
+    def by_pack(self) -> Iterator[tuple[bytes, list[PackEntry]]]:
+        """Each pack by its id, with its blobs in their order; meanwhile nothing is to be added.
+
+        One pass over all there is: asked pack by pack, each question would be such a pass.
+        """
         with self._lock:
-            rows = self._database.execute(query, (pack,)).fetchall()
-        for kind, blob, start, length, raw_length, compressed in rows:
-            place = BlobPlace(pack, start, length, raw_length, bool(compressed))
-            yield PackEntry(BlobKind(kind), blob, place)
+            rows = self._database.execute(f"{_ENTRIES} ORDER BY packs.id, start")
+        for pack, found in groupby(rows, key=itemgetter(0)):
+            yield pack, [_entry(row) for row in found]
+
+    def names(self, pack: bytes, entries: Sequence[PackEntry]) -> bool:
+        """Whether it says of all those blobs that they stand just there in the pack."""
+        for start in range(0, len(entries), _MOST_ASKED):
+            asked = entries[start : start + _MOST_ASKED]
+            marks = ", ".join("?" * len(asked))
+            query = f"{_ENTRIES} WHERE packs.id = ? AND blobs.id IN ({marks})"
+            with self._lock:
+                rows = self._database.execute(query, (pack, *(entry.id for entry in asked)))
+                found = {_entry(row) for row in rows}
+            if not found.issuperset(asked):
+                return False
+        return True
 
     def add(self, entries: Iterable[PackEntry], document: str | None = None) -> None:
         """Take in blobs, e.g. all of an index document; those known already change nothing."""
@@ -223,6 +244,11 @@ def _is_usable(path: Path) -> bool:
     finally:
         database.close()
     return version == _VERSION or not tables
+
+
+def _entry(row: tuple[bytes, str, bytes, int, int, int, int]) -> PackEntry:
+    pack, kind, blob, *place, compressed = row
+    return PackEntry(_KINDS[kind], blob, BlobPlace(pack, *place, bool(compressed)))
 
 
 def _row(entry: PackEntry, pack: int) -> tuple[object, ...]:

@@ -134,7 +134,9 @@ _GO_MODES = {
     NodeKind.SOCKET: 1 << 24,
     NodeKind.CHARACTER_DEVICE: 1 << 26 | 1 << 21,
 }
+_KIND_NAMES = {str(kind): kind for kind in NodeKind}
 _GO_BITS = ((stat.S_ISUID, 1 << 23), (stat.S_ISGID, 1 << 22), (stat.S_ISVTX, 1 << 20))
+_GO_SPECIAL = sum(go_bit for _, go_bit in _GO_BITS)
 _OPTIONAL = ("user", "group", "inode", "device_id", "size", "links", "device")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS = 1_000_000_000
@@ -185,15 +187,15 @@ def _link(target: bytes) -> dict[str, str]:
 
 
 def _node(document: dict[str, Any]) -> Node:
-    name, mode = unquoted(document["name"]), document.get("mode", 0)
+    name = unquoted(document["name"])
     if name in {b"", b".", b".."} or b"/" in name or b"\0" in name:
         raise Damaged("a tree names what is not in its directory")
     raw = document.get("linktarget_raw")
     subtree = document.get("subtree")
     return Node(
         name=name,
-        kind=NodeKind(document["type"]),
-        mode=mode & 0o777 | sum(bit for bit, go_bit in _GO_BITS if mode & go_bit),
+        kind=_KIND_NAMES[document["type"]],
+        mode=_mode(document.get("mode", 0)),
         mtime_ns=_nanoseconds(document["mtime"]),
         ctime_ns=_nanoseconds(document["ctime"]),
         uid=document["uid"],
@@ -218,8 +220,17 @@ def _xattrs(document: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
 
 
 def _go_mode(node: Node) -> int:
-    special = sum(go_bit for bit, go_bit in _GO_BITS if node.mode & bit)
+    special = 0
+    if node.mode > 0o777:  # noqa: PLR2004 - the permissions proper
+        special = sum(go_bit for bit, go_bit in _GO_BITS if node.mode & bit)
     return node.mode & 0o777 | special | _GO_MODES[node.kind]
+
+
+def _mode(go_mode: int) -> int:
+    special = 0
+    if go_mode & _GO_SPECIAL:
+        special = sum(bit for bit, go_bit in _GO_BITS if go_mode & go_bit)
+    return go_mode & 0o777 | special
 
 
 def _time(ns: int) -> str:

@@ -29,6 +29,7 @@ from springtide.vault.adoption import adopt_packs
 from springtide.vault.blobs import BlobId, BlobKind, pack_name
 from springtide.vault.erasure import Condemned, forget_done, read_condemned
 from springtide.vault.pack_removal import Outlook, Removal, remove_due
+from springtide.vault.packs import header_of
 from springtide.vault.repository import Identity, Repository
 from springtide.vault.sealing import OVERHEAD
 from springtide.vault.sessions import write_session
@@ -236,9 +237,9 @@ def _uses(
 ) -> Iterator[PackUse]:
     """All packs that the index names, with how much of each is needed."""
     index = repository.index
-    for pack in sorted(index.packs()):
+    for pack, entries in index.by_pack():
         needed, spare, size, condemned = 0, 0, _PACK_BYTES, False
-        for entry in index.entries(pack):
+        for entry in entries:
             size += entry.place.length
             size += _COMPRESSED_ENTRY if entry.place.compressed else _PLAIN_ENTRY
             # Of several copies the first is needed, and rather one that is to stay; where all are
@@ -265,8 +266,9 @@ def _repack(repository: Repository, plan: PrunePlan, usage: Usage) -> None:
     repository.index.retire(plan.ledger.tombstoned | old)
     for use in plan.wasteful:
         name = pack_name(use.pack)
-        content = memoryview(repository.store.get(name))
-        for entry in repository.index.entries(use.pack):
+        data = repository.store.get(name)
+        content = memoryview(data)
+        for entry in header_of(repository.key, use.pack, data):
             if usage.has(entry.kind, entry.id) and not repository.has(entry.kind, entry.id):
                 start, length = entry.place.offset, entry.place.length
                 plain = repository.unsealed(entry, content[start : start + length])

@@ -50,8 +50,7 @@ class SealingKey:
     def seal(self, plain: bytes | memoryview) -> bytes:
         """IV, encrypted text and authentication code in one piece."""
         iv = os.urandom(_IV_BYTES)
-        encryptor = Cipher(self._algorithm, CTR(iv)).encryptor()
-        text = encryptor.update(plain)
+        text = self._counted(iv).update(plain)
         return b"".join((iv, text, Poly1305.generate_tag(self._mac_key(iv), text)))
 
     def open(self, sealed: bytes | memoryview) -> bytes:
@@ -68,23 +67,29 @@ class SealingKey:
             Poly1305.verify_tag(self._mac_key(iv), text, bytes(mac))
         except InvalidSignature as error:
             raise Damaged("not as it was sealed, or sealed with another key") from error
-        return Cipher(self._algorithm, CTR(iv)).decryptor().update(text)
+        return self._counted(iv).update(text)
 
     def _mac_key(self, nonce: bytes) -> bytes:
         return self.mac_multiplier + self._nonce_encryptor().update(nonce)
 
-    def _nonce_encryptor(self) -> CipherContext:
-        # Made once for each thread: it costs as much as a small blob's encryption. One block at a
-        # time, never the same one twice: what makes ECB weak elsewhere does not arise.
-        made: CipherContext | None = getattr(self._local, "encryptor", None)
+    def _counted(self, iv: bytes) -> CipherContext:
+        """What encrypts and decrypts from that beginning: in counter mode both are the same."""
+        # Made once for each thread, as the one below: a new one costs as much as a small blob.
+        made: CipherContext | None = getattr(self._local, "counted", None)
         if made is None:
-            cipher = Cipher(AES(self.mac_nonce_key), ECB())  # noqa: S305 - as said
-            made = self._local.encryptor = cipher.encryptor()
+            made = self._local.counted = Cipher(AES256(self.encryption), CTR(iv)).encryptor()
+        else:
+            made.reset_nonce(iv)
         return made
 
-    @cached_property
-    def _algorithm(self) -> AES256:
-        return AES256(self.encryption)
+    def _nonce_encryptor(self) -> CipherContext:
+        # One block at a time, never the same one twice: what makes ECB weak elsewhere does not
+        # arise.
+        made: CipherContext | None = getattr(self._local, "nonces", None)
+        if made is None:
+            cipher = Cipher(AES(self.mac_nonce_key), ECB())  # noqa: S305 - as said
+            made = self._local.nonces = cipher.encryptor()
+        return made
 
     @cached_property
     def _local(self) -> threading.local:

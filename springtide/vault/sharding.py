@@ -11,9 +11,9 @@ from springtide.errors import Retryable
 from springtide.model.backup import BackupSource, ShardOrder
 from springtide.model.retention import SHARD
 from springtide.vault.blobs import BlobId
+from springtide.vault.dealing import WHOLE, Shard
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import KIND, Snapshot, Summary
-from springtide.vault.tree_backup import WHOLE, Shard
 from springtide.vault.tree_editing import merged_tree
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from springtide.model.backup import Cutting
+from springtide.model.cutting import Cutting
 from springtide.vault.blobs import BlobId, BlobKind
 from springtide.vault.chunking import Readable, chunks
 from springtide.vault.nodes import Node, NodeKind, tree_bytes

@@ -9,7 +9,6 @@ chunks are sent, and the trees of the directories on the way to it.
 """
 
 import errno
-import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -21,12 +20,13 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from springtide.errors import Damaged, Misconfigured, NotFound
-from springtide.model.backup import Cutting
+from springtide.model.cutting import Cutting
 from springtide.vault.blobs import BlobId, BlobKind
 from springtide.vault.chunking import LEAST, chunks
-from springtide.vault.nodes import Node, NodeKind, tree_bytes
+from springtide.vault.dealing import WHOLE, Shard
+from springtide.vault.nodes import Node, NodeKind, kind_of, tree_bytes
 from springtide.vault.repository import Repository
-from springtide.vault.tree_reading import node_of, opened, same_file, unchanged
+from springtide.vault.tree_reading import node_of, opened, same_file, unchanged, untouched
 from springtide.vault.trees import TreeReader
 from springtide.vault.troubles import Trouble, TroubleKind
 
@@ -38,33 +38,6 @@ _WORKERS = 2
 _UNDER_WAY = 8
 """So many chunks of large files are in memory at once."""
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One of several shards that are together all of a source, each backed up by a run of its own.
-
-    Entries are dealt by their names, `depth` directories below the source's path; directories above
-    are in all shards, and other entries above in one. So trees laid over each other are the whole.
-    """
-
-    number: int
-    """From 1."""
-    of: int
-    depth: int = 1
-
-    def holds(self, path: bytes, kind: NodeKind) -> bool:
-        """Whether what stands at that path, relative to the source's, is dealt to this shard."""
-        level = path.count(b"/") + 1
-        if self.of == 1 or level > self.depth:
-            return True
-        if level < self.depth and kind is NodeKind.DIRECTORY:
-            return True
-        dealt = int.from_bytes(hashlib.blake2b(path, digest_size=8).digest(), "big")
-        return dealt % self.of == self.number - 1
-
-
-WHOLE = Shard(1, 1)
 
 
 @dataclass(frozen=True)
@@ -149,7 +122,7 @@ class _Directory:
     node: Node
     earlier_tree: BlobId | None
     earlier: Mapping[bytes, Node]
-    """What was in it, by name."""
+    """What was in it, by name, as far as its content is held."""
     below: list[tuple[bytes, Node, "_Wanted"]] = field(default_factory=list)
     """Its directories that are still to be walked."""
     nodes: list[Node] = field(default_factory=list)
@@ -220,28 +193,40 @@ class _Walk:
         """A directory whose files are on their way, and whose directories are known."""
         tree = earlier.subtree if earlier is not None else None
         directory = _Directory(path, node, tree, self._earlier(tree))
+        above, kept = path.rstrip(b"/") + b"/", list[Node]()
         for name in sorted(wanted or _names(path)):
-            below = path.rstrip(b"/") + b"/" + name
+            below = above + name
             if self._excluded(below):
                 continue
             try:
-                found = node_of(below, name, os.lstat(below))
-                if not self._is_ours(below, found.kind):
+                found = os.lstat(below)
+                if not self._is_ours(below, kind_of(found.st_mode)):
                     continue
-                if found.kind is NodeKind.DIRECTORY:
-                    directory.below.append((below, found, wanted.get(name, {}) if wanted else {}))
-                elif found.kind is NodeKind.FILE:
-                    self._file(directory, below, found)
+                before = directory.earlier.get(name)
+                if before is not None and untouched(before, found):
+                    kept.append(before)
                 else:
-                    directory.nodes.append(found)
+                    node = node_of(below, name, found)
+                    self._describe(directory, below, node, wanted.get(name, {}))
             except OSError as error:
                 self._trouble(below, error)
         directory.below.reverse()
+        directory.nodes.extend(kept)
+        size = sum(each.size for each in kept)
+        self._count(Counts(files=len(kept), unchanged_files=len(kept), bytes=size))
         return directory
+
+    def _describe(self, directory: _Directory, path: bytes, node: Node, wanted: _Wanted) -> None:
+        if node.kind is NodeKind.DIRECTORY:
+            directory.below.append((path, node, wanted))
+        elif node.kind is NodeKind.FILE:
+            self._file(directory, path, node)
+        else:
+            directory.nodes.append(node)
 
     def _file(self, directory: _Directory, path: bytes, node: Node) -> None:
         earlier = directory.earlier.get(node.name)
-        if earlier is not None and unchanged(node, earlier) and self._holds(earlier):
+        if earlier is not None and unchanged(node, earlier):
             directory.nodes.append(node._replace(content=earlier.content))
             self._count(Counts(files=1, unchanged_files=1, bytes=node.size))
         elif node.size > LEAST:
@@ -332,16 +317,17 @@ class _Walk:
         return self._repository.save(BlobKind.TREE, tree_bytes(nodes)).id
 
     def _earlier(self, tree: BlobId | None) -> Mapping[bytes, Node]:
+        """What was in it, by name, but for files of which a chunk is not held any more."""
         if tree is None:
             return {}
         try:
-            return {found.name: found for found in self._trees.nodes(tree)}
+            nodes = self._trees.nodes(tree)
         except (NotFound, Damaged):
             # Then all that is there is read: slower, and whole.
             return {}
-
-    def _holds(self, node: Node) -> bool:
-        return all(self._repository.has(BlobKind.DATA, blob) for blob in node.content)
+        content = [blob for node in nodes for blob in node.content]
+        held = self._repository.having(BlobKind.DATA, content)
+        return {node.name: node for node in nodes if held.issuperset(node.content)}
 
     def _excluded(self, path: bytes) -> bool:
         text = os.fsdecode(path) if self._source.excludes else ""

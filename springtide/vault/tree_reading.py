@@ -56,6 +56,21 @@ def unchanged(node: Node, earlier: Node | None) -> bool:
     return earlier is not None and earlier.kind is NodeKind.FILE and _marks(node) == _marks(earlier)
 
 
+def untouched(earlier: Node, found: os.stat_result) -> bool:
+    """Whether a file's node still says all of it, so that nothing else of it need be asked.
+
+    Rule: as `unchanged`, since mode, owner, attributes and links change the time of change, too.
+    Not one of several links: those name their device, whose number each mount may change.
+    """
+    return (
+        earlier.kind is NodeKind.FILE
+        and same_file(earlier, found)
+        and earlier.links == found.st_nlink == 1
+        and earlier.mode == stat.S_IMODE(found.st_mode)
+        and (earlier.user, earlier.group) == (_user(found.st_uid), _group(found.st_gid))
+    )
+
+
 def same_file(node: Node, found: os.stat_result) -> bool:
     """Whether what was opened, or was read to its end, still is what the node describes."""
     marks = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)

@@ -4,7 +4,8 @@ Rule: nothing is written outside the target, which is new or empty. What is dama
 the repository is told file by file; such a file is left out, and everything else is restored.
 
 Two walks: the first makes directories and files and has the chunks fetched, pack by pack in long
-stretches; the second makes links, and gives everything its owner, mode and times from within.
+stretches; the second makes links, and gives everything its owner, mode and times from within. A
+file of one chunk and one link is made only when that has come, and is complete then.
 """
 
 import errno
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from springtide.errors import Damaged, Misconfigured, NotFound
 from springtide.vault.blobs import BlobId, BlobKind, PackEntry
@@ -26,6 +28,7 @@ from springtide.vault.tree_writing import (
     folder,
     make_file,
     make_special,
+    place_file,
     writable,
     write_at,
 )
@@ -41,6 +44,8 @@ _UNDER_WAY = 4
 _LARGE = 64 * 1024
 """In bytes: stretches whose blobs are as large as this on average are written in parallel."""
 _BATCH_BLOBS = 16_384
+_ASKED_BLOBS = 4096
+"""Of one file; so many places are in memory at once."""
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -79,9 +84,17 @@ def restore_tree(
     return restore.restored
 
 
-_Want = tuple[bytes, int]
-"""A file's path below the target, and where in it the blob belongs."""
-_Wants = dict[BlobId, tuple[PackEntry, list[_Want]]]
+class _Want(NamedTuple):
+    """Where a blob belongs."""
+
+    path: bytes
+    """Of the file, below the target."""
+    offset: int
+    whole: Node | None = None
+    """The file, where the blob is all of its content: then it is not made before."""
+
+
+_Wants = dict[BlobId, list[_Want]]
 
 
 class _Restore:
@@ -141,7 +154,8 @@ class _Restore:
                     self.restored.directories += 1
                     self._progress(self.restored)
                 elif node.kind is NodeKind.FILE and self._is_first(below, node):
-                    make_file(parent, node)
+                    if not _comes_whole(node):
+                        make_file(parent, node)
                     self._want(below, node)
             except OSError as error:
                 self._unwritable(below, error)
@@ -161,28 +175,37 @@ class _Restore:
         return True
 
     def _want(self, path: bytes, node: Node) -> None:
-        offset = 0
-        for blob in node.content:
-            wanted = self._wants.get(blob)
-            if wanted is None:
-                place = self._repository.index.place(BlobKind.DATA, blob)
-                if place is None:
-                    self._damaged.add(path)
-                    break
-                wanted = self._wants[blob] = PackEntry(BlobKind.DATA, blob, place), []
-            entry, files = wanted
-            files.append((path, offset))
-            offset += entry.place.raw_length
         self.restored.files += 1
         self.restored.bytes += node.size
+        if _comes_whole(node):
+            self._wants.setdefault(node.content[0], []).append(_Want(path, 0, node))
+        else:
+            self._want_parts(path, node.content)
         if len(self._wants) >= _BATCH_BLOBS:
             self._fetch()
+
+    def _want_parts(self, path: bytes, content: tuple[BlobId, ...]) -> None:
+        offset = 0
+        for start in range(0, len(content), _ASKED_BLOBS):
+            asked = content[start : start + _ASKED_BLOBS]
+            places = self._repository.index.places(BlobKind.DATA, asked)
+            for blob in asked:
+                if blob not in places:
+                    self._damaged.add(path)
+                    return
+                self._wants.setdefault(blob, []).append(_Want(path, offset))
+                offset += places[blob].raw_length
 
     def _fetch(self) -> None:
         """Have all that is wanted so far read and written."""
         wants, self._wants = self._wants, {}
+        places = self._repository.index.places(BlobKind.DATA, tuple(wants))
+        for blob in wants.keys() - places.keys():
+            self._damaged.update(want.path for want in wants[blob])
         ahead: deque[tuple[Stretch, Future[memoryview | None]]] = deque()
-        for stretch in stretches(entry for entry, _ in wants.values()):
+        for stretch in stretches(
+            PackEntry(BlobKind.DATA, blob, place) for blob, place in places.items()
+        ):
             ahead.append((stretch, self._readers.submit(self._sealed, stretch)))
             if len(ahead) >= _AHEAD:
                 self._take(*ahead.popleft(), wants)
@@ -206,13 +229,22 @@ class _Restore:
 
     def _write(self, stretch: Stretch, sealed: memoryview | None, wants: _Wants) -> None:
         for entry, plain in self._plain(stretch, sealed):
-            for path, offset in wants[entry.id][1]:
+            for want in wants[entry.id]:
                 if plain is None:
                     with self._lock:
-                        self._damaged.add(path)
+                        self._damaged.add(want.path)
                     continue
-                with writable(path, self._target) as descriptor:
-                    write_at(descriptor, plain, offset)
+                try:
+                    self._put(want, plain)
+                except OSError as error:
+                    self._unwritable(want.path, error)
+
+    def _put(self, want: _Want, plain: bytes) -> None:
+        if want.whole is None:
+            with writable(want.path, self._target) as descriptor:
+                write_at(descriptor, plain, want.offset)
+        elif lacking := place_file(self._target, want.path, want.whole, plain):
+            self._trouble(want.path, TroubleKind.INCOMPLETE, lacking)
 
     def _sealed(self, stretch: Stretch) -> memoryview | None:
         """A stretch as it is stored; None where it is not whole."""
@@ -262,15 +294,16 @@ class _Restore:
         if node.kind is not NodeKind.FILE:
             return make_special(parent, node)
         first = self._firsts.get((node.device_id, node.inode), path) if node.links > 1 else path
+        whole = _comes_whole(node)
         if first in self._damaged:
-            if first == path:
+            if first == path and not whole:
                 os.unlink(node.name, dir_fd=parent)
             self._trouble(path, TroubleKind.DAMAGED)
             return False
         if first != path:
             os.link(first, node.name, src_dir_fd=self._target, dst_dir_fd=parent)
             return False
-        return True
+        return not whole
 
     def _wanted(self, path: bytes) -> bool:
         """Whether it is asked for, lies below what is asked for, or on the way to it."""
@@ -300,6 +333,11 @@ class _Restore:
 
     def _trouble(self, path: bytes, kind: TroubleKind, reason: str = "") -> None:
         self.restored.troubles.append(Trouble(path, kind, reason))
+
+
+def _comes_whole(node: Node) -> bool:
+    """Whether it is a file that is made with all of its content at once."""
+    return node.kind is NodeKind.FILE and len(node.content) == 1 and node.links <= 1
 
 
 def _refuse_if_used(target: Path) -> None:

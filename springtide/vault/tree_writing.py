@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import Any, NamedTuple
 
 from springtide.vault.nodes import Node, NodeKind
 
@@ -101,27 +102,58 @@ def dress(parent: int, node: Node) -> str:
 
     In that order: a change of owner clears setuid, and each of the others changes a time.
     """
-    failed = [_attempt(lambda: _own(parent, node))]
     # A descriptor's own entry in /proc: attributes know no `dir_fd`.
     path = f"/proc/self/fd/{parent}/".encode() + node.name
-    failed += [_attempt(partial(_attribute, path, name, value)) for name, value in node.xattrs]
+    return _dressed(_Made(node.name, path, parent), node)
+
+
+def place_file(target: int, path: bytes, node: Node, content: bytes) -> str:
+    """Make a file of one link with all of its content, and dress it; what `dress` returns.
+
+    Raises:
+        OSError: it is there already, or the disk is full.
+    """
+    descriptor = os.open(path, _WRITE | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=target)
+    try:
+        if node.size != len(content) or len(content) >= _HOLE:
+            os.ftruncate(descriptor, node.size)
+        write_at(descriptor, content, 0)
+        return _dressed(_Made(descriptor, descriptor), node)
+    finally:
+        os.close(descriptor)
+
+
+class _Made(NamedTuple):
+    """What was made, as calls of the system take it: by its descriptor, or its name below one."""
+
+    itself: int | bytes
+    for_attributes: int | bytes
+    parent: int | None = None
+
+
+def _dressed(made: _Made, node: Node) -> str:
+    failed = [_attempt(partial(_own, made, node))]
+    failed += [_attempt(partial(_attribute, made, *each)) for each in node.xattrs]
     if node.kind is not NodeKind.SYMLINK:
-        failed.append(_attempt(lambda: os.chmod(node.name, node.mode, dir_fd=parent)))
-    times = (node.mtime_ns, node.mtime_ns)
-    failed.append(
-        _attempt(lambda: os.utime(node.name, ns=times, dir_fd=parent, follow_symlinks=False))
-    )
+        failed.append(_attempt(partial(os.chmod, made.itself, node.mode, dir_fd=made.parent)))
+    failed.append(_attempt(partial(_date, made, node.mtime_ns)))
     return next((each for each in failed if each), "")
 
 
-def _own(parent: int, node: Node) -> None:
-    found = os.stat(node.name, dir_fd=parent, follow_symlinks=False)
+def _own(made: _Made, node: Node) -> None:
+    where: dict[str, Any] = {"dir_fd": made.parent, "follow_symlinks": made.parent is None}
+    found = os.stat(made.itself, **where)  # noqa: PTH116 - a descriptor, or below one
     if (found.st_uid, found.st_gid) != (node.uid, node.gid):
-        os.chown(node.name, node.uid, node.gid, dir_fd=parent, follow_symlinks=False)
+        os.chown(made.itself, node.uid, node.gid, **where)
 
 
-def _attribute(path: bytes, name: str, value: bytes) -> None:
-    os.setxattr(path, name, value, follow_symlinks=False)
+def _attribute(made: _Made, name: str, value: bytes) -> None:
+    os.setxattr(made.for_attributes, name, value, follow_symlinks=made.parent is None)
+
+
+def _date(made: _Made, at_ns: int) -> None:
+    by_name = made.parent is not None
+    os.utime(made.itself, ns=(at_ns, at_ns), dir_fd=made.parent, follow_symlinks=not by_name)
 
 
 def _attempt(step: Callable[[], None]) -> str:

@@ -48,10 +48,22 @@ class TreeReader:
             NotFound: no index names the tree, or its pack is gone.
             Damaged: it is not what was saved.
         """
+        return parse_tree(self._plain(tree))
+
+    def links(self, tree: BlobId) -> tuple[dict[str, BlobId], list[BlobId]]:
+        """The trees that it names and all chunks of its files, as `links_of` tells them.
+
+        Raises:
+            NotFound: no index names the tree, or its pack is gone.
+            Damaged: it is not what was saved.
+        """
+        return links_of(self._plain(tree))
+
+    def _plain(self, tree: BlobId) -> bytes:
         place = self._repository.place(BlobKind.TREE, tree)
         pack = self._pack(place.pack)
         sealed = pack[place.offset : place.offset + place.length]
-        return parse_tree(self._repository.unsealed(PackEntry(BlobKind.TREE, tree, place), sealed))
+        return self._repository.unsealed(PackEntry(BlobKind.TREE, tree, place), sealed)
 
     def _pack(self, pack: bytes) -> memoryview:
         with self._lock:

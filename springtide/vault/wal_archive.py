@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from springtide.errors import Damaged, GuardRefused, NotFound
-from springtide.model.backup import Cutting
+from springtide.model.cutting import Cutting
 from springtide.model.postgres import PART_PATHS, WAL
 from springtide.model.wal import (
     Segment,

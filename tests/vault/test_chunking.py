@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from springtide.model.backup import Cutting
+from springtide.model.cutting import Cutting
 from springtide.vault.chunking import LEAST, chunks
 
 MIB = 1024 * 1024

@@ -21,6 +21,7 @@ from tests.vault.places import a_repository
 from tests.vault.vaults import (
     Restic,
     contents,
+    entries_of,
     flip,
     names,
     opened,
@@ -78,7 +79,7 @@ def look(repository: Repository) -> Findings:
         except Damaged as error:
             found.damaged |= set(error.objects)
     for pack in repository.index.packs():
-        for entry in repository.index.entries(pack):
+        for entry in entries_of(repository.index, pack):
             try:
                 found.blobs[entry.kind, entry.id] = repository.load(entry.kind, entry.id)
             except Damaged as error:
@@ -172,7 +173,7 @@ def test_a_blob_in_anothers_place(folder: Path) -> None:
     with opened(folder) as repository:
         repository.load_index()
         for pack in repository.index.packs():
-            entries = [e for e in repository.index.entries(pack) if e.place.length == 512 + 32]
+            entries = [e for e in entries_of(repository.index, pack) if e.place.length == 512 + 32]
             if len(entries) > 1:
                 break
         file = folder / "repository" / pack_name(pack)

@@ -13,7 +13,7 @@ import pytest
 from springtide.vault.blobs import BlobKind, BlobPlace, PackEntry
 from springtide.vault.index import BlobIndex
 from springtide.vault.index_documents import index_document, parse_index, parted
-from tests.vault.vaults import an_entry
+from tests.vault.vaults import an_entry, entries_of
 
 DATA, TREE = BlobKind.DATA, BlobKind.TREE
 FIRST, SECOND = bytes([1]) * 32, bytes([2]) * 32
@@ -61,7 +61,7 @@ def test_what_is_known_changes_nothing(index: BlobIndex) -> None:
     index.add(entries, "b")
     index.add(entries)
     assert (5, {"a", "b"}) == (index.count(), index.documents())
-    assert entries == list(index.entries(FIRST))
+    assert entries == entries_of(index, FIRST)
 
 
 def test_a_pack_has_its_own_blobs(index: BlobIndex) -> None:
@@ -69,8 +69,8 @@ def test_a_pack_has_its_own_blobs(index: BlobIndex) -> None:
     first = [an_entry(number, pack=1) for number in range(3)]
     second = [an_entry(number, pack=2) for number in range(2, 5)]
     index.add([*reversed(first), *second])
-    assert (first, second) == (list(index.entries(FIRST)), list(index.entries(SECOND)))
-    assert [] == list(index.entries(bytes(32)))
+    assert (first, second) == (entries_of(index, FIRST), entries_of(index, SECOND))
+    assert [] == entries_of(index, bytes(32))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_it_is_there_after_reopening(path: Path, index: BlobIndex) -> None:
     index.add([KNOWN], "document")
     index.close()
     again = BlobIndex(path)
-    found = (again.place(DATA, KNOWN.id), again.documents(), list(again.entries(FIRST)))
+    found = (again.place(DATA, KNOWN.id), again.documents(), entries_of(again, FIRST))
     again.close()
     assert (KNOWN.place, {"document"}, [KNOWN]) == found
 

@@ -20,6 +20,7 @@ from tests.vault.vaults import (
     Restic,
     WatchedStore,
     contents,
+    entries_of,
     loaded,
     named_by_headers,
     names,
@@ -273,7 +274,7 @@ def test_trees_are_blobs_of_their_own_packs(repository: Repository) -> None:
     """Restic wants trees and data apart."""
     snapshot = save_tree(repository, {f"file-{n}": bytes([n]) * 100 for n in range(9)})
     kinds = [
-        {entry.kind for entry in repository.index.entries(pack)}
+        {entry.kind for entry in entries_of(repository.index, pack)}
         for pack in repository.index.packs()
     ]
     assert {DATA} in kinds

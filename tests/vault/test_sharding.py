@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from springtide.errors import Misconfigured, Retryable
 from springtide.model.backup import BackupSource, ShardOrder
 from springtide.model.retention import PrunePolicy
+from springtide.vault.dealing import Shard
 from springtide.vault.nodes import NodeKind
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
@@ -26,7 +27,7 @@ from springtide.vault.sharding import (
     shards_of,
 )
 from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
-from springtide.vault.tree_backup import Shard, TreeSource, back_up_tree
+from springtide.vault.tree_backup import TreeSource, back_up_tree
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
 from springtide.vault.trees import TreeReader

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from springtide.model.backup import Cutting
+from springtide.model.cutting import Cutting
 from springtide.vault.nodes import Node, NodeKind
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import save_snapshot

@@ -4,8 +4,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from springtide.errors import Misconfigured
-from springtide.vault.blobs import BlobId, BlobKind, SavedBlob
+from springtide.vault.blobs import BlobId, BlobKind, SavedBlob, blob_id
 from springtide.vault.chunking import LEAST
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import Snapshot, save_snapshot
@@ -200,16 +201,18 @@ class Meddling(Repository):
     """A repository beside which somebody else is at work on the files."""
 
     meddle: Callable[[], object] = staticmethod(lambda: None)
+    asked_for: BlobId = b""
 
     def save(self, kind: BlobKind, plain: bytes) -> SavedBlob:
         """As it is; before the first, something happens."""
         self._happens()
         return super().save(kind, plain)
 
-    def has(self, kind: BlobKind, blob: BlobId) -> bool:
-        """As above."""
-        self._happens()
-        return super().has(kind, blob)
+    def having(self, kind: BlobKind, blobs: Sequence[BlobId]) -> set[BlobId]:
+        """As above, before it is asked for that blob."""
+        if self.asked_for in blobs:
+            self._happens()
+        return super().having(kind, blobs)
 
     def _happens(self) -> None:
         meddle, self.meddle = self.meddle, lambda: None
@@ -250,8 +253,9 @@ def test_a_directory_that_goes_before_it_is_entered(meddling: Meddling, tmp_path
     gone = tmp_path / "source" / "gone"
     gone.mkdir(parents=True)
     (gone.parent / "file").write_bytes(b"looked at first, and unchanged")
+    (gone / "file").write_bytes(b"gone with it")
     first = backed_up(meddling, gone.parent)
-    meddling.meddle = gone.rmdir
+    meddling.meddle, meddling.asked_for = partial(shutil.rmtree, gone), blob_id(b"gone with it")
     backup = backed_up(meddling, gone.parent, earlier=first.tree)
     assert (Trouble(bytes(gone), TroubleKind.GONE, "ENOENT"),) == backup.troubles
     assert 1 == backup.counts.files

@@ -44,8 +44,8 @@ class Place:
         index = self.repository.index
         return next(
             pack_name(pack)
-            for pack in sorted(index.packs())
-            if any(entry.kind is kind for entry in index.entries(pack))
+            for pack, entries in index.by_pack()
+            if any(entry.kind is kind for entry in entries)
         )
 
 
@@ -119,6 +119,16 @@ def test_a_harmed_pack_is_named(place: Place, harm: Harm) -> None:
     thorough = verify_repository(place.repository, EVERYTHING).findings
     assert Finding(name, harm.fault) in thorough
     assert {name} == {finding.name for finding in thorough}
+
+
+def test_an_index_that_says_something_else_is_named(place: Place) -> None:
+    """Of a pack that is whole: what it says of one blob's place is not so."""
+    pack, entries = next(iter(place.repository.index.by_pack()))
+    place.repository.index.clear()
+    wrong = entries[0].place._replace(raw_length=entries[0].place.raw_length + 1)
+    place.repository.index.add([entries[0]._replace(place=wrong), *entries[1:]])
+    found = verify_repository(place.repository, EVERYTHING).findings
+    assert Finding(pack_name(pack), Fault.INDEX) in found
 
 
 def test_a_lost_tree_makes_its_snapshot_incomplete(place: Place) -> None:

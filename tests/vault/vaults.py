@@ -15,6 +15,7 @@ import pytest
 
 from springtide.errors import NotFound
 from springtide.vault.blobs import BlobId, BlobKind, BlobPlace, PackEntry, blob_id
+from springtide.vault.index import BlobIndex
 from springtide.vault.packs import FinishedPack, OpenPack, read_header
 from springtide.vault.repository import Repository
 from springtide.vault.sealing import SealingKey
@@ -98,6 +99,11 @@ def an_entry(number: int, *, pack: int = 0, kind: BlobKind = BlobKind.DATA) -> P
     """An entry of a made-up blob in a made-up pack, the blobs one after another."""
     place = BlobPlace(bytes([pack]) * 32, number * 100, 100, 68, compressed=False)
     return PackEntry(kind, number.to_bytes(32), place)
+
+
+def entries_of(index: BlobIndex, pack: bytes) -> list[PackEntry]:
+    """The blobs of one pack, in their order, as the index has them."""
+    return dict(index.by_pack()).get(pack, [])
 
 
 def named_by_headers(repository: Repository) -> list[tuple[BlobKind, BlobId]]:
