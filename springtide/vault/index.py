@@ -108,8 +108,8 @@ class BlobIndex:
             query = _PLACES.format(", ".join("?" * len(asked)))
             with self._lock:
                 rows = self._database.execute(query, (kind, *asked)).fetchall()
-            for blob, *row, compressed in rows:
-                place = BlobPlace(*row, bool(compressed))
+            for blob, pack, begin, length, raw_length, compressed in rows:
+                place = BlobPlace(pack, begin, length, raw_length, bool(compressed))
                 earlier = found.get(blob)
                 if earlier is None or self._rank(place) < self._rank(earlier):
                     found[blob] = place
@@ -247,8 +247,9 @@ def _is_usable(path: Path) -> bool:
 
 
 def _entry(row: tuple[bytes, str, bytes, int, int, int, int]) -> PackEntry:
-    pack, kind, blob, *place, compressed = row
-    return PackEntry(_KINDS[kind], blob, BlobPlace(pack, *place, bool(compressed)))
+    pack, kind, blob, start, length, raw_length, compressed = row
+    place = BlobPlace(pack, start, length, raw_length, bool(compressed))
+    return PackEntry(_KINDS[kind], blob, place)
 
 
 def _row(entry: PackEntry, pack: int) -> tuple[object, ...]:

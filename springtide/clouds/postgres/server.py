@@ -18,7 +18,9 @@ SELECT pg_is_in_recovery(), extract(epoch FROM clock_timestamp()),
   pg_size_bytes(current_setting('wal_segment_size'))
 FROM pg_control_system()
 """
-_TABLESPACES = "SELECT count(*) FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')"
+_TABLESPACES = (
+    "SELECT spcname FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY 1"
+)
 _DATABASES = """
 SELECT datname FROM pg_database WHERE datallowconn AND datname <> 'template0' ORDER BY datname
 """
@@ -70,9 +72,12 @@ class Server:
         Raises:
             GuardRefused: there are: what is streamed holds one alone.
         """
-        count = int(self.ask(_TABLESPACES)[0][0])
-        if count:
-            raise GuardRefused(f"{count} tablespaces stand beside the data directory")
+        found = [row[0] for row in self.ask(_TABLESPACES)]
+        if found:
+            raise GuardRefused(
+                f"tablespaces stand beside the data directory: {', '.join(found)};"
+                " a base backup holds the data directory alone: dump the database instead"
+            )
 
     def databases(self) -> list[str]:
         """The names of those that allow connections."""

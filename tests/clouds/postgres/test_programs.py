@@ -8,8 +8,9 @@ import pytest
 from springtide.clouds.postgres.base_backup import manifest_ranges
 from springtide.clouds.postgres.dumps import dump_name
 from springtide.clouds.postgres.programs import Programs, failure
+from springtide.clouds.postgres.server import Server
 from springtide.clouds.postgres.waldump import parse_commits
-from springtide.errors import Damaged, Misconfigured, Retryable, SpringtideError
+from springtide.errors import Damaged, GuardRefused, Misconfigured, Retryable, SpringtideError
 from springtide.model.postgres import PostgresSource
 from springtide.model.wal import WalRange
 
@@ -132,3 +133,15 @@ def test_commits() -> None:
         " 0/02000110, desc: ABORT 2026-03-16 18:03:01.000000 UTC\n"
     )
     assert ["2026-03-16T18:03:00.123456+00:00"] == [at.isoformat() for at in parse_commits(said)]
+
+
+def test_tablespaces_are_refused_by_name(tmp_path: Path) -> None:
+    """Before anything is read: a base backup would lack what is in them."""
+    psql = tmp_path / "psql"
+    server = Server(Programs(a_source(tmp_path)), "core")
+    psql.write_text("#!/bin/sh\n")
+    psql.chmod(0o755)
+    server.refuse_tablespaces()
+    psql.write_text("#!/bin/sh\necho archive\necho fast\n")
+    with pytest.raises(GuardRefused, match="beside the data directory: archive, fast;"):
+        server.refuse_tablespaces()

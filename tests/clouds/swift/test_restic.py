@@ -5,11 +5,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from springtide.clouds.swift.store import SwiftStore
 from springtide.model.retention import PrunePolicy
 from springtide.sandbox.object_store import ObjectStore
 from springtide.vault.blobs import BlobKind
@@ -19,7 +22,9 @@ from springtide.vault.snapshot_copy import copy_tree, save_copy
 from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
 from springtide.vault.store import Store
 from tests.faulty_proxy import Fault, FaultyProxy, Kind
-from tests.object_stores import QUICK, a_place, a_store
+from tests.object_stores import QUICK, RESIDENCY, a_place, a_store
+from tests.vault.pruned_world import POLICY as POLICY_OF_PRUNE
+from tests.vault.pruned_world import back_up
 
 pytestmark = pytest.mark.real
 
@@ -124,6 +129,47 @@ def test_a_copy_and_a_prune_despite(
             prune(target, identity=IDENTITY, policy=PrunePolicy(), dry_run=False)
     run = Restic(restic, swift, f"swift:{second.container}:/{second.prefix}", tmp_path)
     assert "no errors were found" in run("check", "--read-data")
+
+
+class LaterStore(SwiftStore):
+    """A store whose clock can be put forward."""
+
+    later = timedelta(0)
+
+    def now(self) -> datetime:
+        """As much later."""
+        return super().now() + self.later
+
+
+def test_a_writer_and_a_pruner_at_once(restic: str, swift: ObjectStore, tmp_path: Path) -> None:
+    """Each time a snapshot goes and a like one is written while its packs are about to go."""
+    place = a_place(prefix="school/a")
+    access = (swift.url, swift.token)
+    run = Restic(restic, swift, f"swift:{place.container}:/{place.prefix}", tmp_path)
+    with LaterStore(place, lambda: access, residency=RESIDENCY, policy=QUICK) as store:
+        store.make_container()
+        work = {"work_folder": tmp_path / "work"}
+        Repository.create(store, PASSWORD, identity=IDENTITY, **work).close()
+        deleted = 0
+        with ThreadPoolExecutor(1) as beside:
+            for contents in ("abc", "xyz", "abd", "ab", "xb", "ab", "xa", "ab"):
+                pruned = beside.submit(prune_once, store, tmp_path / "pruner")
+                with Repository.open(store, PASSWORD, **work) as repository:
+                    for earlier in list_snapshots(repository):
+                        repository.remove_document("snapshots", earlier.id)
+                    back_up(repository, contents)
+                deleted += pruned.result()
+                store.later += POLICY_OF_PRUNE.grace + timedelta(seconds=1)
+    assert deleted
+    assert "no errors were found" in run("check", "--read-data")
+
+
+def prune_once(store: Store, work_folder: Path) -> int:
+    """How many packs are deleted now."""
+    with Repository.open(store, PASSWORD, work_folder=work_folder) as repository:
+        return len(
+            prune(repository, identity=IDENTITY, policy=POLICY_OF_PRUNE, dry_run=False).deleted
+        )
 
 
 def write(store: Store, work_folder: Path) -> None:
