@@ -73,7 +73,7 @@ class Repository:
         """What this run has stored, in the order of its confirmation."""
         share_one_heap()
         self._writer = PackWriter(store, key, self._take_pack)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._flushing = threading.Lock()
         self._added = threading.Condition(self._lock)
         self._in_hand: set[tuple[BlobKind, BlobId]] = set()
@@ -166,8 +166,7 @@ class Repository:
 
     def has(self, kind: BlobKind, blob: BlobId) -> bool:
         """Whether the blob need not be saved: it is stored, or on its way by this run."""
-        with self._lock:
-            return (kind, blob) in self._pending or self.index.has(kind, blob)
+        return blob in self.having(kind, (blob,))
 
     def having(self, kind: BlobKind, blobs: Sequence[BlobId]) -> set[BlobId]:
         """Those of the blobs that need not be saved, as `has` says of each; in less time."""
@@ -221,11 +220,8 @@ class Repository:
         """
         blobs = [blob_id(plain) for plain in plains]
         with self._lock:
-            known = self.index.having(kind, blobs)
-            new: dict[BlobId, bytes] = {}
-            for blob, plain in zip(blobs, plains, strict=True):
-                if blob not in known and (kind, blob) not in self._pending:
-                    new.setdefault(blob, plain)
+            known = self.having(kind, blobs)
+            new = {b: plain for b, plain in zip(blobs, plains, strict=True) if b not in known}
             names = {(kind, blob) for blob in new}
             self._pending |= names
             self._in_hand |= names
