@@ -18,6 +18,7 @@ from springtide.clouds.postgres.feeding import Feeder
 from springtide.clouds.postgres.programs import Programs
 from springtide.clouds.postgres.scratch import ScratchServer, Target, sync
 from springtide.clouds.postgres.waldump import commit_times
+from springtide.clouds.restic import is_installed
 from springtide.errors import Damaged, GuardRefused, Misconfigured, NotFound, SpringtideError
 from springtide.model.backup import DrillOutcome, RestoreOutcome
 from springtide.model.postgres import BASE, PostgresSource
@@ -33,7 +34,7 @@ from springtide.vault.snapshots import list_snapshots, load_snapshot
 from springtide.vault.tree_restore import Restored, restore_tree
 from springtide.vault.troubles import TroubleKind
 from springtide.vault.wal_archive import WalArchive
-from tasks.restores import LATEST, reading
+from tasks.restores import LATEST, SnapshotDrill, reading
 from tasks.vaults import VaultOrder, may_pass
 
 _PATIENCE_S = 24 * 3600.0
@@ -86,7 +87,11 @@ def restore_database(
     retry_condition_fn=may_pass,
 )
 def drill_database(order: VaultOrder, source: PostgresSource) -> tuple[DrillOutcome, ...]:
-    """Restore a cluster to a point in time, start it, check it, ask it; remove it again."""
+    """Restore a cluster to a point in time, start it, check it, ask it; remove it again.
+
+    Where that went well and restic is installed, it restores the same base backup once more: the
+    second outcome, held against the snapshot file by file.
+    """
     with reading(order) as repository, _scratch(source) as folder:
         place = Place(folder, repository, source)
         complete = place.contents.complete_at
@@ -102,7 +107,12 @@ def drill_database(order: VaultOrder, source: PostgresSource) -> tuple[DrillOutc
             measured = _drill(place)
         except (Damaged, NotFound, GuardRefused, Misconfigured) as error:
             measured = {"failure": str(error)}
-        return (DrillOutcome.model_validate(known | measured),)
+        ours = DrillOutcome.model_validate(known | measured)
+        if ours.failure or ours.differences or not is_installed():
+            return (ours,)
+        drill = SnapshotDrill(order, source, repository, load_snapshot(repository, ours.snapshot))
+        known |= {"by": "restic", "snapshot": ours.snapshot}
+        return ours, DrillOutcome.model_validate(known | drill.measured(drill.by_restic))
 
 
 def _drill(place: "Place") -> dict[str, object]:

@@ -78,7 +78,7 @@ def drill_part(order: VaultOrder, source: BackupSource, part: int) -> tuple[Dril
     with reading(order) as repository:
         snapshot = chosen_for(repository, source, part, LATEST)
         point: timedelta = repository.store.now() - snapshot.time
-        drill = _Drill(order, source, repository, snapshot)
+        drill = SnapshotDrill(order, source, repository, snapshot)
         ways: dict[str, Callable[[Path], tuple[int, int]]] = {_OURS: drill.by_us}
         if is_installed():
             ways[_RESTIC] = drill.by_restic
@@ -92,16 +92,17 @@ def drill_part(order: VaultOrder, source: BackupSource, part: int) -> tuple[Dril
         return tuple(outcomes)
 
 
-class _Drill:
+class SnapshotDrill:
     """The restores of one snapshot, each to a scratch folder of its own."""
 
     def __init__(
         self,
         order: VaultOrder,
-        source: BackupSource,
+        source: Source,
         repository: Repository,
         snapshot: Snapshot,
     ) -> None:
+        """Nothing is restored yet."""
         self._order, self._source = order, source
         self._repository, self._snapshot = repository, snapshot
         self._tree = bytes.fromhex(snapshot.tree)
@@ -154,7 +155,7 @@ def reading(order: VaultOrder) -> Iterator[Repository]:
 
 
 @contextmanager
-def _scratch(source: BackupSource) -> Iterator[Path]:
+def _scratch(source: Source) -> Iterator[Path]:
     folder = Path(source.restore_folder) / f".drill-{uuid4().hex}"
     folder.mkdir(mode=0o700, parents=True)
     try:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 from springtide.commands.vault_hand import opened_vault
 from springtide.estate import load_estate
 from springtide.model.approval import Approval, Proposal, Signer
+from springtide.model.vault_keys import KeyRole
 from springtide.vault.repository import Repository
 from tasks.cloud import read_estate
 
@@ -42,6 +45,29 @@ class Storage:
         """The vault's repository."""
         estate = load_estate(self.estate_file)
         return opened_vault(estate, estate.vault("documents"))
+
+    def checked_by_restic(self) -> str:
+        """What restic says after it has read all data of the vault."""
+        vault = load_estate(self.estate_file).vault("documents")
+        with self.opened() as repository:
+            store: Any = repository.store
+            environment = {
+                "PATH": os.environ["PATH"],
+                "OS_STORAGE_URL": store.access().url,
+                "OS_AUTH_TOKEN": store.access().token,
+                "RESTIC_PASSWORD_FILE": str(vault.password_file_of(KeyRole.RESTORE)),
+                "RESTIC_REPOSITORY": f"swift:{store.place.container}:/{store.place.prefix}",
+            }
+        done = subprocess.run(
+            ["restic", "--no-cache", "check", "--read-data"],  # noqa: S607 - of PATH
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert 0 == done.returncode, done.stdout + done.stderr
+        return done.stdout
 
     def change(self, part: str, **changes: object) -> None:
         """Have the estate's one vault (`vaults`) or source (`sources`) say something else."""

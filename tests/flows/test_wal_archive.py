@@ -86,6 +86,8 @@ def test_a_cluster_is_restored_to_a_named_time(database: Storage, ground: Ground
     # Before the restore, which on a busy machine takes longer than the archive may lag behind.
     watched = database.run(watch_recovery_point, source="core")
     assert watched.is_completed(), watched.message
+    verified = database.run(verify_backups, vault="documents", everything=True)
+    assert verified.is_completed(), verified.message
     assert [] == [state.message for state in states if not state.is_completed()]
     assert acknowledged < writer.acknowledged
     restore = database.run(
@@ -95,12 +97,12 @@ def test_a_cluster_is_restored_to_a_named_time(database: Storage, ground: Ground
     outcome = restore.result()
     assert outcome.restored_to <= moment
     assert list(range(1, acknowledged + 1)) == numbers_in(Path(outcome.target))
-    drill = database.run(drill_restore, source="core")
-    assert drill.is_completed(), drill.message
-    verified = database.run(verify_backups, vault="documents", everything=True)
-    assert verified.is_completed(), verified.message
     expired = database.run(expire_backups, vault="documents")
     assert expired.is_completed(), expired.message
+    drill = database.run(drill_restore, source="core")
+    assert drill.is_completed(), drill.message
+    assert ["springtide", "restic"] == [each.by for each in drill.result()]
+    assert "no errors were found" in database.checked_by_restic()
 
 
 @pytest.fixture

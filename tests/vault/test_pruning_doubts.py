@@ -17,6 +17,7 @@ from tests.vault.pruned_world import (
     tree_of,
 )
 from tests.vault.pruning_stand import Stand
+from tests.vault.vaults import entries_of
 
 TREE = BlobKind.TREE
 
@@ -40,7 +41,7 @@ def lose_trees(stand: Stand) -> None:
     with stand.opened("other") as repository:
         repository.load_index()
         for pack in repository.index.packs():
-            if any(entry.kind == TREE for entry in repository.index.entries(pack)):
+            if any(entry.kind == TREE for entry in entries_of(repository.index, pack)):
                 stand.world.delete(pack_name(pack))
 
 
@@ -84,7 +85,7 @@ def test_a_blob_that_no_index_names_stops_it(stand: Stand) -> None:
     """The listing of the index is late, or worse."""
     with stand.opened("other") as repository:
         tree = put_pack(repository, TREE, tree_of("nowhere"))
-        (entry,) = repository.index.entries(tree)
+        (entry,) = entries_of(repository.index, tree)
         snapshot = store_tree(repository, "a").model_copy(update={"tree": entry.id.hex()})
         save_snapshot(repository, snapshot)
     with pytest.raises(GuardRefused, match="no index names 1 blobs"):
@@ -137,7 +138,7 @@ def test_an_index_that_names_what_is_gone_is_replaced(stand: Stand) -> None:
     stand.prune_up_to(Stage.CLEARED)
     with stand.opened("other") as repository:
         repository.load_index()
-        gone = {pack: tuple(repository.index.entries(pack)) for pack in repository.index.packs()}
+        gone = {pack: tuple(found) for pack, found in repository.index.by_pack()}
     stand.wait(LAG_S + 1)
     report = stand.prune()
     assert 2 == len(report.deleted)
