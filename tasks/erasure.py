@@ -3,8 +3,6 @@
 import asyncio
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
 
 from prefect import task
 
@@ -30,7 +28,7 @@ from springtide.vault.erasure import (
 )
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
-from tasks.approvals import Approvers
+from tasks.vault_changes import VaultChange
 from tasks.vault_expiry import prune_vault
 from tasks.vaults import VaultOrder, may_pass
 
@@ -73,20 +71,10 @@ def carry_out_erasure(order: VaultOrder, erasure: str) -> ErasureCount:
 
 
 @dataclass
-class Erasure:
+class Erasure(VaultChange):
     """A guarded change: the order carried out in one vault."""
 
-    order: VaultOrder
     erasure: str
-
-    @cached_property
-    def approvers(self) -> Approvers:
-        """Those who may sign it; a dry run asks for nobody."""
-        return Approvers.of(self.order.estate_file)
-
-    def now(self) -> datetime:
-        """The present."""
-        return datetime.now(UTC)
 
     async def propose(self) -> Proposed:
         """What the order comes to.
@@ -104,11 +92,6 @@ class Erasure:
             rows=erasure_rows(found),
             settled=erasure_settled(found),
         )
-
-    async def standing_approval(self, proposal: Proposal) -> Approval | None:
-        """None: a run that was killed is approved anew."""
-        del proposal
-        return None
 
     async def act(self, proposal: Proposal, approval: Approval) -> ChangeOutcome:
         """Carry it out, and begin to prune."""

@@ -8,8 +8,6 @@ import asyncio
 import os
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 
 from prefect import task
@@ -23,8 +21,8 @@ from springtide.planning.object_storage_backup import megabytes
 from springtide.planning.storage_restore import over_limitation, over_rows, over_settled
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
-from tasks.approvals import Approvers
 from tasks.restores import chosen_for, reading
+from tasks.vault_changes import VaultChange
 from tasks.vaults import VaultOrder
 
 _KIND = "restore-over-production"
@@ -101,22 +99,12 @@ def exchange(source: BackupSource, plan: RestoreOverPlan) -> None:
 
 
 @dataclass
-class RestoreOver:
+class RestoreOver(VaultChange):
     """A guarded change: a snapshot in the place of a part."""
 
-    order: VaultOrder
     source: BackupSource
     part: int
     snapshot: str
-
-    @cached_property
-    def approvers(self) -> Approvers:
-        """Those who may sign it; a dry run asks for nobody."""
-        return Approvers.of(self.order.estate_file)
-
-    def now(self) -> datetime:
-        """The present."""
-        return datetime.now(UTC)
 
     async def propose(self) -> Proposed:
         """Which snapshot would stand where.
@@ -132,11 +120,6 @@ class RestoreOver:
         subject = f"{self.source.name}:{self.part}"
         proposal = Proposal.of(_KIND, subject, found.plan, signatures=2)
         return Proposed(proposal=proposal, rows=over_rows(found), settled=settled)
-
-    async def standing_approval(self, proposal: Proposal) -> Approval | None:
-        """None: a run that was killed is approved anew."""
-        del proposal
-        return None
 
     async def act(self, proposal: Proposal, approval: Approval) -> ChangeOutcome:
         """Restore beside, compare, exchange; stop where a single file differs."""
