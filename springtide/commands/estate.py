@@ -68,7 +68,13 @@ def _region(region: FleetRegion) -> str:
 
 def _windows(estate: Estate, calendar: SchoolCalendar, *, now: datetime) -> Table:
     table = Table(
-        *("window", "fleet", "servers", "days", Column("hours", overflow="fold")),
+        *(
+            "window",
+            "fleet",
+            "servers",
+            "days",
+            Column("hours", overflow="fold", min_width=len("Europe/Paris")),
+        ),
         *("next claim", "lead and tail cost"),
         box=SIMPLE_HEAD,
         pad_edge=False,
