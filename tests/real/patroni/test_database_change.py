@@ -40,7 +40,8 @@ def sessions_ended(stage: Stage) -> Iterator[None]:
     over = threading.Event()
 
     def end() -> None:
-        while not over.wait(2):
+        # A look whose session ends twice is given up, and on a busy machine it takes seconds.
+        while not over.wait(8):
             stage.simulator.end_sessions()
 
     thread = threading.Thread(target=end, daemon=True)
