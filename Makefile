@@ -97,11 +97,11 @@ check: .venv/.project ## Format, lint, types and import contracts
 
 .PHONY: test
 test: .venv/.project ## Run the tests that need Python only
-	@$(IN_VENV)/python -m pytest -n 2 --dist loadfile -m "not real and not chromium and not haproxy" $(ARGS)
+	@$(IN_VENV)/python -m pytest -n 4 --dist loadfile -m "not real and not chromium and not haproxy" $(ARGS)
 
 .PHONY: test-real
 test-real: .venv/.project haproxy real-packages ## Run the tests on real services; installs them (Debian, as root)
-	@CI=true $(IN_VENV)/python -m pytest -n 2 --dist loadfile -m "haproxy or chromium or real" $(ARGS)
+	@CI=true $(IN_VENV)/python -m pytest -n 3 --dist loadfile -m "haproxy or chromium or real" $(ARGS)
 
 .PHONY: testbed-up
 testbed-up: .venv/.project real-packages ## Start a real OpenStack of two regions on loopback (Debian, as root)

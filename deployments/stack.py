@@ -101,7 +101,7 @@ def start_metrics(stack: Stack) -> str:
     command = [sys.executable, "-m", "deployments.metrics_exporter", "--port", str(port)]
     processes.start("metrics", command, environment(stack), ROOT)
     url = f"http://127.0.0.1:{port}/metrics"
-    processes.wait_until("metrics", lambda: _answers(url), _METRICS_START_S)
+    _await_answer(processes, "metrics", url, _METRICS_START_S)
     return url
 
 
@@ -169,14 +169,20 @@ def _begin_server(folder: Path, processes: Processes, variables: dict[str, str])
 
 
 def _await_server(processes: Processes, api_url: str) -> None:
-    processes.wait_until("server", lambda: _answers(f"{api_url}/health"), _SERVER_START_S)
+    _await_answer(processes, "server", f"{api_url}/health", _SERVER_START_S)
 
 
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=2, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
+def _await_answer(processes: Processes, name: str, url: str, timeout_s: float) -> None:
+    # One client for all questions: to make one takes longer than to ask.
+    with httpx.Client(timeout=2, trust_env=False) as client:
+
+        def answers() -> bool:
+            try:
+                return client.get(url).is_success
+            except httpx.HTTPError:
+                return False
+
+        processes.wait_until(name, answers, timeout_s)
 
 
 def main() -> None:

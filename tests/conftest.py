@@ -1,6 +1,8 @@
 """What several folders' tests share: the real OpenStack, and the time that it may take."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
     from tests.real.openstack.testbed import Testbed
+
+# Prefect makes a client for nearly each thing it does; each reads all authorities anew, in 20 ms.
+# Its server is on loopback here, without TLS, so that one of them is as good as all.
+os.environ.setdefault("PREFECT_API_SSL_CERT_FILE", str(Path(__file__).with_name("authority.pem")))
 
 # An example may take long on a busy machine, and is none the worse for it.
 settings.register_profile("springtide", deadline=None)

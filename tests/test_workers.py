@@ -18,7 +18,10 @@ from tests.workers import family_of, rank_of
         pytest.param(
             "tests/real/lifecycle/test_evening_window.py::test_x", "test bed", id="an evening there"
         ),
-        pytest.param("tests/deployments/test_stack_kills.py::test_x", "stack", id="a stack"),
+        pytest.param("tests/deployments/test_stack_orders.py::test_x", "stack", id="a stack"),
+        pytest.param(
+            "tests/deployments/test_stack_kills.py::test_x", "stack of surges", id="another"
+        ),
         pytest.param(
             "tests/deployments/test_schedules.py::test_x",
             "tests/deployments/test_schedules.py",

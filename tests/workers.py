@@ -12,18 +12,21 @@ from xdist.scheduler import LoadScopeScheduling
 FAMILIES = {
     "[testbed": "test bed",
     "tests/real/lifecycle/": "test bed",
+    "tests/deployments/test_stack_surge": "stack of surges",
+    "tests/deployments/test_stack_kills": "stack of surges",
     "tests/deployments/test_stack_": "stack",
     "tests/real/patroni/": "private cloud",
     "tests/real/vcenter/": "private cloud",
     "tests/ui/": "browser",
 }
-"""By what is part of a test's id."""
+"""By what is part of a test's id; the first that is counts."""
 
 LONGEST = (
     "test bed",
-    "stack",
     "private cloud",
     "browser",
+    "stack of surges",
+    "stack",
 )
 """Families that begin, in this order. A new one needs no place here unless it takes a minute."""
 

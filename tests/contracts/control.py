@@ -6,6 +6,9 @@ from typing import TypedDict
 
 import httpx
 
+# Made once: that takes longer than a call. Connections are not kept.
+_CLIENT = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
+
 
 class Counted(TypedDict):
     """Calls of one kind, since they were last forgotten."""
@@ -45,6 +48,6 @@ class Control:
         )
 
     def _send(self, method: str, path: str, *, json: object = None) -> httpx.Response:
-        answer = httpx.request(method, f"{self.url}/admin{path}", json=json)
+        answer = _CLIENT.request(method, f"{self.url}/admin{path}", json=json)
         answer.raise_for_status()
         return answer

@@ -1,6 +1,7 @@
 """One whole stack for all tests that need it, and a webhook that keeps what it is sent."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,9 +17,10 @@ from deployments.stack_clouds import SandboxCloud
 from tests.deployments.rig import ON_CALL, Rig
 from tests.signing import a_person, allow
 
-# Addresses of its own: other tests run their sandboxes beside this one.
+# Addresses of its own: other tests, on other workers too, run their sandboxes beside this one.
+SIBLING = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
 REGIONS = [
-    {"name": name, "cidr": f"127.{41 + number}.0.0/20"}
+    {"name": name, "cidr": f"127.{41 + number}.{16 * SIBLING}.0/20"}
     for number, name in enumerate(("GRA11", "SBG5", "RBX1"))
 ]
 SANDBOX: dict[str, object] = {
@@ -26,8 +28,12 @@ SANDBOX: dict[str, object] = {
     "boot": {"least_s": 0.1, "most_s": 0.4, "answer_s": 0.1},
     "balancer_update_s": 0.0,
 }
-SLOT_WAIT_S = "2"
-"""How long an enqueued run waits before it asks again, instead of Prefect's 30 s."""
+QUICKER = {
+    # How long an enqueued run waits before it asks again, instead of Prefect's 30 s.
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
+    # How often runs are made of schedules, instead of each minute.
+    "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
+}
 
 
 @pytest.fixture(scope="package")
@@ -59,10 +65,7 @@ def running(
 ) -> Iterator[Rig]:
     """Server, worker and sandbox in processes of their own, ended with the folder's last test."""
     folder = tmp_path_factory.mktemp("stack")
-    variables = {
-        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": SLOT_WAIT_S,
-        "SPRINGTIDE_NOTICE_WEBHOOK": notices[0],
-    }
+    variables = QUICKER | {"SPRINGTIDE_NOTICE_WEBHOOK": notices[0]}
     try:
         stack = up(folder, cloud=SandboxCloud(ESTATE, SANDBOX), variables=variables)
         quicken(folder / "estate.yaml")

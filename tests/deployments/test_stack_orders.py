@@ -9,7 +9,7 @@ FREEZE, LIMIT, LIFT = "freeze-fleet/any", "limit-fleet/any", "lift-entry/any"
 WHO = {"owner": "operations", "reason": "rehearsal"}
 PARIS = ZoneInfo("Europe/Paris")
 SCHEDULED_S = 90.0
-"""Prefect looks once a minute for what to schedule."""
+"""A busy server takes its time to look for what to schedule."""
 SETTLED = End("COMPLETED", "Completed", "settled")
 
 
