@@ -30,8 +30,9 @@ def list_standing(order: CostOrder) -> Listing:
         try:
             items += region.standing_volumes()
         except (NotFound, Misconfigured) as error:
-            unknown.append(f"Volumes in {name} are in no figure: {error}.")
-    return Listing(items=tuple(items), unknown=tuple(unknown))
+            unknown.append(str(error))
+    told = (f"Volumes are in no figure: {'; '.join(unknown)}.",) if unknown else ()
+    return Listing(items=tuple(items), unknown=told)
 
 
 def listed(state: State[Listing]) -> tuple[Listing | None, tuple[str, ...]]:

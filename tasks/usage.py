@@ -133,7 +133,7 @@ def collect_core(order: UsageOrder) -> tuple[UsageRecord, ...]:
     return core_usage(inventory, CORE_REGION, since=order.begins_at, until=order.ends_at)
 
 
-@task(task_run_name="keep usage until {order.ends_at}")
+@task(task_run_name="keep usage until {order.ends_at:%Y-%m-%d %H:%M}")
 def keep_usage(
     order: UsageOrder,
     folder: Path,
