@@ -169,7 +169,10 @@ class Contract:
         """Within the context, that wave stands; afterwards it is gone."""
         self.region(order.region).launch(self.fleet, order, "#ps1\nécole")
         try:
-            yield self.settled(order)
+            standing = self.settled(order)
+            # One in ERROR was never ACTIVE: its usage, for one, is told nowhere.
+            assert {"ACTIVE"} == {s.status for s in standing}, [s.fault for s in standing]
+            yield standing
         finally:
             self.clear_servers(order.region)
             self.wait_gone(order)

@@ -25,6 +25,8 @@ USER, PASSWORD = "springtide", "of-the-test-bed"
 """Of Patroni's REST interface."""
 _START_S = 90.0
 _POLL_S = 0.2
+_CLIENT = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+"""One for all polls: each client reads every authority anew. No connection outlives a member."""
 _SETTINGS = {
     # The quickest that Patroni allows: a dead leader is replaced within ttl.
     "ttl": 20,
@@ -126,7 +128,7 @@ class Member:
     def view(self) -> dict[str, Any]:
         """What the member says of itself; empty where it does not answer."""
         with suppress(httpx.HTTPError, ValueError):
-            found = httpx.get(f"{self.url}/patroni", timeout=2, trust_env=False).json()
+            found = _CLIENT.get(f"{self.url}/patroni", timeout=2).json()
             return dict(found)
         return {}
 
@@ -294,7 +296,7 @@ def start_etcd(processes: Processes, folder: Path, url: str) -> None:
 
     def answers() -> bool:
         with suppress(httpx.HTTPError):
-            return httpx.get(f"{url}/health", timeout=1, trust_env=False).is_success
+            return _CLIENT.get(f"{url}/health", timeout=1).is_success
         return False
 
     processes.start("etcd", command, os.environ, folder)
