@@ -63,7 +63,7 @@ def collect_usage(hours: int = 3) -> State[int]:
     readings, silent = collected(counted)
     records = [*servers, *more]
     changed = keep_usage(order, usage_folder(order), records, readings)
-    told = f"{len(records)} records, {changed} months' files changed"
+    told = f"records: {len(records)}; files of months that changed: {changed}"
     if troubles := [*absent, *missing, *silent]:
         return Failed(message="; ".join((told, *troubles)), data=changed)
     return Completed(message=told, data=changed)

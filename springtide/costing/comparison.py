@@ -35,10 +35,13 @@ def comparison(
     )
     told = "the fleet's servers, as they stood and are billed"
     actual = Alternative(name="as it was", how=told, cost=done, actual=True)
-    sizes = {"the window's number": window, "the peak's number": peak}
+    sizes = {window: "the window's number"}
+    sizes[peak] = (
+        "the window's number, which is the peak's too" if peak == window else "the peak's number"
+    )
     others = (
         alternative
-        for what, servers in sizes.items()
+        for servers, what in sizes.items()
         if servers
         for alternative in _always_on(fleet, book, servers, days=days, what=what)
     )

@@ -143,6 +143,14 @@ class Alternative(Model):
     """Whether it is what was done."""
 
 
+class Saving(Model):
+    """What was not spent, beside a named baseline; below zero where more was spent."""
+
+    beside: str
+    amount: Decimal
+    percent: Decimal
+
+
 class StorageDay(Model):
     """What one kind of storage held at its most on one day."""
 
@@ -216,6 +224,16 @@ class CostReport(Model):
     def complete(self) -> bool:
         """Whether all usage has its price."""
         return not self.missing
+
+    @property
+    def saving(self) -> Saving | None:
+        """Against the first named baseline that has a cost; None: there is none."""
+        done = next((each.cost for each in self.comparison if each.actual), None)
+        beside = next((each for each in self.comparison if not each.actual and each.cost), None)
+        if done is None or beside is None or beside.cost is None:
+            return None
+        amount = beside.cost - done
+        return Saving(beside=beside.name, amount=amount, percent=100 * amount / beside.cost)
 
     @property
     def billed_with_vat(self) -> Decimal:

@@ -94,7 +94,7 @@ def _per_four_weeks(evenings: Sequence[OccasionUse]) -> Proof:
     last = evenings[-FOUR_WEEKS_EVENINGS:]
     inputs = [_given("evenings", len(last), _CALENDAR, "")]
     if len(last) < FOUR_WEEKS_EVENINGS:
-        why = f"the period has {len(last)} evenings, four weeks have {FOUR_WEEKS_EVENINGS}"
+        why = f"evenings in the period: {len(last)}; four weeks have {FOUR_WEEKS_EVENINGS}"
         return unproven(statement, inputs, why=why, overturned_by="a period of twelve evenings")
     result = sum((_per_instance(use) for use in last), Decimal(0))
     return judge(
@@ -112,7 +112,7 @@ def _per_month(evenings: Sequence[OccasionUse]) -> Iterator[Proof]:
             name=f"hours-in-{month}",
             sentence=f"In {month} an instance is billed for {planned} hours.",
             formula="sum of hours per instance over the month's evenings",
-            baseline=f"the month's {len(uses)} evenings by the calendar",
+            baseline=f"the month's evenings by the calendar: {len(uses)}",
             comparison=Comparison.AT_MOST,
             expected=Decimal(planned),
             tolerance=len(uses) * _QUARTER,

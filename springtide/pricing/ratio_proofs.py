@@ -51,6 +51,7 @@ def _always_on(facts: ProofFacts, found: Allotment) -> Proof:
         baseline="the windows' servers always on, by the hour",
         comparison=Comparison.AT_LEAST,
         expected=Decimal(10),
+        unit="times",
         tolerance=Decimal(1),
     )
     servers = _window_servers(facts)
@@ -74,6 +75,7 @@ def _monthly_plan(facts: ProofFacts, found: Allotment) -> Proof:
         baseline="the windows' servers on the monthly plan",
         comparison=Comparison.AT_LEAST,
         expected=Decimal(1),
+        unit="times",
     )
     servers, months = _window_servers(facts), _months(facts.begin, facts.end)
     try:
@@ -101,6 +103,7 @@ def _servers(facts: ProofFacts) -> Proof:
         baseline="the servers of an ordinary evening",
         comparison=Comparison.AT_LEAST,
         expected=Decimal(10),
+        unit="times",
     )
     stood: dict[datetime, int] = defaultdict(int)
     for row in fleet_hours(facts):
@@ -130,6 +133,7 @@ def _connections(facts: ProofFacts) -> Proof:
         baseline="the connections of a day before",
         comparison=Comparison.AT_LEAST,
         expected=Decimal(5),
+        unit="times",
     )
     days: dict[date, int] = defaultdict(int)
     for row in facts.hours:
@@ -156,6 +160,7 @@ def _cost_before(facts: ProofFacts) -> Proof:
         baseline="the bill of a month before, as its invoice says",
         comparison=Comparison.AT_MOST,
         expected=Decimal("0.5"),
+        unit="times",
     )
     before, overturned = facts.figure("cost-before"), "that invoice"
     billed = _given("billed cost", facts.billed_cost, "the charges", facts.book.currency)
@@ -206,6 +211,7 @@ def _storage(facts: ProofFacts) -> Proof:
         baseline=f"{BLOCK_SKU} for the same bytes",
         comparison=Comparison.AT_LEAST,
         expected=Decimal(9),
+        unit="times",
         tolerance=Decimal("0.01"),
     )
     rows = [row for row in facts.hours if row.kind is UsageKind.OBJECT_STORAGE]

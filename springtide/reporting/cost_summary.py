@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from springtide.model.cost_figures import CostReport, ReportFile
+from springtide.model.cost_figures import CostReport, ReportFile, Saving
 from springtide.reporting.cost_page import differing, money, rounded
 
 Row = dict[str, str]
@@ -39,11 +39,16 @@ def cost_summary(report: CostReport) -> str:
     found: Counter[str] = Counter(proof.verdict.value for proof in report.proofs)
     found.update(each.verdict.value for each in report.reconciliations)
     verdicts = ", ".join(f"{found[name]} {name}" for name in ("PASS", "FAIL", "UNPROVEN"))
+    saved = f"; {_saved(report.saving)}" if report.saving else ""
     incomplete = f"; incomplete: {report.missing[0]}" if report.missing else ""
     return (
         f"{report.period.name}, {report.status}: {money(report.billed)} {report.currency} without"
-        f" VAT; {verdicts}{incomplete}"
+        f" VAT{saved}; {verdicts}{incomplete}"
     )
+
+
+def _saved(saving: Saving) -> str:
+    return f"saved {saving.percent:.1f} % of {saving.beside}"
 
 
 def cost_markdown(report: CostReport, files: Iterable[ReportFile]) -> str:

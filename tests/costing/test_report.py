@@ -9,7 +9,7 @@ import pytest
 from springtide.costing.comparison import running_cells
 from springtide.costing.gathering import Gathering
 from springtide.ledger.usage_ledger import UsageLedger
-from springtide.model.cost_figures import CostReport
+from springtide.model.cost_figures import CostReport, Saving
 from springtide.model.usage import RunningHour, UsageKind
 from springtide.pricing.usage_hours import cut_into_hours
 from tests.costing.reports import (
@@ -63,6 +63,30 @@ def test_a_saving_has_its_baselines(final: CostReport) -> None:
     assert Decimal(30 * 182) == costs["30 always on, monthly plan"]
     assert Decimal(600) == costs["hindsight"]
     assert ["as it was"] == [each.name for each in final.comparison if each.actual]
+    assert len(costs) == len(final.comparison)
+
+
+def test_a_saving_is_what_was_not_spent(final: CostReport) -> None:
+    """Nine tenths; below zero where more was spent, and none without a price."""
+    expected = Saving(
+        beside="30 always on, by the hour",
+        amount=(30 * 24 * 30 - EVENINGS * 30 * 6) * Decimal("0.51"),
+        percent=Decimal(90),
+    )
+    assert expected == final.saving
+    done, beside, *_ = final.comparison
+    dearer = done.model_copy(update={"cost": 3 * (beside.cost or 0)})
+    assert [-200, None, None] == [
+        found.saving and found.saving.percent
+        for found in (
+            final.model_copy(update={"comparison": comparison})
+            for comparison in (
+                (dearer, beside),
+                (done, beside.model_copy(update={"cost": None})),
+                (beside,),
+            )
+        )
+    ]
 
 
 def test_what_if_names_a_flavour_without_a_price(final: CostReport) -> None:

@@ -30,6 +30,7 @@ def test_each_verdict_is_a_row(report: CostReport) -> None:
 def test_the_summary_counts_verdicts_and_names_what_is_missing(report: CostReport) -> None:
     """One line that stands in the run's state."""
     assert cost_summary(report).startswith("2026-11, provisional: ")
+    assert "; saved 91.7 % of 30 always on, by the hour; " in cost_summary(report)
     assert "UNPROVEN" in cost_summary(report)
     missing = MissingPrice(sku="b9", region="SBG5", day=MIDST, last_day=MIDST, hours=2)
     told = cost_summary(report.model_copy(update={"missing": (missing,)}))
