@@ -26,6 +26,7 @@ from springtide.planning.storage_restore import (
 )
 from tasks.cloud import read_estate
 from tasks.database_restores import drill_database, restore_database
+from tasks.dump_drills import drill_dumps
 from tasks.outage import best_effort
 from tasks.restore_over import RestoreOver
 from tasks.restores import LATEST, drill_part, new_folder, restore_part
@@ -118,6 +119,7 @@ async def drill_restore(source: str, *, vault: str = "") -> State[tuple[DrillOut
     outcomes: list[DrillOutcome] = []
     if isinstance(found, PostgresSource):
         outcomes += await asyncio.to_thread(drill_database.submit(order, found).result)
+        outcomes.append(await asyncio.to_thread(drill_dumps.submit(order, found).result))
     else:
         # One after another: each needs the space of a whole part.
         for part in found.part_paths:

@@ -32,7 +32,6 @@ from springtide.vault.base_backups import base_backups
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import list_snapshots, load_snapshot
 from springtide.vault.tree_restore import Restored, restore_tree
-from springtide.vault.troubles import TroubleKind
 from springtide.vault.wal_archive import WalArchive
 from tasks.restores import LATEST, SnapshotDrill, reading
 from tasks.vaults import VaultOrder, may_pass
@@ -42,7 +41,7 @@ _LOOKED_AT = 16
 """Of the newest segments, so many are searched for the drill's point in time."""
 _LAST_COMMIT = "SELECT extract(epoch FROM pg_last_xact_replay_timestamp())"
 _DATABASES = "SELECT datname FROM pg_database WHERE datallowconn ORDER BY datname"
-_TABLES = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'm', 'p')"
+TABLES = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'm', 'p')"
 
 
 @task(task_run_name="restore {source.name} to a point in time")
@@ -92,7 +91,7 @@ def drill_database(order: VaultOrder, source: PostgresSource) -> tuple[DrillOutc
     Where that went well and restic is installed, it restores the same base backup once more: the
     second outcome, held against the snapshot file by file.
     """
-    with reading(order) as repository, _scratch(source) as folder:
+    with reading(order) as repository, drill_folder(source) as folder:
         place = Place(folder, repository, source)
         complete = place.contents.complete_at
         lost = repository.store.now() - complete if complete else None
@@ -122,7 +121,7 @@ def _drill(place: "Place") -> dict[str, object]:
         took = time.monotonic() - began
         reached = last_commit(server)
         names = [row[0] for row in server.ask(_DATABASES)]
-        tables = sum(int(server.ask(_TABLES, name)[0][0]) for name in names)
+        tables = sum(int(server.ask(TABLES, name)[0][0]) for name in names)
         differences = server.check()
     asked = plan.point.time
     if asked is not None and reached is not None and reached > asked:
@@ -175,18 +174,11 @@ class Place:
             except SpringtideError:
                 if feeder.failure is not None:
                     raise feeder.failure from None
-                self._keep_log(work / "server.log")
+                kept_log(work / "server.log", self.folder)
                 raise
             finally:
                 server.end()
                 shutil.rmtree(self.folder / "feed", ignore_errors=True)
-
-    def _keep_log(self, log: Path) -> None:
-        """For the worker's user alone: it may name tables."""
-        kept = self.folder / "server.log"
-        kept.touch(mode=0o600)
-        if log.exists():
-            shutil.copyfile(log, kept)
 
     def drill_plan(self) -> DatabaseRestorePlan:
         """To a moment between two commits, the newest that is archived; without any, to the end."""
@@ -202,8 +194,7 @@ class Place:
         # Where the worker is root another account has to come through, and see nothing else.
         self.folder.chmod(0o711)
         # Owners are set afterwards: here they are those of another machine.
-        damaged = [t for t in self.restored.troubles if t.kind is not TroubleKind.INCOMPLETE]
-        if damaged:
+        if damaged := self.restored.damaged:
             raise Damaged(f"{len(damaged)} files of the base backup are damaged in the vault")
 
     def _following(self, name: str) -> list[str]:
@@ -239,8 +230,17 @@ def last_commit(server: ScratchServer) -> datetime | None:
     return datetime.fromtimestamp(float(found[0][0]), UTC) if found and found[0][0] else None
 
 
+def kept_log(log: Path, folder: Path) -> None:
+    """Keep a server's log beside the folder; for the worker's user alone: it may name tables."""
+    kept = folder.with_name(f"{folder.name.lstrip('.')}.log")
+    kept.touch(mode=0o600)
+    if log.exists():
+        shutil.copyfile(log, kept)
+
+
 @contextmanager
-def _scratch(source: PostgresSource) -> Iterator[Path]:
+def drill_folder(source: PostgresSource) -> Iterator[Path]:
+    """An empty folder below the source's restore folder, that is removed again."""
     folder = Path(source.restore_folder) / f".drill-{uuid4().hex}"
     folder.mkdir(mode=0o711, parents=True)
     try:

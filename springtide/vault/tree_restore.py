@@ -59,6 +59,11 @@ class Restored:
     """Of content, holes included."""
     troubles: list[Trouble] = field(default_factory=list)
 
+    @property
+    def damaged(self) -> list[Trouble]:
+        """Those whose content is not what was backed up; of the others an attribute is not."""
+        return [each for each in self.troubles if each.kind is not TroubleKind.INCOMPLETE]
+
 
 def restore_tree(
     repository: Repository,

@@ -21,6 +21,7 @@ from flows.object_storage_backup import (
 )
 from flows.storage_restore import drill_restore, restore_from_object_storage
 from flows.wal_archive import archive_wal, watch_recovery_point
+from springtide.model.postgres import BASE, DUMPS
 from springtide.model.wal_state import WalOutcome
 from tasks.cloud import read_estate
 from tests.flows.evening import ESTATE
@@ -101,7 +102,9 @@ def test_a_cluster_is_restored_to_a_named_time(database: Storage, ground: Ground
     assert expired.is_completed(), expired.message
     drill = database.run(drill_restore, source="core")
     assert drill.is_completed(), drill.message
-    assert ["springtide", "restic"] == [each.by for each in drill.result()]
+    expected = [("springtide", BASE), ("restic", BASE), ("springtide", DUMPS)]
+    assert expected == [(each.by, each.part) for each in drill.result()]
+    assert drill.result()[-1].checked.startswith("put into an empty server: 1 roles, 1 tables in 2")
     assert "no errors were found" in database.checked_by_restic()
 
 

@@ -68,13 +68,18 @@ class Ground:
         return PostgresSource.model_validate(known | changes)
 
 
-@contextmanager
-def a_ground() -> Iterator[Ground]:
-    """A running primary with an empty book; skips where PostgreSQL is missing, in CI it fails."""
+def has_postgresql() -> None:
+    """Skip the test where PostgreSQL is missing; in CI that is a failure."""
     if not (BINARIES / "postgres").exists():
         if os.environ.get("CI") == "true":
             pytest.fail("PostgreSQL is not installed")
         pytest.skip("PostgreSQL is not installed")
+
+
+@contextmanager
+def a_ground() -> Iterator[Ground]:
+    """A running primary with an empty book; skips where PostgreSQL is missing, in CI it fails."""
+    has_postgresql()
     # Not below pytest's own folder: that lets nobody through, and PostgreSQL's account is another.
     with tempfile.TemporaryDirectory(prefix="springtide-pg-") as name:
         folder = Path(name)

@@ -13,7 +13,7 @@ from typing import IO
 from urllib.parse import quote
 
 from springtide.clouds.postgres.base_backup import BaseFile
-from springtide.clouds.postgres.programs import failure
+from springtide.clouds.postgres.programs import failure, named
 from springtide.clouds.postgres.server import Server
 from springtide.errors import Misconfigured
 
@@ -41,7 +41,7 @@ def dumps(server: Server, databases: tuple[str, ...]) -> Iterator[BaseFile]:
             "--format=custom",
             "--compress=0",
             "--no-password",
-            f"--dbname={_quoted(database)}",
+            f"--dbname={named(database)}",
         )
         with _program(server, "pg_dump", *options) as output:
             yield _file(dump_name(database), output)
@@ -50,12 +50,6 @@ def dumps(server: Server, databases: tuple[str, ...]) -> Iterator[BaseFile]:
 def dump_name(database: str) -> str:
     """The name of a database's dump; any name of a database is one of a file then."""
     return f"{quote(database, safe='')}.dump"
-
-
-def _quoted(database: str) -> str:
-    # A connection string: so that a name with an equals sign in it is no other option.
-    escaped = database.replace("\\", "\\\\").replace("'", "\\'")
-    return f"dbname='{escaped}'"
 
 
 @contextmanager

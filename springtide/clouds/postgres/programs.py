@@ -21,6 +21,8 @@ _REFUSALS = re.compile(
 )
 _WRONG = re.compile(r"definition of service|FATAL: +(?:password|no pg_hba|role|database)|must be")
 _MOST_TOLD = 300
+Account = tuple[int, int]
+"""User and group, by their numbers."""
 
 
 class Programs:
@@ -54,9 +56,14 @@ class Programs:
         return known | ({"PGSERVICE": service, "PGAPPNAME": "springtide"} if service else {})
 
     def run(
-        self, name: str, *arguments: str, service: str | None = None, timeout_s: float = 60.0
+        self,
+        name: str,
+        *arguments: str,
+        service: str | None = None,
+        timeout_s: float = 60.0,
+        account: Account | None = None,
     ) -> str:
-        """What the program wrote; it has ended.
+        """What the program wrote; it has ended. With an account it runs as that one.
 
         Raises:
             Misconfigured: it may not connect.
@@ -64,8 +71,9 @@ class Programs:
         """
         command = [self.path(name), *arguments]
         try:
-            done = subprocess.run(  # noqa: S603 - the program and its arguments are ours
+            done = subprocess.run(  # type: ignore[call-overload] # noqa: S603 - ours
                 command,
+                cwd="/",  # which every account may enter
                 env=self.environment(service),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -73,12 +81,27 @@ class Programs:
                 errors="replace",
                 timeout=timeout_s,
                 check=False,
+                **as_account(account),
             )
         except subprocess.TimeoutExpired as error:
             raise Retryable(f"{name} did not end within {timeout_s:g} s") from error
         if done.returncode:
             raise failure(name, done.returncode, done.stderr)
-        return done.stdout
+        said: str = done.stdout
+        return said
+
+
+def named(database: str) -> str:
+    """The database as a connection string: an equals sign in its name begins no option then."""
+    escaped = database.replace("\\", "\\\\").replace("'", "\\'")
+    return f"dbname='{escaped}'"
+
+
+def as_account(account: Account | None) -> dict[str, object]:
+    """How a process is started as that account; None: as we are."""
+    if account is None:
+        return {}
+    return {"user": account[0], "group": account[1], "extra_groups": []}
 
 
 def failure(name: str, code: int, said: str) -> Misconfigured | Retryable:

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from springtide.clouds.postgres.programs import Programs, failure
+from springtide.clouds.postgres.programs import Account, Programs, as_account, failure, named
 from springtide.errors import Damaged, Misconfigured, Retryable
 from springtide.model.postgres import PostgresSource
 
@@ -79,13 +79,24 @@ class ScratchServer:
         self._verify()
         (self._data / "standby.signal").unlink(missing_ok=True)
         (self._data / "recovery.signal").touch(mode=0o600)
-        (self._work / "hba.conf").write_text("local all all trust\n", "ascii")
-        for name in ("ident.conf", "postgresql.conf"):
-            (self._work / name).touch()
-        if self.owner is not None:
-            for path in (self._data, *self._data.rglob("*"), self._work, *self._work.iterdir()):
-                os.chown(path, *self.owner, follow_symlinks=False)
-        self._data.chmod(0o700)
+        self._hand_over()
+
+    def create(self) -> None:
+        """Have an empty cluster in the data directory, which is made."""
+        self._data.mkdir(mode=0o700)
+        self._hand_over()
+        options = ("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        who = ("-D", str(self._data), "-U", self._source.superuser)
+        self._programs.run("initdb", *who, *options, timeout_s=_CHECK_S, account=self.owner)
+
+    def start(self, *, patience_s: float) -> None:
+        """Start a cluster that was created; it answers then.
+
+        Raises:
+            Damaged: it does not start.
+            Retryable: it did not in time.
+        """
+        self._serve(_SAFE | self._own() | {"fsync": "off"}, patience_s)
 
     def recover(self, command: str, target: Target, *, durable: bool, patience_s: float) -> None:
         """Start it and return once it has recovered to the target and answers.
@@ -98,21 +109,19 @@ class ScratchServer:
         settings = (
             _SAFE
             | self._kept()
+            | self._own()
             | {
-                "config_file": str(self._work / "postgresql.conf"),
-                "hba_file": str(self._work / "hba.conf"),
-                "ident_file": str(self._work / "ident.conf"),
-                "external_pid_file": "",
                 "fsync": "on" if durable else "off",
-                "port": _PORT,
                 "recovery_target_action": "promote",
                 "recovery_target_timeline": str(target.timeline),
                 "restore_command": command,
-                "unix_socket_directories": str(self._work),
             }
         )
         if target.time is not None:
             settings["recovery_target_time"] = target.time.isoformat()
+        self._serve(settings, patience_s)
+
+    def _serve(self, settings: dict[str, str], patience_s: float) -> None:
         self._start(settings)
         deadline = time.monotonic() + patience_s
         while not self._answers():
@@ -122,10 +131,30 @@ class ScratchServer:
                 raise Retryable(f"the scratch server has not recovered within {patience_s:.0f} s")
             time.sleep(_POLL_S)
 
+    def load_globals(self, script: Path) -> None:
+        """Have the roles of a `pg_dumpall --globals-only`.
+
+        Raises:
+            Damaged: one of its statements fails.
+        """
+        self._load("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-f", str(script))
+
+    def load_dump(self, dump: Path, database: str) -> None:
+        """Have the database as `pg_dump` in its custom format has it.
+
+        Raises:
+            Damaged: it cannot be restored to its end.
+        """
+        options = ("--exit-on-error", "--no-password")
+        if [database] in self.ask("SELECT datname FROM pg_database"):
+            self._load("pg_restore", *options, "-d", named(database), str(dump))
+        else:
+            self._load("pg_restore", *options, "--create", "-d", "postgres", str(dump))
+
     def ask(self, statement: str, database: str = "postgres") -> list[list[str]]:
         """The rows of a statement, as text."""
         options = ("-X", "-A", "-t", "-q", "-F", "\t", "-v", "ON_ERROR_STOP=1")
-        said = self._run("psql", *options, "-d", database, "-c", statement)
+        said = self._run("psql", *options, "-d", named(database), "-c", statement)
         return [line.split("\t") for line in said.splitlines() if line]
 
     def check(self) -> int:
@@ -163,9 +192,6 @@ class ScratchServer:
 
     def _start(self, settings: dict[str, str]) -> None:
         given = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
-        who: dict[str, object] = {}
-        if self.owner is not None:
-            who = {"user": self.owner[0], "group": self.owner[1], "extra_groups": []}
         with (self._work / "server.log").open("ab") as log:
             self._process = subprocess.Popen(  # type: ignore[call-overload] # noqa: S603 - ours
                 [self._programs.path("postgres"), "-D", str(self._data), *given],
@@ -175,7 +201,7 @@ class ScratchServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **who,
+                **as_account(self.owner),
             )
 
     def _answers(self) -> bool:
@@ -220,6 +246,31 @@ class ScratchServer:
         except Retryable as error:
             raise Damaged("pg_verifybackup: the base backup is not what was taken") from error
 
+    def _own(self) -> dict[str, str]:
+        return {
+            "config_file": str(self._work / "postgresql.conf"),
+            "hba_file": str(self._work / "hba.conf"),
+            "ident_file": str(self._work / "ident.conf"),
+            "external_pid_file": "",
+            "port": _PORT,
+            "unix_socket_directories": str(self._work),
+        }
+
+    def _hand_over(self) -> None:
+        (self._work / "hba.conf").write_text("local all all trust\n", "ascii")
+        for name in ("ident.conf", "postgresql.conf"):
+            (self._work / name).touch()
+        if self.owner is not None:
+            for path in (self._data, *self._data.rglob("*"), self._work, *self._work.iterdir()):
+                os.chown(path, *self.owner, follow_symlinks=False)
+        self._data.chmod(0o700)
+
+    def _load(self, name: str, *arguments: str) -> None:
+        try:
+            self._programs.run(name, *self._where(), *arguments, timeout_s=_CHECK_S)
+        except Retryable as error:
+            raise Damaged(f"{name} could not restore it to its end") from error
+
     def _where(self) -> tuple[str, ...]:
         return ("-h", str(self._work), "-p", _PORT, "-U", self._source.superuser, "-w")
 
@@ -227,7 +278,7 @@ class ScratchServer:
         return self._programs.run(name, *self._where(), *arguments)
 
 
-def account(source: PostgresSource) -> tuple[int, int] | None:
+def account(source: PostgresSource) -> Account | None:
     """Who runs a scratch server; None: the worker's user, which is not root.
 
     Raises:
