@@ -63,7 +63,8 @@ async def remember_note(note: Note) -> None:
 
 def _clearing() -> str:
     kind, _, key = task_run.parameters["name"].removeprefix(PREFIX).partition("_")
-    return f"clear {kind} {key}"
+    # A note's key says its kind already, as a claim's says why it is there.
+    return f"clear {key}" if key.startswith(f"{kind}-") else f"clear {kind} {key}"
 
 
 @task(task_run_name=_clearing)

@@ -47,8 +47,7 @@ def test_a_look_shows_servers_members_image_and_room(stage: Stage) -> None:
     gra, sbg = regions["GRA11"], regions["SBG5"]
     assert (2, 1, None) == (len(gra.servers), len(gra.members), gra.trouble)
     assert (0, 0, None) == (len(sbg.servers), len(sbg.members), sbg.trouble)
-    assert gra.image is not None
-    assert "api-iis-2026-11-16" == gra.image.name
+    assert ["api-iis-2026-11-16", "api-iis-2026-11-01"] == [image.name for image in gra.images]
 
 
 def test_what_was_launched_since_is_taken_off_the_room(stage: Stage) -> None:

@@ -15,9 +15,8 @@ READABLE = re.compile(
     r"launch (gra11|sbg5|rbx1) (canary|wave [1-9]) \(\d+ servers?\)"
     r"|delete (gra11|sbg5|rbx1) \(\d+ servers?\)"
     r"|(join|drain|leave) (gra11|sbg5|rbx1) \(\d+ members?\)"
-    r"|show (plan|outcome) of api|remember (proven|startup|calls)-api-[\w-]+"
+    r"|show (plan|outcome) of api|(remember|clear) (proven|startup|calls)-api-[\w-]+"
     r"|sweep \w+|show api at a glance|list what is ours in (GRA11|SBG5|RBX1)"
-    r"|clear calls api-[\w-]+"
 )
 
 

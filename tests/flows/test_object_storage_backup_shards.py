@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL
 
+from deployments.processes import Processes
 from flows.object_storage_backup import (
     back_up_shard,
     back_up_to_object_storage,
@@ -42,23 +42,18 @@ def workers(storage: Storage, tmp_path: Path) -> Iterator[Storage]:
         "PREFECT_API_URL": PREFECT_API_URL.value() or "",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
     }
-    started: list[subprocess.Popen[bytes]] = []
-    with (tmp_path / "workers.log").open("wb") as log:
-        try:
-            for number in range(WORKERS):
-                cache = {"SPRINGTIDE_CACHE": str(tmp_path / f"cache-{number}")}
-                name = ["--name", f"worker-{number}"]
-                started.append(
-                    subprocess.Popen([*command, *name], env=known | cache, stdout=log, stderr=log)
-                )
-            asyncio.run(_deploy())
-            storage.change("sources", shards=WORKERS)
-            yield storage
-        finally:
-            for worker in started:
-                worker.terminate()
-            for worker in started:
-                worker.wait(30)
+    processes = Processes(tmp_path / "workers")
+    try:
+        for number in range(WORKERS):
+            name = f"worker-{number}"
+            cache = {"SPRINGTIDE_CACHE": str(tmp_path / f"cache-{number}")}
+            processes.start(name, [*command, "--name", name], known | cache, ROOT)
+        asyncio.run(_deploy())
+        storage.change("sources", shards=WORKERS)
+        yield storage
+    finally:
+        # A worker that has lost its server while it ends may wait for it without an end.
+        processes.end_all()
 
 
 async def _deploy() -> None:
