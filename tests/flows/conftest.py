@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
@@ -21,6 +20,7 @@ from tests.flows.desk import Desk, write_desk
 from tests.flows.evening import ESTATE, MONDAY_16H, Evening, clear_store, fast_estate
 from tests.flows.storage import SECRET, Storage, write_storage_estate
 from tests.object_stores import skip_where_it_cannot_run
+from tests.prefect_servers import a_prefect_server
 
 PULLER = SandboxIdentity(username="puller", password=SecretStr("another"))
 
@@ -28,7 +28,7 @@ PULLER = SandboxIdentity(username="puller", password=SecretStr("another"))
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """Prefect on a database of its own, for all tests of flows."""
-    with prefect_test_harness(server_startup_timeout=90):
+    with a_prefect_server():
         yield
 
 

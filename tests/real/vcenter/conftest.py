@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 
 from springtide.clouds.audit import AuditLog
 from springtide.clouds.vcenter.access import VCenter
+from tests.prefect_servers import a_prefect_server
 from tests.real.vcenter.inventory import small_core
 from tests.real.vcenter.simulator import Simulator, running_simulator
 from tests.real.vcenter.stage import Stage, make_stage
@@ -37,7 +37,7 @@ def vcenter(simulator: Simulator, audit: AuditLog) -> Iterator[VCenter]:
 @pytest.fixture(scope="package")
 def prefect_server() -> Iterator[None]:
     """Prefect on a database of its own, for all tests of flows here."""
-    with prefect_test_harness(server_startup_timeout=90):
+    with a_prefect_server():
         yield
 
 
