@@ -135,6 +135,13 @@ class PrefectPages:
         self.page.get_by_role("tab", name=name, exact=True).click()
         return self.page.get_by_role("tabpanel", name=name, exact=True)
 
+    def tasks_like(self, name: str) -> str:
+        """What the run's list of tasks shows where that is typed into its search."""
+        panel = self.tab("Task Runs")
+        panel.get_by_placeholder("Search by run name").fill(name)
+        expect(panel).to_contain_text(name)
+        return panel.inner_text()
+
     def open_artifact(self, key: str) -> None:
         """From the run's page to the newest artifact of that key."""
         self.tab("Artifacts").get_by_role("link", name=re.compile(key)).click()

@@ -55,10 +55,11 @@ def evening(rig: Rig, ui: PrefectPages) -> Evening:
     rig.wait_held()
     under_way = seen_under_way(ui)
     rig.control("DELETE", "/faults")
-    opening = seen(ui, "evening-window")
+    opening = seen(ui, "evening-window", ("launch gra11 wave 1", "join rbx1"))
     rig.stage.set_clock(rig.evening.claim_ends_at)
     ui.run_quickly("close-evening-window")
-    return Evening(form, under_way, opening, seen(ui, "evening-closed"))
+    closing = seen(ui, "evening-closed", ("leave gra11", "delete rbx1"))
+    return Evening(form, under_way, opening, closing)
 
 
 def seen_under_way(ui: PrefectPages) -> str:
@@ -71,15 +72,13 @@ def seen_under_way(ui: PrefectPages) -> str:
     return card.inner_text()
 
 
-def seen(ui: PrefectPages, picture: str) -> Half:
-    """What the pages of a run show after its end."""
+def seen(ui: PrefectPages, picture: str, tasks: tuple[str, ...]) -> Half:
+    """What the pages of a run show after its end, and its list of tasks for what is sought."""
     state = ui.ended()
     name = ui.page.get_by_role("navigation", name="breadcrumb").inner_text()
     graph = ui.graph(5)
     ui.photograph(picture)
-    tasks = ui.tab("Task Runs")
-    expect(tasks).to_contain_text("show outcome")
-    names = tasks.inner_text()
+    names = "\n".join(ui.tasks_like(each) for each in tasks)
     ui.open_artifact("progress-api")
     expect(ui.main).to_contain_text("Progress:")
     progress = ui.main.inner_text()
