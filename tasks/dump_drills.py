@@ -77,6 +77,6 @@ def _put_back(source: PostgresSource, folder: Path, restored: Restored) -> dict[
         "files": restored.files,
         "bytes": restored.bytes,
         "differences": differences,
-        "checked": f"put into an empty server: {roles} roles, {tables} tables in {len(names)}"
-        " databases checked",
+        "checked": f"put into an empty server; roles: {roles}, databases: {len(names)}, tables"
+        f" checked: {tables}",
     }

@@ -104,7 +104,7 @@ def test_a_cluster_is_restored_to_a_named_time(database: Storage, ground: Ground
     assert drill.is_completed(), drill.message
     expected = [("springtide", BASE), ("restic", BASE), ("springtide", DUMPS)]
     assert expected == [(each.by, each.part) for each in drill.result()]
-    assert drill.result()[-1].checked.startswith("put into an empty server: 1 roles, 1 tables in 2")
+    assert "put into an empty server; roles: 1, databases: 2, " in drill.result()[-1].checked
     assert "no errors were found" in database.checked_by_restic()
 
 
