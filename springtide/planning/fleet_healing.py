@@ -91,6 +91,8 @@ def plan_fleet_healing(views: tuple[RegionView, ...], given: RoundInput) -> Heal
     kept = frozenset(s.server.id for s in dead) | late | ghosts
     doubts = tuple(_doubts(readable, storm))
     cleared = [s for view in readable for s in _useless(view, kept)]
+    # Where nobody is wanted any more, those who still stand go in any case: that is no alarm.
+    alarms = storm.alarms if wanted else ()
     return HealingPlan(
         dead=dead,
         sick=sick,
@@ -107,7 +109,7 @@ def plan_fleet_healing(views: tuple[RegionView, ...], given: RoundInput) -> Heal
             *(action for view in readable for action in _clear(view, kept)),
         ),
         waits=(*storm.waits, *doubts, *_queue(len(judged) - len(turn))),
-        alarms=(*storm.alarms, *((_GHOSTS.format(len(ghosts)),) if ghosts else ())),
+        alarms=(*alarms, *((_GHOSTS.format(len(ghosts)),) if ghosts else ())),
         told=tuple(_held(readable)),
         deaths=new_deaths((*sick, *cleared), given),
     )

@@ -215,10 +215,12 @@ def test_other_regions_are_healed_while_one_is_not_believed() -> None:
 
 
 def test_a_storm_keeps_nobody_from_going_home() -> None:
-    """The window closes while all are silent: what nobody claims is taken down all the same."""
+    """The window closes while all are silent: it is taken down all the same, and without alarm."""
     world = standing()
     world.cut_off = set(REGIONS)
-    rounds(world, 30, 8)
+    assert rounds(world, 30, 8)[-1].alarms
+    closing = rounds(world, 0, 40)
+    assert [()] * len(closing) == [plan.alarms for plan in closing]
     world.settle(desired(0))
     assert {} == world.servers
 
