@@ -62,10 +62,10 @@ def _put_back(source: PostgresSource, folder: Path, restored: Restored) -> dict[
             server.create()
             server.start(patience_s=_START_S)
             server.load_globals(dumps / GLOBALS)
-            names = [unquote(each.stem) for each in sorted(dumps.glob("*.dump"))]
-            for name, dump in zip(names, sorted(dumps.glob("*.dump")), strict=True):
+            databases = {unquote(dump.stem): dump for dump in sorted(dumps.glob("*.dump"))}
+            for name, dump in databases.items():
                 server.load_dump(dump, name)
-            tables = sum(int(server.ask(TABLES, name)[0][0]) for name in names)
+            tables = sum(int(server.ask(TABLES, name)[0][0]) for name in databases)
             roles = server.ask(_ROLES)[0][0]
             differences = server.check()
         except Damaged:
@@ -77,6 +77,6 @@ def _put_back(source: PostgresSource, folder: Path, restored: Restored) -> dict[
         "files": restored.files,
         "bytes": restored.bytes,
         "differences": differences,
-        "checked": f"put into an empty server; roles: {roles}, databases: {len(names)}, tables"
+        "checked": f"put into an empty server; roles: {roles}, databases: {len(databases)}, tables"
         f" checked: {tables}",
     }
