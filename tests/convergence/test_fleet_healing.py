@@ -63,6 +63,8 @@ def test_a_dead_server_is_replaced_in_one_run(stage: Stage, kill: str, written: 
     standing(stage)
     victim = one_of(stage)
     getattr(stage.sandbox, f"{kill}_server")(victim.id)
+    # Until its balancer sees it too it may still get requests, and would be drained.
+    stage.wait_until(lambda: "ERROR" in balancer_says(stage, "GRA11"))
     outcome = stage.converge()
     assert (Ending.SETTLED, ()) == (outcome.ending, outcome.alarms)
     assert {"mark": written, "launch": 1, "join": 1, "leave": 1, "delete": 1} == did(outcome)
