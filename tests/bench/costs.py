@@ -35,9 +35,8 @@ class _Year:
         return f"{self.servers} servers, {self.servers * 8760 / 1e6:.1f} M rows"
 
     @property
-    def cpu_s(self) -> float:
-        """Of what a report needs."""
-        return self.steps["report"].cpu_s + self.steps["files"].cpu_s
+    def report_s(self) -> float:
+        return self.steps["report"].cpu_s
 
 
 def measure_costs() -> list[Figure]:
@@ -46,9 +45,14 @@ def measure_costs() -> list[Figure]:
     figures = [figure for year in (small, large) for figure in _figures(year)]
     memory = {y.servers: max(step.rss_mib for step in y.steps.values()) for y in (small, large)}
     figures += [
-        _figure(small, "report and files", small.cpu_s, "s", _MOST_CPU_S),
         _figure(small, "most resident", memory[small.servers], "MiB", _MOST_MIB),
-        _figure(large, "time, of the smaller's", large.cpu_s / small.cpu_s, "x", _MOST_TIME),
+        _figure(
+            large,
+            "a report's time, of the smaller's",
+            large.report_s / small.report_s,
+            "x",
+            _MOST_TIME,
+        ),
         _figure(
             large,
             "memory, of the smaller's",
@@ -85,7 +89,8 @@ def _figures(year: _Year) -> list[Figure]:
     for which, what in STEPS.items():
         taken = year.steps[which]
         note = f"{taken.wall_s:.1f} s by the clock"
-        found.append(_figure(year, what, taken.cpu_s, "s", note=note))
+        bound = _MOST_CPU_S if (which, year.servers) == ("report", _SERVERS) else None
+        found.append(_figure(year, what, taken.cpu_s, "s", bound, note=note))
         found.append(_figure(year, f"{what}: resident", taken.rss_mib, "MiB"))
     return found
 
