@@ -14,6 +14,7 @@ FAMILIES = {
     "tests/real/lifecycle/": "test bed",
     "tests/deployments/test_stack_surge": "stack of surges",
     "tests/deployments/test_stack_kills": "stack of surges",
+    "tests/deployments/test_stack_restore": "stack with a store",
     "tests/deployments/test_stack_": "stack",
     "tests/real/patroni/": "private cloud",
     "tests/real/vcenter/": "private cloud",

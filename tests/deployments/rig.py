@@ -21,6 +21,7 @@ from deployments.demo_stage import Stage
 from deployments.deploy import ROOT, WATCHED_TAGS
 from deployments.processes import Processes
 from deployments.stack import SERVER, WORKER, Stack, environment
+from springtide.planning.approvals import signing_command
 from springtide.planning.claim_book import PREFIX
 from tests.signing import Person
 
@@ -170,6 +171,18 @@ class PrefectRig:
         shown = re.search(r"springtide-approval-v1 .+", text)
         assert shown, text
         return shown[0]
+
+    def suspended(self, run_id: str, kind: str) -> str:
+        """The line that the run shows to be signed, and the command that signs it, once it waits.
+
+        Raises:
+            AssertionError: it has ended instead, or does not show the command.
+        """
+        wait_until(lambda: self.state(run_id).name in ("Suspended", "Failed"), "it waits", RUN_S)
+        assert "Suspended" == self.state(run_id).name, self.state(run_id)
+        line = self.statement(run_id, kind)
+        assert signing_command(line) in self.artifact(f"proposal-{kind}", run_id)["data"]
+        return line
 
     def entry(self, name: str) -> dict[str, Any]:
         """What is stored under that name."""

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clouds.ovhcloud.fake_api import FakeProvider, fake_provider
+from tests.deployments.rig import PrefectRig
 from tests.real.patroni.bed import running_bed
 from tests.real.patroni.machines import bound, database_core
-from tests.real.patroni.stack import DatabaseRig, running_stack
+from tests.real.patroni.stack import running_stack
 from tests.real.patroni.stage import Stage
 from tests.real.vcenter.simulator import running_simulator
 
@@ -39,14 +40,14 @@ def cluster(
 
 
 @pytest.fixture(scope="package")
-def rig(cluster: Stage) -> Iterator[DatabaseRig]:
+def rig(cluster: Stage) -> Iterator[PrefectRig]:
     """A Prefect server with all that is deployed, and a worker."""
     with running_stack(cluster.folder / "stack", cluster.estate_file) as found:
         yield found
 
 
 @pytest.fixture(scope="package")
-def stage(cluster: Stage, rig: DatabaseRig) -> Stage:  # noqa: ARG001 - must run
+def stage(cluster: Stage, rig: PrefectRig) -> Stage:  # noqa: ARG001 - must run
     """The cluster, healthy, with a Prefect server beside it for the flows of this process."""
     cluster.bed.wait_healthy()
     return cluster

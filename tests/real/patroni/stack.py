@@ -11,30 +11,16 @@ from deployments.deploy import ROOT
 from deployments.processes import Processes
 from deployments.stack import down, up
 from deployments.stack_clouds import GivenCloud
-from springtide.planning.approvals import signing_command
 from tests.clouds.ovhcloud.fake_api import ENDPOINT, ENVIRONMENT
-from tests.deployments.rig import RUN_S, PrefectRig, wait_until
-
-
-class DatabaseRig(PrefectRig):
-    """The stack by which the tests' cluster is changed; flows of this process use it, too."""
-
-    def suspended(self, run_id: str, kind: str) -> str:
-        """The line that the run shows to be signed, and the command that signs it, once it waits.
-
-        Raises:
-            AssertionError: it has ended instead, or does not show the command.
-        """
-        wait_until(lambda: self.state(run_id).name in ("Suspended", "Failed"), "it waits", RUN_S)
-        assert "Suspended" == self.state(run_id).name, self.state(run_id)
-        line = self.statement(run_id, kind)
-        assert signing_command(line) in self.artifact(f"proposal-{kind}", run_id)["data"]
-        return line
+from tests.deployments.rig import PrefectRig
 
 
 @contextmanager
-def running_stack(folder: Path, estate_file: Path) -> Iterator[DatabaseRig]:
-    """A stack on that estate for this while; the provider of this process is its provider."""
+def running_stack(folder: Path, estate_file: Path) -> Iterator[PrefectRig]:
+    """A stack on that estate for this while, which flows of this process use, too.
+
+    The provider of this process is its provider.
+    """
     folder.mkdir()
     (folder / "clouds.yaml").write_text("clouds: {}\n", "utf-8")
     # The provider's client knows endpoints by name, in a table of its own: a worker's flows read
@@ -47,7 +33,7 @@ def running_stack(folder: Path, estate_file: Path) -> Iterator[DatabaseRig]:
             folder, cloud=GivenCloud(estate_file, folder / "clouds.yaml"), variables=variables
         )
         with temporary_settings({PREFECT_API_URL: stack.api_url}):
-            yield DatabaseRig(stack, variables)
+            yield PrefectRig(stack, variables)
     finally:
         Processes(folder / "run").end("worker")
         down(folder)

@@ -14,8 +14,8 @@ from springtide.clouds.audit import AuditLog
 from springtide.clouds.patroni.cluster import PatroniCluster
 from springtide.errors import GuardRefused
 from springtide.model.database_plan import PlanKind
+from tests.deployments.rig import PrefectRig
 from tests.real.patroni.bed import CLUSTER, LIMITS, MEMBERS
-from tests.real.patroni.stack import DatabaseRig
 from tests.real.patroni.stage import LARGE, SMALL, Stage, approved_by
 from tests.real.patroni.writer import Writer
 
@@ -84,7 +84,7 @@ def own_switchover(stage: Stage, writer: Writer) -> float:
     return writer.gaps(since=began - 1)[0]
 
 
-def test_a_resize_under_constant_writes(stage: Stage, rig: DatabaseRig) -> None:
+def test_a_resize_under_constant_writes(stage: Stage, rig: PrefectRig) -> None:
     """Started, suspended, signed, done: new sizes, no write lost, one gap as of a switchover."""
     change = stage.change(PlanKind.SWITCHOVER)
     stale = approved_by(stage.on_call, change, asyncio.run(change.propose()))

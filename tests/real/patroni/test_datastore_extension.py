@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clouds.ovhcloud.fake_api import FakeProvider
-from tests.deployments.rig import RUN_S, wait_until
-from tests.real.patroni.stack import DatabaseRig
+from tests.deployments.rig import RUN_S, PrefectRig, wait_until
 from tests.real.patroni.stage import Stage
 
 pytestmark = pytest.mark.real
@@ -26,7 +25,7 @@ def slow(provider: FakeProvider) -> Iterator[FakeProvider]:
 
 
 def test_two_people_sign_an_order_that_is_never_sent_twice(
-    stage: Stage, rig: DatabaseRig, slow: FakeProvider
+    stage: Stage, rig: PrefectRig, slow: FakeProvider
 ) -> None:
     """One key twice is refused; signed by two it is sent; killed, the next run sees it first."""
     run_id = rig.start(ORDER, count=1, dry_run=False)
