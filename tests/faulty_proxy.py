@@ -41,6 +41,8 @@ class Kind(StrEnum):
     """Half of the answer's body comes back, as though it were all."""
     LOSE_REPLY = "lose-reply"
     """The request is carried out; instead of its answer the connection breaks."""
+    STALL_REQUEST = "stall-request"
+    """Half of the body goes on, and no more; nothing is answered."""
     HANG = "hang"
     """The request goes no further, and nothing is answered."""
     HANG_AFTER = "hang-after"
@@ -60,10 +62,20 @@ class Fault:
     """How many requests it strikes; the first ones that match."""
     status: int = 503
     headers: Mapping[str, str] = field(default_factory=dict)
+    spared: int = 0
+    """How many of those that match pass before it strikes one."""
+    hanging: threading.Event = field(default_factory=threading.Event)
+    """Set once a request hangs: what it was to do is done, or half of it, or nothing."""
 
     def strikes(self, method: str, path: str) -> bool:
-        """Whether it is for that request."""
-        return bool(self.times and re.fullmatch(self.method, method) and re.search(self.path, path))
+        """Whether it is for that request, which counts down."""
+        if not (self.times and re.fullmatch(self.method, method) and re.search(self.path, path)):
+            return False
+        if self.spared:
+            self.spared -= 1
+            return False
+        self.times -= 1
+        return True
 
 
 class Call(NamedTuple):
@@ -148,11 +160,9 @@ class _Server(ThreadingHTTPServer):
         self.ending = threading.Event()
 
     def struck(self, method: str, path: str, token: str, sent: int) -> Fault | None:
-        """The fault for that request, counted down; the request is noted."""
+        """The fault for that request; the request is noted."""
         with self.turn:
             fault = next((f for f in self.faults if f.strikes(method, path)), None)
-            if fault is not None:
-                fault.times -= 1
             kind = fault.kind if fault else None
             self.calls.append(Call(method, path, token, sent, kind, time.monotonic()))
             return fault
@@ -179,18 +189,21 @@ class _Handler(BaseHTTPRequestHandler):
         token = self.headers.get("X-Auth-Token", "")
         fault = self.server.struck(self.command, self.path, token, len(body))
         kind = fault.kind if fault else None
-        if fault is not None and kind is Kind.ANSWER:
+        if fault is None:
+            self._pass_on(None, body)
+        elif kind is Kind.ANSWER:
             self._answer(fault.status, dict(fault.headers), b"")
         elif kind is Kind.HANG:
-            self._hang()
-        elif kind is Kind.CUT_REQUEST:
-            self._cut_request(body)
+            self._hang(fault)
+        elif kind in {Kind.CUT_REQUEST, Kind.STALL_REQUEST}:
+            self._pass_on_half(fault, body)
         else:
-            self._pass_on(kind, _CHANGED.get(kind, bytes)(body) if kind else body)
+            self._pass_on(fault, _CHANGED.get(fault.kind, bytes)(body))
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815 - the base's names
 
-    def _pass_on(self, kind: Kind | None, body: bytes) -> None:
+    def _pass_on(self, fault: Fault | None, body: bytes) -> None:
+        kind = fault.kind if fault else None
         connection = http.client.HTTPConnection(*self.server.upstream, timeout=UPSTREAM_S)
         try:
             headers = self._passed_headers(len(body))
@@ -202,8 +215,8 @@ class _Handler(BaseHTTPRequestHandler):
             connection.close()
         if kind is Kind.LOSE_REPLY:
             self._break()
-        elif kind is Kind.HANG_AFTER:
-            self._hang()
+        elif fault is not None and kind is Kind.HANG_AFTER:
+            self._hang(fault)
         elif kind is Kind.SHORTEN_REPLY:
             told["Content-Length"] = str(len(content) // 2)
             self._answer(answer.status, told, content[: len(content) // 2])
@@ -213,12 +226,14 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(answer.status, told, content)
 
-    def _cut_request(self, body: bytes) -> None:
+    def _pass_on_half(self, fault: Fault, body: bytes) -> None:
         connection = http.client.HTTPConnection(*self.server.upstream, timeout=UPSTREAM_S)
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self._passed_headers(len(body)).items():
             connection.putheader(name, value)
         connection.endheaders(body[: len(body) // 2])
+        if fault.kind is Kind.STALL_REQUEST:
+            self._hang(fault)
         connection.close()
         self._break()
 
@@ -245,7 +260,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
         self.wfile.flush()
 
-    def _hang(self) -> None:
+    def _hang(self, fault: Fault) -> None:
+        fault.hanging.set()
         self.server.ending.wait(HANG_S)
         self._break()
 

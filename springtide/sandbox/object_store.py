@@ -45,14 +45,22 @@ class ObjectStore:
     """
 
     def __init__(
-        self, folder: Path, *, token: str | None = None, keystone_url: str | None = None
+        self,
+        folder: Path,
+        *,
+        token: str | None = None,
+        keystone_url: str | None = None,
+        python: str = sys.executable,
     ) -> None:
         """Prepare one; nothing runs before the context is entered.
 
         `token` is let in whatever Keystone says; one is made up where none is given.
         `keystone_url` is the version 3 address of a Keystone whose tokens count as well.
+        `python` is the interpreter whose Swift is run: ours, or that of an operating system.
         """
         self._folder = folder.resolve()
+        self._python = python
+        self._child = (python, "-m", "springtide.sandbox.swift_server")
         self.token = token or secrets.token_hex(16)
         self._keystone_url = keystone_url
         self._ports: dict[str, int] = {}
@@ -91,9 +99,9 @@ class ObjectStore:
         Raises:
             ObjectStoreError: the package is missing, or the folder's file system is not fit.
         """
-        if find_spec("swift") is None:
+        if not self._has_swift():
             raise ObjectStoreError(
-                "the package swift is not installed: the object store needs springtide[sandbox]"
+                f"{self._python} has no package swift: the object store needs springtide[sandbox]"
             )
         probe = self._folder / "devices" / ".probe"
         try:
@@ -132,6 +140,17 @@ class ObjectStore:
             os.close(self._our_end)
             self._our_end = None
 
+    def _has_swift(self) -> bool:
+        if self._python == sys.executable:
+            return find_spec("swift") is not None
+        command = [self._python, "-c", "import swift"]
+        with suppress(OSError):
+            done = subprocess.run(  # noqa: S603 - an interpreter that the caller names
+                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=START_S, check=False
+            )
+            return done.returncode == 0
+        return False
+
     def _prepare(self) -> None:
         etc = self._folder / "etc"
         etc.mkdir(mode=0o700, exist_ok=True)
@@ -142,7 +161,7 @@ class ObjectStore:
         ports = [str(self._ports[kind]) for kind in RINGED]
         with self._log("rings").open("wb") as log:
             done = subprocess.run(  # noqa: S603 - our own interpreter and module
-                [*_CHILD, "rings", str(etc), *ports],
+                [*self._child, "rings", str(etc), *ports],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -160,7 +179,7 @@ class ObjectStore:
                 configuration = self._folder / "etc" / f"{kind}-server.conf"
                 with self._log(kind).open("wb") as log:
                     self._processes[kind] = subprocess.Popen(  # noqa: S603 - as above
-                        [*_CHILD, kind, str(configuration), str(theirs)],
+                        [*self._child, kind, str(configuration), str(theirs)],
                         stdin=subprocess.DEVNULL,
                         stdout=log,
                         stderr=log,
@@ -213,6 +232,3 @@ def _environment() -> dict[str, str]:
     """Ours, with this very library where the children find it."""
     known = os.environ.get("PYTHONPATH")
     return os.environ | {"PYTHONPATH": f"{_ROOT}{os.pathsep}{known}" if known else str(_ROOT)}
-
-
-_CHILD = (sys.executable, "-m", "springtide.sandbox.swift_server")

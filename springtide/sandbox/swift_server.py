@@ -14,7 +14,6 @@ from pathlib import Path
 
 RINGED = ("account", "container", "object")
 DEVICE = "d1"
-_MODULES = {"object": "swift.obj.server"}
 _PART_POWER = 4
 """16 partitions: folders of one disk."""
 
@@ -36,9 +35,13 @@ def serve(kind: str, configuration: str, parent: int) -> int:
     """Run a server until the parent ends; the exit status."""
     # Before Swift is imported: a thread of the system's, as eventlet has not put its own in place.
     start_new_thread(_end_with_parent, (parent, os.read, os._exit))
-    server = import_module(_MODULES.get(kind, f"swift.{kind}.server"))
-    sys.argv = [f"swift-{kind}-server", configuration, "--verbose"]
-    return int(server.main() or 0)
+    # As the programs of every release do: in older ones the servers have no `main`.
+    run = import_module("swift.common.wsgi").run_wsgi
+    options = {}
+    if kind == "object":
+        server = import_module("swift.obj.server")
+        options["global_conf_callback"] = server.global_conf_callback
+    return int(run(configuration, f"{kind}-server", verbose=True, **options) or 0)
 
 
 def _end_with_parent(parent: int, read, leave) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -195,9 +195,13 @@ class LateStore(FolderStore):
 
 @dataclass(frozen=True)
 class Restic:
-    """restic itself, on the repository of a folder."""
+    """restic itself, on the repository of a folder, or of another address."""
 
     folder: Path
+    address: str = ""
+    """Instead of `repository` in the folder."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What it needs to know for that address."""
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """What it said, whether it succeeded or not. Skips where it is missing; in CI it fails."""
@@ -230,20 +234,25 @@ class Restic:
         assert (0, b"") == (found.returncode, found.stderr)
         return found.stdout
 
+    def check(self, *options: str) -> None:
+        """Whoever calls this has its word that nothing is wrong, all data read."""
+        found = self.run("check", "--read-data", *options)
+        assert (0, b"") == (found.returncode, found.stderr), found.stdout.decode()
+        assert b"no errors were found" in found.stdout
+
     def _command(self, arguments: Sequence[str]) -> list[str]:
         program = shutil.which("restic")
         if program is None and os.environ.get("CI") == "true":
             pytest.fail("restic is not installed")
         if program is None:
             pytest.skip("restic is not installed")
-        return [program, "--no-cache", "-r", str(self.folder / "repository"), *arguments]
+        address = self.address or str(self.folder / "repository")
+        return [program, "--no-cache", "-r", address, *arguments]
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "RESTIC_PASSWORD": PASSWORD.decode()}
+        return {**os.environ, "RESTIC_PASSWORD": PASSWORD.decode(), **self.environment}
 
 
 def restic_check(folder: Path, *options: str) -> None:
-    """Whoever calls this has restic's word that nothing is wrong, all data read."""
-    found = Restic(folder).run("check", "--read-data", *options)
-    assert (0, b"") == (found.returncode, found.stderr), found.stdout.decode()
-    assert b"no errors were found" in found.stdout
+    """As `Restic.check`, of that folder's repository."""
+    Restic(folder).check(*options)

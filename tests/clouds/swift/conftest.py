@@ -1,19 +1,39 @@
-"""The Swift that these tests share, and a faulty way to it."""
+"""The Swifts that these tests share, and a faulty way to them."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
 from springtide.sandbox.object_store import ObjectStore
 from tests.faulty_proxy import FaultyProxy
-from tests.object_stores import running_object_store
+from tests.object_stores import DEBIANS, running_object_store
 
 
 @pytest.fixture(scope="session")
-def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
-    """A running Swift; each test has a container of its own there."""
+def sandboxes_swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A running Swift, as the sandbox has it."""
     with running_object_store(tmp_path_factory.mktemp("swift")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def debians_swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A running Swift of Debian's packages."""
+    with running_object_store(tmp_path_factory.mktemp("swift"), python=DEBIANS) as running:
+        yield running
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param("sandboxes_swift", id="sandbox"),
+        pytest.param("debians_swift", id="debian", marks=pytest.mark.real),
+    ],
+)
+def swift(request: pytest.FixtureRequest) -> ObjectStore:
+    """Each of them; a test has a container of its own there."""
+    return cast("ObjectStore", request.getfixturevalue(request.param))
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import json
 import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -17,19 +15,18 @@ from springtide.model.retention import PrunePolicy
 from springtide.sandbox.object_store import ObjectStore
 from springtide.vault.blobs import BlobKind
 from springtide.vault.pruning import prune
-from springtide.vault.repository import Identity, Repository
+from springtide.vault.repository import Repository
 from springtide.vault.snapshot_copy import copy_tree, save_copy
 from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
 from springtide.vault.store import Store
 from tests.faulty_proxy import Fault, FaultyProxy, Kind
-from tests.object_stores import QUICK, RESIDENCY, a_place, a_store
+from tests.object_stores import QUICK, RESIDENCY, a_place, a_store, restic_on
+from tests.vault.places import IDENTITY, PASSWORD
 from tests.vault.pruned_world import POLICY as POLICY_OF_PRUNE
 from tests.vault.pruned_world import back_up
 
 pytestmark = pytest.mark.real
 
-PASSWORD = b"a password of a test"
-IDENTITY = Identity("springtide", "backup-1")
 CONTENTS = {f"file-{number}": os.urandom(100_000) + bytes(50_000) for number in range(20)}
 POLICY = QUICK.model_copy(update={"timeout_s": 3.0})
 
@@ -69,20 +66,8 @@ READ_FAULTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def restic() -> str:
-    """Its program."""
-    found = shutil.which("restic")
-    if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("restic is not installed")
-        pytest.skip("restic is not installed")
-    return found
-
-
 @pytest.mark.parametrize("faults", FAULTS)
 def test_restic_finds_no_error_despite(
-    restic: str,
     swift: ObjectStore,
     proxy: FaultyProxy,
     tmp_path: Path,
@@ -94,16 +79,15 @@ def test_restic_finds_no_error_despite(
         if faults is not None:
             proxy.add(faults())
         write(store, tmp_path / "work")
-    run = Restic(restic, swift, f"swift:{place.container}:/{place.prefix}", tmp_path)
-    assert "no errors were found" in run("check", "--read-data")
-    run("restore", "latest", "--target", str(tmp_path / "restored"))
+    restic = restic_on(swift, place, tmp_path)
+    restic.check()
+    restic.says("restore", "latest", "--target", str(tmp_path / "restored"))
     restored = {path.name: path.read_bytes() for path in (tmp_path / "restored").rglob("file-*")}
     assert CONTENTS == restored
 
 
 @pytest.mark.parametrize("faults", READ_FAULTS)
 def test_a_copy_and_a_prune_despite(
-    restic: str,
     swift: ObjectStore,
     proxy: FaultyProxy,
     tmp_path: Path,
@@ -127,8 +111,7 @@ def test_a_copy_and_a_prune_despite(
             copy_tree(source, target, bytes.fromhex(snapshot.tree))
             save_copy(target, snapshot)
             prune(target, identity=IDENTITY, policy=PrunePolicy(), dry_run=False)
-    run = Restic(restic, swift, f"swift:{second.container}:/{second.prefix}", tmp_path)
-    assert "no errors were found" in run("check", "--read-data")
+    restic_on(swift, second, tmp_path).check()
 
 
 class LaterStore(SwiftStore):
@@ -141,11 +124,10 @@ class LaterStore(SwiftStore):
         return super().now() + self.later
 
 
-def test_a_writer_and_a_pruner_at_once(restic: str, swift: ObjectStore, tmp_path: Path) -> None:
+def test_a_writer_and_a_pruner_at_once(swift: ObjectStore, tmp_path: Path) -> None:
     """Each time a snapshot goes and a like one is written while its packs are about to go."""
     place = a_place(prefix="school/a")
     access = (swift.url, swift.token)
-    run = Restic(restic, swift, f"swift:{place.container}:/{place.prefix}", tmp_path)
     with LaterStore(place, lambda: access, residency=RESIDENCY, policy=QUICK) as store:
         store.make_container()
         work = {"work_folder": tmp_path / "work"}
@@ -161,7 +143,7 @@ def test_a_writer_and_a_pruner_at_once(restic: str, swift: ObjectStore, tmp_path
                 deleted += pruned.result()
                 store.later += POLICY_OF_PRUNE.grace + timedelta(seconds=1)
     assert deleted
-    assert "no errors were found" in run("check", "--read-data")
+    restic_on(swift, place, tmp_path).check()
 
 
 def prune_once(store: Store, work_folder: Path) -> int:
@@ -195,32 +177,3 @@ def write(store: Store, work_folder: Path) -> None:
         save_snapshot(
             repository, Snapshot(time=at, tree=root, paths=("/documents",), hostname="backup-1")
         )
-
-
-class Restic:
-    """The program on one repository."""
-
-    def __init__(self, program: str, swift: ObjectStore, address: str, folder: Path) -> None:
-        """It knows the store by URL and token alone."""
-        password = folder / "password"
-        password.write_bytes(PASSWORD)
-        self._command = [program, "-r", address, "--no-cache", "--password-file", str(password)]
-        self._environment = {
-            "OS_STORAGE_URL": swift.url,
-            "OS_AUTH_TOKEN": swift.token,
-            "HOME": str(folder),
-            "PATH": os.environ["PATH"],
-        }
-
-    def __call__(self, *arguments: str) -> str:
-        """What it says; it must succeed."""
-        done = subprocess.run(
-            [*self._command, *arguments],
-            env=self._environment,
-            capture_output=True,
-            check=False,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout

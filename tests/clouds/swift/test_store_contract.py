@@ -16,15 +16,22 @@ DATA = bytes(range(256)) * 3
 ODD_NAMES = ("config", "data/ab/abcd", "index/0123", "with space", "percent%2F", "école/é?&#")
 
 
-@pytest.fixture(params=["folder", "swift", "swift below a prefix"])
+@pytest.fixture(
+    params=[
+        pytest.param(None, id="folder"),
+        pytest.param(("sandboxes_swift", ""), id="swift"),
+        pytest.param(("sandboxes_swift", "school/a"), id="swift below a prefix"),
+        pytest.param(("debians_swift", "school/a"), id="debian's", marks=pytest.mark.real),
+    ]
+)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """An empty store of each kind."""
-    if request.param == "folder":
+    if request.param is None:
         yield FolderStore(tmp_path / "store")
         return
-    swift = request.getfixturevalue("swift")
-    place = a_place(prefix="school/a" if "prefix" in request.param else "")
-    with a_store(swift.url, swift.token, place) as found:
+    fixture, prefix = request.param
+    swift = request.getfixturevalue(fixture)
+    with a_store(swift.url, swift.token, a_place(prefix=prefix)) as found:
         yield found
 
 
