@@ -36,7 +36,7 @@ from tasks.usage import (
     read_counters,
 )
 from tasks.usage_orders import collected, elastic_regions, usage_folder, usage_order
-from tasks.witnesses import read_surges, witness_service
+from tasks.witnesses import known, read_deletions, read_surges, witness_service
 
 Asked = Literal["month", "last-month", "day", "school-year", "days"]
 
@@ -99,16 +99,20 @@ def report_cost(  # noqa: PLR0913 - the fields of its form
     before = find_edition_before(order, at)
     priced = price_period(order, premises, at, before=before)
     listing, unknown = listed(list_standing(order, return_state=True))
+    deletions, unread = known(read_deletions(order, asked, return_state=True))
     evidence = Evidence(
         charges=priced.charges,
         surges=read_surges(fleet, asked),
         bill=invoice,
         inventory=listing.items if listing else None,
+        deletions=deletions,
         baselines=premises.reporting.baselines,
     )
     service = witness_service(premises, at, priced.gathered)
     groups = before.groups if before else None
-    found = Findings(priced.gathered, evidence, service, before=groups, notes=(*notes, *unknown))
+    found = Findings(
+        priced.gathered, evidence, service, before=groups, notes=(*notes, *unknown, *unread)
+    )
     report = cost_report(at, premises, found)
     files = render_report(order, report, at)
     published = publish_report(order, at, files) if publish else []

@@ -5,7 +5,7 @@ seal. None is ever changed or removed by us: a longer run has further objects.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from springtide.errors import Damaged, NotFound
@@ -72,8 +72,13 @@ def read_seal(store: Store, worker: str, number: int) -> tuple[SignedSeal, Seal]
 
 def stored_lines(store: Store, run: str) -> list[bytes]:
     """The run's lines as they are stored, without their ends, as far as they go without a gap."""
+    return joined_lines(store, dict(stored_runs(store)).get(run, []))
+
+
+def joined_lines(store: Store, objects: Iterable[tuple[int, int, str]]) -> list[bytes]:
+    """As `stored_lines`, of a run's objects as `stored_runs` tells them."""
     lines: list[bytes] = []
-    for first, _, name in dict(stored_runs(store)).get(run, []):
+    for first, _, name in objects:
         if first > len(lines) + 1:
             break
         lines[first - 1 :] = store.get(name).splitlines()

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from springtide.costing.gathering import Gathered
-from springtide.model.bill import InventoryItem, ProviderBill
+from springtide.model.bill import Deletion, InventoryItem, ProviderBill
 from springtide.model.charge import Charge
 from springtide.model.claim import Claim
 from springtide.model.fleet import Fleet
@@ -36,6 +36,8 @@ class Evidence:
     bill: ProviderBill | None = None
     inventory: Sequence[InventoryItem] | None = None
     """What stands now; None: nobody has looked."""
+    deletions: Sequence[Deletion] | None = None
+    """What we deleted since the period began; None: nobody keeps a log of it."""
     baselines: Sequence[ProofInput] = ()
 
 
@@ -64,7 +66,11 @@ def prove(
         figures=tuple(evidence.baselines),
     )
     reconciled = reconcile_all(
-        facts, evidence.charges, bill=evidence.bill, inventory=evidence.inventory
+        facts,
+        evidence.charges,
+        bill=evidence.bill,
+        inventory=evidence.inventory,
+        deletions=evidence.deletions,
     )
     return prove_all(facts), reconciled
 

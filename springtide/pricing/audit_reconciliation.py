@@ -29,7 +29,7 @@ def deletions_of(lines: Iterable[AuditLine]) -> tuple[Deletion, ...]:
 def reconcile_deletions(
     charges: Iterable[Charge],
     deletions: Sequence[Deletion] | None,
-    inventory: Sequence[InventoryItem],
+    inventory: Sequence[InventoryItem] | None,
 ) -> Reconciliation:
     """Each of the fleets' servers is gone because we deleted it, and stood no day longer."""
     head = {
@@ -41,6 +41,8 @@ def reconcile_deletions(
     }
     if deletions is None:
         return unproven(head, why="no audit log was given")
+    if inventory is None:
+        return unproven(head, why="nobody has looked at what stands now")
     ended = {deletion.resource: deletion for deletion in deletions}
     standing = {item.resource for item in inventory}
     last_days: dict[str, Charge] = {}

@@ -35,8 +35,8 @@ def reconcile_all(
 ) -> tuple[Reconciliation, ...]:
     """Every comparison that a report shows, in its order.
 
-    `charges` and `deletions` are the period's, `inventory` is what stands now; what was made after
-    the period is none of it. None: nobody has looked.
+    `charges` are the period's, `deletions` are since it began, `inventory` is what stands now; what
+    was made after the period is none of it. None: nobody has looked.
     """
     ends_at = day_span(facts.end)[0]
     standing = (
@@ -51,7 +51,7 @@ def reconcile_all(
         reconcile_prices(charges, bill),
         reconcile_plan(facts),
         reconcile_inventory(facts, instances, bill=bill, inventory=standing),
-        reconcile_deletions(instances, deletions, standing or ()),
+        reconcile_deletions(instances, deletions, standing),
     )
 
 

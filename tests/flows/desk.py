@@ -41,6 +41,12 @@ class Desk:
             cut_into_hours(records, midnight(FIRST), midnight(LAST + timedelta(days=1)))
         )
 
+    def planned(self) -> tuple[UsageRecord, ...]:
+        """What the estate's servers are used for in November, when all goes well."""
+        estate = load_estate(self.estate_file)
+        opened = evenings_between(estate.windows, SchoolCalendar(), first=FIRST, last=LAST)
+        return tuple(planned_usage(estate.fleets[0], opened))
+
     def run(self, **parameters: Any) -> State[CostReport]:  # noqa: ANN401 - a form's
         """November's report."""
         given = {"period": "month", "day": FIRST, **parameters}
@@ -93,7 +99,5 @@ def write_desk(folder: Path) -> Desk:
     prices = BOOK.read_text("utf-8").replace("2025-01-01", "2024-01-01")
     (folder / "prices.yaml").write_text(prices, "utf-8")
     desk = Desk(folder / "estate.yaml", folder)
-    loaded = load_estate(desk.estate_file)
-    opened = evenings_between(loaded.windows, SchoolCalendar(), first=FIRST, last=LAST)
-    desk.use(*planned_usage(loaded.fleets[0], opened))
+    desk.use(*desk.planned())
     return desk

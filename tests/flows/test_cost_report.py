@@ -18,6 +18,7 @@ from prefect.variables import Variable
 
 from flows.cost_report import collect_usage
 from flows.evening_window import open_evening_window
+from springtide.clouds.audit import AuditLog
 from springtide.errors import Misconfigured
 from springtide.estate import read_price_book
 from springtide.ledger.sums import running_hours
@@ -30,6 +31,7 @@ from tasks.bills import find_bill
 from tasks.budgets import announce_alert
 from tests.clouds.ovhcloud.fake_api import ENDPOINT, ENVIRONMENT, fake_provider
 from tests.clouds.ovhcloud.usage import PROJECT, USAGE, listed, usage
+from tests.convergence.stage import environment
 from tests.flows.desk import BOOK, EVENINGS, FIRST, Desk
 from tests.flows.evening import MONDAY_16H, Evening
 from tests.pricing.using import a_record
@@ -73,6 +75,36 @@ def test_a_month_is_priced_proved_and_published(desk: Desk) -> None:
     (inventory,) = [each for each in report.reconciliations if each.name == "inventory"]
     assert ("PASS", "the cloud now; no bill") == (inventory.verdict.value, inventory.theirs)
     assert ["Volumes are in no figure"] == [note.split(":")[0] for note in report.notes]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "verdict"), [(0, "PASS"), (1, "FAIL")], ids=["all of them", "but for one"]
+)
+def test_servers_are_held_against_our_own_deletions(
+    desk: Desk, tmp_path: Path, left_out: int, verdict: str
+) -> None:
+    """Each has a line in this machine's log; one that has none was somebody else's deed."""
+    servers = {each.resource for each in desk.planned() if each.kind is UsageKind.INSTANCE}
+    audit = AuditLog(tmp_path / "audit", run="close", who="close-evening-window")
+    for server in sorted(servers)[left_out:]:
+        said = {"region": "GRA11", "service": "compute", "why": "the window is over"}
+        with audit.change("DELETE", f"/servers/{server}", **said) as act:
+            act.result = "done"
+    with environment(SPRINGTIDE_AUDIT_LOG=str(tmp_path / "audit")):
+        report = desk.report(publish=False)
+    (found,) = [each for each in report.reconciliations if each.name == "audit-deletions"]
+    assert (verdict, left_out) == (found.verdict.value, len(found.differences))
+
+
+def test_an_audit_log_that_cannot_be_read_stops_no_report(desk: Desk, tmp_path: Path) -> None:
+    """It is UNPROVEN then, and the page says why."""
+    (tmp_path / "audit").mkdir()
+    (tmp_path / "audit" / "close.jsonl").write_text("no line\n", "utf-8")
+    with environment(SPRINGTIDE_AUDIT_LOG=str(tmp_path / "audit")):
+        report = desk.report(publish=False)
+    (found,) = [each for each in report.reconciliations if each.name == "audit-deletions"]
+    assert "UNPROVEN" == found.verdict.value
+    assert any("close.jsonl: line 1 is no audit line" in note for note in report.notes)
 
 
 def test_the_same_inputs_make_the_same_edition(desk: Desk) -> None:
