@@ -292,7 +292,7 @@ def until_busy(change: Callable[[], object]) -> BalancerBusy:
     raise AssertionError("ten changes at once, and none of them met another")
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
+def wait_until(holds: Callable[[], object]) -> None:
     """Return as soon as it holds; fail after a minute."""
     deadline = time.monotonic() + WAIT_S
     while not holds():

@@ -52,8 +52,12 @@ def test_a_server_that_is_gone_is_told_with_its_actions(contract: Contract) -> N
 def test_the_shape_of_a_server_s_usage(contract: Contract) -> None:
     """Times are naive UTC with microseconds; one that stands has no end."""
     with contract.launched(contract.order(1)) as (server,):
-        (own,) = (each for each in all_usages(contract) if each["instance_id"] == server.id)
 
+        def told() -> list[dict[str, Any]]:
+            return [each for each in all_usages(contract) if each["instance_id"] == server.id]
+
+        wait_until(told)  # usage may be a moment behind the listing, in which it is ACTIVE
+        (own,) = told()
     assert re.fullmatch(ID, own["instance_id"])
     assert re.fullmatch(USAGE_STAMP, own["started_at"])
     assert (None, "active", "win-b2-60") == (own["ended_at"], own["state"], own["flavor"])
