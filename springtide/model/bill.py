@@ -48,6 +48,8 @@ class Deletion(Model):
     resource: str
     at: UtcMoment
     run: str
+    confirmed: bool = True
+    """Whether Nova took it on; else its answer was lost or a refusal, or the run was killed."""
 
 
 class InventoryItem(Model):

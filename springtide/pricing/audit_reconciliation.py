@@ -15,14 +15,23 @@ _DONE = "done"
 
 
 def deletions_of(lines: Iterable[AuditLine]) -> tuple[Deletion, ...]:
-    """The servers that were deleted by us, each with its first deletion that Nova took on."""
+    """The servers that we asked to delete: the first time that Nova took it on, else the last one.
+
+    Where the answer is lost, or the run killed before it came, Nova may have done it all the same.
+    """
     found: dict[str, Deletion] = {}
     for line in sorted(lines, key=lambda line: line.time):
         server = _SERVER.fullmatch(line.path)
-        asked = (line.step, line.method, line.service) == ("outcome", "DELETE", "compute")
-        if server and asked and line.result == _DONE:
-            deletion = Deletion(resource=server[1], at=line.time, run=line.run)
-            found.setdefault(deletion.resource, deletion)
+        if not server or (line.method, line.service) != ("DELETE", "compute"):
+            continue
+        known = found.get(server[1])
+        if known is None or not known.confirmed:
+            found[server[1]] = Deletion(
+                resource=server[1],
+                at=line.time,
+                run=line.run,
+                confirmed=(line.step, line.result) == ("outcome", _DONE),
+            )
     return tuple(found[resource] for resource in sorted(found))
 
 
@@ -61,17 +70,22 @@ def _difference(
     last: Charge, ended: Mapping[str, Deletion], standing: Collection[str]
 ) -> Difference | None:
     deletion, stands = ended.get(last.resource), last.resource in standing
-    if deletion is None and not stands:
-        why = f"is gone since {last.day} and no deletion of ours says so: whose was it?"
-    elif deletion is not None and (stands or last.day > deletion.at.date()):
+    outlived = deletion is not None and (stands or last.day > deletion.at.date())
+    if deletion is not None and outlived and deletion.confirmed:
         since = "stands now" if stands else f"was used on {last.day}"
         why = f"{since}, though run {deletion.run} deleted it on {deletion.at:%Y-%m-%d}"
-    else:
-        return None
+        return _told(last, why, deleted=True)
+    if not stands and (deletion is None or outlived):
+        why = f"is gone since {last.day} and no deletion of ours says so: whose was it?"
+        return _told(last, why, deleted=False)
+    return None
+
+
+def _told(last: Charge, why: str, *, deleted: bool) -> Difference:
     return Difference(
         subject=f"{last.resource} ({last.name})",
-        ours=Decimal(0 if deletion is None else 1),
-        theirs=Decimal(1 if deletion is None else 0),
+        ours=Decimal(int(deleted)),
+        theirs=Decimal(int(not deleted)),
         unit="ends",
         explanation=why,
     )

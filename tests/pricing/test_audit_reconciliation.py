@@ -40,17 +40,18 @@ def a_line(**changes: object) -> AuditLine:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        pytest.param(a_line(), ["i-1"], id="a server"),
-        pytest.param(a_line(step="intent", result=None), [], id="only meant"),
-        pytest.param(a_line(result="Retryable: 503"), [], id="refused"),
+        pytest.param(a_line(), [("i-1", True)], id="a server"),
+        pytest.param(a_line(step="intent", result=None), [("i-1", False)], id="only meant"),
+        pytest.param(a_line(result="Retryable: 503"), [("i-1", False)], id="refused for now"),
+        pytest.param(a_line(result="unknown: no reply"), [("i-1", False)], id="a lost reply"),
         pytest.param(a_line(method="POST", path="/servers"), [], id="a launch"),
         pytest.param(a_line(path="/servers/i-1/tags/x"), [], id="a tag"),
         pytest.param(a_line(service="network", path="/servers/i-1"), [], id="another service"),
     ],
 )
-def test_deletions_in_the_log(line: AuditLine, expected: list[str]) -> None:
-    """Those that Nova took on, and nothing else."""
-    assert expected == [deletion.resource for deletion in deletions_of([line])]
+def test_deletions_in_the_log(line: AuditLine, expected: list[tuple[str, bool]]) -> None:
+    """Of servers, and whether Nova took them on; and nothing else."""
+    assert expected == [(each.resource, each.confirmed) for each in deletions_of([line])]
 
 
 def test_the_first_of_two_deletions_counts() -> None:
@@ -59,7 +60,15 @@ def test_the_first_of_two_deletions_counts() -> None:
     assert ["run-1"] == [deletion.run for deletion in deletions_of([again, a_line()])]
 
 
+def test_a_deletion_that_was_asked_for_again() -> None:
+    """By a run that was killed, then by one whose answer came: that one counts."""
+    killed = a_line(time=EVENING_END.replace(minute=50), run="run-0", step="intent", result=None)
+    (found,) = deletions_of([a_line(), killed])
+    assert ("run-1", True) == (found.run, found.confirmed)
+
+
 DELETED = Deletion(resource="i-1", at=EVENING_END, run="run-1")
+ASKED = DELETED.model_copy(update={"confirmed": False})
 STANDS = InventoryItem(
     resource="i-1", name="api-1", kind=UsageKind.INSTANCE, region="GRA11", fleet="api"
 )
@@ -79,12 +88,18 @@ STANDS = InventoryItem(
         pytest.param(
             [DELETED], [], "25 22:00", "FAIL", "was used on 2026-11-25", id="used days later"
         ),
+        pytest.param([ASKED], [], "23 22:00", "PASS", None, id="gone, by a deletion unanswered"),
+        pytest.param([ASKED], [STANDS], "23 22:00", "PASS", None, id="stands, not deleted"),
+        pytest.param(
+            [ASKED], [], "25 22:00", "FAIL", "no deletion of ours says so", id="gone days later"
+        ),
         pytest.param(None, [], "23 22:00", "UNPROVEN", None, id="no log"),
+        pytest.param([DELETED], None, "23 22:00", "UNPROVEN", None, id="no listing"),
     ],
 )
 def test_servers_end_by_us(
     deletions: list[Deletion] | None,
-    inventory: list[InventoryItem],
+    inventory: list[InventoryItem] | None,
     until: str,
     verdict: str,
     explanation: str | None,
