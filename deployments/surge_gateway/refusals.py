@@ -12,6 +12,8 @@ from deployments.surge_gateway.bodies import Mistake, Problem
 from springtide.errors import NotFound, Retryable, SpringtideError
 
 logger = logging.getLogger(__name__)
+_LOGGED = 1000
+"""Characters of a caller's words that are logged."""
 _TITLES = {
     401: "no known token: send Authorization: Bearer …",
     429: "too many requests",
@@ -76,13 +78,13 @@ def problem(
     """The answer that says why not; it is logged with the caller's name, where that is known."""
     why = "; ".join((title, *(f"{m.field}: {m.detail}" for m in mistakes)))
     logger.warning(
-        # Quoted: what a caller sends must not look like a line of ours.
+        # Quoted: what a caller sends must not look like a line of ours, nor fill the log.
         "refused=%d caller=%s method=%s path=%r why=%r",
         status,
         getattr(request.state, "caller", "unknown"),
         request.method,
-        request.url.path,
-        why,
+        request.url.path[:_LOGGED],
+        why[:_LOGGED],
     )
     told = Problem(status=status, title=title, mistakes=mistakes).model_dump(mode="json")
     return JSONResponse(told, status, {**_HEADERS.get(status, {}), **(headers or {})})

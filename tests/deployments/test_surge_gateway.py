@@ -13,6 +13,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
+from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from deployments.deploy import ROOT
@@ -188,6 +189,17 @@ def test_no_caller_writes_lines_of_the_log(
     with caplog.at_level(logging.WARNING, "deployments.surge_gateway"):
         assert 422 == ask(stage, ORDER | changes).status_code
     assert [1] == [len(record.getMessage().splitlines()) for record in caplog.records]
+
+
+def test_no_caller_fills_the_log(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """Of thousands of mistakes the first ones are logged; the caller is told them all."""
+    wrong = {f"field {number}": number for number in range(2000)}
+    with caplog.at_level(logging.WARNING, "deployments.surge_gateway"):
+        answer = ask(stage, ORDER | wrong)
+    assert (422, 2000) == (answer.status_code, len(answer.json()["mistakes"]))
+    (record,) = caplog.records
+    assert "field 0" in record.getMessage()
+    assert len(record.getMessage()) < 1500
 
 
 def test_a_body_without_a_length_is_bounded_too(stage: Stage) -> None:
@@ -426,6 +438,13 @@ def test_a_wrong_configuration_is_named(tmp_path: Path, text: str, why: str) -> 
         load_configuration(path, load_estate(ESTATE))
 
 
+REFUSED_BY = (400, 401, 403, 404, 405, 409, 413, 422, 429)
+REFUSING = SchemathesisConfig.from_dict(
+    {"checks": {"negative_data_rejection": {"expected-statuses": list(REFUSED_BY)}}}
+)
+"""By default it counts a 5xx as a refusal, and 413 not: a wrong body may be too large, too."""
+
+
 @pytest.mark.parametrize(
     ("path", "method", "scope"),
     [
@@ -446,7 +465,7 @@ def test_whatever_is_sent_is_answered_as_the_schema_says(
     stage: Stage, path: str, method: str, scope: Scope, data: st.DataObject
 ) -> None:
     """Never a 5xx, and no answer that the schema does not know."""
-    schema = schemathesis.openapi.from_asgi("/openapi.json", stage.client.app)
+    schema = schemathesis.openapi.from_asgi("/openapi.json", stage.client.app, config=REFUSING)
     modes = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
     mode = data.draw(st.sampled_from(modes if path != "/health" else modes[:1]))
     case = data.draw(schema[path][method].as_strategy(generation_mode=mode))
