@@ -13,13 +13,16 @@ from prefect.states import Completed, Failed
 from springtide.costing.proving import Evidence
 from springtide.costing.report import Findings, cost_report
 from springtide.estate import estate_path
+from springtide.model.bill import ProviderBill
 from springtide.model.cost_figures import CostReport
+from springtide.model.cost_report import ReportPeriod
 from springtide.planning.cost_report import report_period
 from springtide.reporting.cost_summary import cost_summary
 from tasks.bills import find_bill
 from tasks.budgets import announce_alert
 from tasks.cost_editions import CostOrder, choose_standpoint, find_edition_before
 from tasks.cost_reports import (
+    Priced,
     price_period,
     publish_report,
     render_report,
@@ -98,21 +101,10 @@ def report_cost(  # noqa: PLR0913 - the fields of its form
     at = choose_standpoint(order, asked, invoice)
     before = find_edition_before(order, at)
     priced = price_period(order, premises, at, before=before)
-    listing, unknown = listed(list_standing(order, return_state=True))
-    deletions, unread = known(read_deletions(order, asked, return_state=True))
-    evidence = Evidence(
-        charges=priced.charges,
-        surges=read_surges(fleet, asked),
-        bill=invoice,
-        inventory=listing.items if listing else None,
-        deletions=deletions,
-        baselines=premises.reporting.baselines,
-    )
+    evidence, unknown = _evidence(order, asked, priced, invoice)
     service = witness_service(premises, at, priced.gathered)
     groups = before.groups if before else None
-    found = Findings(
-        priced.gathered, evidence, service, before=groups, notes=(*notes, *unknown, *unread)
-    )
+    found = Findings(priced.gathered, evidence, service, before=groups, notes=(*notes, *unknown))
     report = cost_report(at, premises, found)
     files = render_report(order, report, at)
     published = publish_report(order, at, files) if publish else []
@@ -121,3 +113,20 @@ def report_cost(  # noqa: PLR0913 - the fields of its form
     for alert in report.alerts:
         announce_alert(alert)
     return Completed(message=cost_summary(report), data=report)
+
+
+def _evidence(
+    order: CostOrder, asked: ReportPeriod, priced: Priced, bill: ProviderBill | None
+) -> tuple[Evidence, tuple[str, ...]]:
+    """What the period's claims are held against, and what of it could not be had."""
+    listing, unknown = listed(list_standing(order, return_state=True))
+    deletions, unread = known(read_deletions(order, asked, return_state=True))
+    evidence = Evidence(
+        charges=priced.charges,
+        surges=read_surges(order.fleet, asked),
+        bill=bill,
+        inventory=listing.items if listing else None,
+        deletions=deletions,
+        baselines=order.reporting.baselines,
+    )
+    return evidence, (*unknown, *unread)

@@ -15,6 +15,8 @@ from tests.bench.peers.ground import PREFIX, ROOT, Ground, environment_of
 
 _HERE = Path(__file__).parent
 _ESTATE = ROOT / "deployments" / "estate.yaml"
+_PACE = ("rate_limit", "poll_interval_s", "request_timeout_s")
+"""Of the shipped estate, beside its fleet: all else has nothing to do with a fleet."""
 _FORKS = 10
 _WAVE = 16
 
@@ -76,8 +78,8 @@ def _write_estate(ground: Ground) -> None:
 
     Nobody else is in the pool: so it is declared exclusive.
     """
-    estate = yaml.safe_load(_ESTATE.read_text("utf-8"))
-    shipped = estate["fleets"][0]
+    shipped_estate = yaml.safe_load(_ESTATE.read_text("utf-8"))
+    shipped = shipped_estate["fleets"][0]
     region = {
         "name": ground.region,
         "network": ground.network,
@@ -96,12 +98,10 @@ def _write_estate(ground: Ground) -> None:
         "health": {**shipped["health"], "port": ground.port},
         "regions": [region],
     }
-    estate |= {
+    estate = {name: shipped_estate[name] for name in _PACE} | {
         "cloud": ground.cloud,
         "residency": [ground.region],
         "fleets": [fleet],
-        "windows": [],
-        "school_holidays_file": None,
     }
     (ground.folder / "estate.yaml").write_text(yaml.safe_dump(estate, sort_keys=False), "utf-8")
 
