@@ -32,11 +32,18 @@ def table(all_results: Iterable[Results]) -> str:
 
 
 def _rows(rows: list[Standing], found: list[Standing]) -> list[str]:
+    most = max(one.times for one in rows)
     return [
-        f"| {one.title} | {_seconds(one, 'opening', found)} | {_seconds(one, 'closing', found)}"
+        f"| {_title(one, most)} | {_seconds(one, 'opening', found)}"
+        f" | {_seconds(one, 'closing', found)}"
         f" | {_both(one, 'calls')} | {_both(one, 'cpu_s')} |\n"
         for one in sorted(rows, key=lambda s: s.opening.seconds if s.opening else float("inf"))
     ]
+
+
+def _title(one: Standing, most: int) -> str:
+    """Its name, and how often it was measured where others were more often."""
+    return one.title if one.times == most else f"{one.title} ({one.times} of {most} runs)"
 
 
 def _seconds(one: Standing, what: str, found: list[Standing]) -> str:

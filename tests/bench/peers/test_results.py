@@ -53,6 +53,21 @@ def test_standing_is_the_median_of_runs_that_got_there(
     assert standing.times == len(seconds)
 
 
+def test_who_was_measured_less_often_says_so() -> None:
+    """The head of a table tells of how many runs the others are the median."""
+    runs = [_run("floor-1", _phase(20.0), number=number) for number in (1, 2, 3)]
+    results = Results(
+        began_at=datetime(2026, 11, 24, 2, 0, tzinfo=UTC),
+        ground="real services",
+        machine=Machine(cores=2, memory_mib=24_576, kernel="6.1", processor="a processor"),
+        versions={"python": "3.11.7"},
+        runs=(*runs, _run("sdk", _phase(30.0))),
+    )
+    told = table([results])
+    assert "### 30 servers (medians of 3)" in told
+    assert "| sdk (1 of 3 runs) | 30.0 | 1.50 |" in told
+
+
 def test_floor_is_the_better_of_its_two() -> None:
     """The floor of an opening and of a closing may be another client's each."""
     found = standings(
