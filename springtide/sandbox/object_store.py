@@ -144,7 +144,7 @@ class ObjectStore:
         if self._python == sys.executable:
             return find_spec("swift") is not None
         command = [self._python, "-c", "import swift"]
-        with suppress(OSError):
+        with suppress(OSError, subprocess.TimeoutExpired):
             done = subprocess.run(  # noqa: S603 - an interpreter that the caller names
                 command, stdin=subprocess.DEVNULL, capture_output=True, timeout=START_S, check=False
             )
