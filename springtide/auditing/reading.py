@@ -20,6 +20,7 @@ def archived_lines(store: Store, since: datetime) -> Iterator[AuditLine]:
 
     Raises:
         Damaged: something there is no seal, or no line; it names the object or the run.
+        NotFound: an object went while it was read.
         Retryable: the store does not answer.
     """
     sealed = _sealed_since(store, since)
