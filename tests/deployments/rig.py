@@ -33,7 +33,7 @@ ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 UNFINISHED = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED")
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 COMMANDS = {"server": SERVER, "worker": WORKER}
-RUN_S = 150.0  # on SQLite Prefect's server may wait a whole minute for a lock of its own
+RUN_S = 240.0  # on SQLite Prefect's server may wait a whole minute for a lock of its own
 _POLL_S = 0.2
 Found = TypeVar("Found")
 

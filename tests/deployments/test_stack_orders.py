@@ -8,8 +8,8 @@ from tests.deployments.rig import CLOSE, KEEP, OPEN, End, Rig, wait_until
 FREEZE, LIMIT, LIFT = "freeze-fleet/any", "limit-fleet/any", "lift-entry/any"
 WHO = {"owner": "operations", "reason": "rehearsal"}
 PARIS = ZoneInfo("Europe/Paris")
-SCHEDULED_S = 90.0
-"""A busy server takes its time to look for what to schedule."""
+SCHEDULED_S = 240.0
+"""A round of the scheduler that is lost comes again after a minute, and a lock may take one."""
 SETTLED = End("COMPLETED", "Completed", "settled")
 
 
