@@ -5,6 +5,7 @@ from prefect.states import Completed, Failed
 
 from springtide.model.change import ChangeOutcome
 from springtide.planning.approvals import proposal_text
+from springtide.planning.telling import amount
 from tasks.approvals import approved, show_proposal
 from tasks.guarded import GuardedChange, show_change
 
@@ -31,4 +32,4 @@ async def guarded(change: GuardedChange, *, dry_run: bool) -> State[ChangeOutcom
     if outcome.trouble is not None:
         told = f"stopped: {outcome.trouble}; {outcome.what_next}"
         return Failed(message=told, data=outcome)
-    return Completed(message=f"done: {len(outcome.done)} steps", data=outcome)
+    return Completed(message=f"done: {amount(len(outcome.done), 'step')}", data=outcome)

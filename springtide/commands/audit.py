@@ -14,6 +14,7 @@ from springtide.errors import NotFound
 from springtide.estate import estate_path, load_estate
 from springtide.model.audit import AuditLine
 from springtide.planning.audit_log import verdict_summary
+from springtide.planning.telling import amount
 
 Site = Annotated[str, typer.Option(help="Which site: first or second.")]
 Days = Annotated[
@@ -30,7 +31,7 @@ def archive_lines(estate: EstateFile = None) -> None:
     if seal is None:
         typer.echo("nothing new")
     else:
-        typer.echo(f"worker {seal.worker}: seal {seal.number} over {len(seal.runs)} runs")
+        typer.echo(f"worker {seal.worker}: seal {seal.number} over {amount(len(seal.runs), 'run')}")
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from springtide.model.audit import AuditVerdict
-from springtide.planning.telling import Row
+from springtide.planning.telling import Row, amount
 
 _TOLD = 3
 
@@ -17,17 +17,18 @@ def verdict_rows(verdicts: Sequence[AuditVerdict]) -> list[Row]:
             for each in verdict.findings
         ]
         if not verdict.findings:
-            read = f"{verdict.lines} lines under {verdict.seals} seals"
-            rows.append({"site": verdict.site, "what": f"{verdict.runs} runs", "is": read})
+            read = f"{amount(verdict.lines, 'line')} under {amount(verdict.seals, 'seal')}"
+            rows.append({"site": verdict.site, "what": amount(verdict.runs, "run"), "is": read})
     return rows
 
 
 def verdict_summary(verdict: AuditVerdict) -> str:
     """One line for the run."""
-    doubts = len(verdict.findings)
+    doubts = amount(len(verdict.findings), "finding")
+    read = ((verdict.runs, "run"), (verdict.lines, "line"), (verdict.seals, "seal"))
     return (
-        f"{verdict.site} site: {verdict.runs} runs, {verdict.lines} lines, {verdict.seals} seals:"
-        f" {f'{doubts} findings' if doubts else 'nothing was changed, cut or taken away'}"
+        f"{verdict.site} site: {', '.join(amount(*each) for each in read)}:"
+        f" {doubts if verdict.findings else 'nothing was changed, cut or taken away'}"
     )
 
 

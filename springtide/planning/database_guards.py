@@ -26,6 +26,7 @@ from springtide.model.cluster_view import (
     Role,
 )
 from springtide.model.database import ClusterLimits, DatabaseCluster
+from springtide.planning.telling import amount
 
 _MIB = 1024 * 1024
 
@@ -81,7 +82,11 @@ def machines_limitation(
     """Why the members' virtual machines are not to be touched; None where they may be."""
     hosts = Counter(machine.host for machine in machines if machine.on)
     return _joined(
-        *(f"{m.member}'s machine has {m.snapshots} snapshots" for m in machines if m.snapshots),
+        *(
+            f"{m.member}'s machine has {amount(m.snapshots, 'snapshot')}"
+            for m in machines
+            if m.snapshots
+        ),
         *(f"{m.member}'s machine is off" for m in machines if not m.on and m.member != aside),
         *(
             f"{times} members are on host {host}: with it they would go together"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from springtide.model.backup import VaultExpiry
 from springtide.model.erasure import ErasureCount
-from springtide.planning.telling import Row
+from springtide.planning.telling import Row, amount
 
 
 def erasure_limitation(found: ErasureCount) -> str | None:
@@ -41,9 +41,9 @@ def erasure_rows(found: ErasureCount) -> tuple[Row, ...]:
 def erasure_steps(found: ErasureCount, pruned: VaultExpiry) -> tuple[str, ...]:
     """What was done."""
     return (
-        f"{found.snapshots} snapshots stored anew without {found.files} files",
-        f"{found.reports} reports cleaned",
-        f"{pruned.tombstoned_packs} packs tombstoned that hold something of it",
+        f"{amount(found.snapshots, 'snapshot')} stored anew without {amount(found.files, 'file')}",
+        f"{amount(found.reports, 'report')} cleaned",
+        f"{amount(pruned.tombstoned_packs, 'pack')} tombstoned that held something of it",
     )
 
 

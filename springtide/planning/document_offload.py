@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from springtide.model.offload import FetchOutcome, OffloadOutcome, OffloadPolicy
 from springtide.planning.object_storage_backup import megabytes
-from springtide.planning.telling import Row
+from springtide.planning.telling import Row, amount
 
 _NAMED = 3
 
@@ -56,8 +56,8 @@ def offload_rows(outcomes: Iterable[OffloadOutcome]) -> list[Row]:
         {
             "part": str(each.part),
             "untouched": f"{each.untouched_files} ({megabytes(each.untouched_bytes)})",
-            "to store" if each.dry_run else "stored": _amount(each.stored_files, each.stored_bytes),
-            "to remove" if each.dry_run else "removed": _amount(
+            "to store" if each.dry_run else "stored": _files(each.stored_files, each.stored_bytes),
+            "to remove" if each.dry_run else "removed": _files(
                 each.removed_files, each.removed_bytes
             ),
             "waits for the second site": str(each.waiting_files),
@@ -71,10 +71,10 @@ def offload_rows(outcomes: Iterable[OffloadOutcome]) -> list[Row]:
 def offload_summary(source: str, outcomes: tuple[OffloadOutcome, ...]) -> str:
     """One line for the run."""
     would = "dry run: " if any(each.dry_run for each in outcomes) else ""
-    stored = _amount(
+    stored = _files(
         sum(each.stored_files for each in outcomes), sum(each.stored_bytes for each in outcomes)
     )
-    removed = _amount(
+    removed = _files(
         sum(each.removed_files for each in outcomes), sum(each.removed_bytes for each in outcomes)
     )
     waiting = sum(each.waiting_files for each in outcomes)
@@ -101,5 +101,5 @@ def fetch_summary(found: FetchOutcome) -> str:
     )
 
 
-def _amount(files: int, size: int) -> str:
-    return f"{files} files ({megabytes(size)})"
+def _files(count: int, size: int) -> str:
+    return f"{amount(count, 'file')} ({megabytes(size)})"

@@ -11,7 +11,7 @@ from springtide.model.backup import (
     VaultVerification,
 )
 from springtide.model.sources import Source
-from springtide.planning.telling import Row
+from springtide.planning.telling import Row, amount
 from springtide.planning.wal_archive import wal_state_alarm, wal_state_rows
 
 _MB = 1_000_000
@@ -22,16 +22,16 @@ def backup_rows(outcomes: Iterable[PartOutcome]) -> list[Row]:
     return [
         {
             "part": str(each.part),
-            "snapshot": each.snapshot[:8] or "none",
+            "what": each.failure or "confirmed",
             "files": f"{each.files} ({each.unchanged_files} unchanged)",
-            "size": megabytes(each.bytes),
-            "new": megabytes(each.new_bytes),
-            "sent": f"{megabytes(each.stored_bytes)} in {each.packs} packs",
-            "read back": f"{each.read_back_packs} packs",
             "unreadable": str(each.unreadable),
             "changed meanwhile": str(each.changed),
+            "size": megabytes(each.bytes),
+            "new": megabytes(each.new_bytes),
+            "sent": f"{megabytes(each.stored_bytes)} in {amount(each.packs, 'pack')}",
+            "read back": amount(each.read_back_packs, "pack"),
             "speed": f"{each.read_bytes / _MB / each.took_s:.0f} MB/s" if each.took_s else "",
-            "what": each.failure or "confirmed",
+            "snapshot": each.snapshot[:8] or "none",
         }
         for each in outcomes
     ]
@@ -42,8 +42,9 @@ def backup_summary(source: str, outcomes: tuple[PartOutcome, ...]) -> str:
     files = sum(each.files for each in outcomes)
     size, new = sum(each.bytes for each in outcomes), sum(each.new_bytes for each in outcomes)
     adopted = sum(each.adopted_packs for each in outcomes)
-    taken = f", {adopted} packs of a killed run taken over" if adopted else ""
-    return f"{source}: {files} files of {megabytes(size)}, {megabytes(new)} of them new{taken}"
+    taken = f", {amount(adopted, 'pack')} of a killed run taken over" if adopted else ""
+    told = f"{amount(files, 'file')} of {megabytes(size)}"
+    return f"{source}: {told}, {megabytes(new)} of them new{taken}"
 
 
 def backup_alarm(source: str, outcomes: tuple[PartOutcome, ...]) -> str | None:
@@ -54,7 +55,7 @@ def backup_alarm(source: str, outcomes: tuple[PartOutcome, ...]) -> str | None:
     unreadable = sum(each.unreadable for each in outcomes)
     if unreadable:
         return (
-            f"{source}: {unreadable} files or directories could not be read;"
+            f"{source}: {unreadable} of its files and directories could not be read;"
             " the rest is stored: springtide vault report says which"
         )
     return None
@@ -90,8 +91,8 @@ def verification_rows(found: VaultVerification) -> list[Row]:
 def verification_summary(found: VaultVerification) -> str:
     """One line for the run."""
     return (
-        f"{found.vault}: {found.packs} packs are there, {found.read_packs} of them read"
-        f" ({megabytes(found.read_bytes)}, {found.part}), {found.snapshots} snapshots are whole"
+        f"{found.vault}: {amount(found.packs, 'pack')} there, {found.read_packs} of them read"
+        f" ({megabytes(found.read_bytes)}, {found.part}); whole snapshots: {found.snapshots}"
     )
 
 
@@ -133,10 +134,11 @@ def expiry_summary(found: VaultExpiry) -> str:
     going = sum(not each.kept for each in found.verdicts)
     cost = f", {found.freed_per_month:.2f} EUR a month" if found.freed_per_month else ""
     would = "dry run: " if found.dry_run else ""
+    known = amount(len(found.verdicts), "snapshot")
     return (
-        f"{found.vault}: {would}{going} of {len(found.verdicts)} snapshots {_gone(found)};"
+        f"{found.vault}: {would}{going} of {known} {_gone(found)};"
         f" {megabytes(found.freed)} of {megabytes(found.size)} are superfluous{cost};"
-        f" {found.tombstoned_packs} packs tombstoned, {found.deleted_packs} deleted"
+        f" {amount(found.tombstoned_packs, 'pack')} tombstoned, {found.deleted_packs} deleted"
     )
 
 

@@ -16,7 +16,7 @@ from springtide.model.backup import CopyOutcome
 from springtide.model.retention import SHARD, BackupSnapshot, Retention
 from springtide.planning.object_storage_backup import megabytes
 from springtide.planning.snapshot_expiry import plan_expiry
-from springtide.planning.telling import Row
+from springtide.planning.telling import Row, amount
 
 _SHOWN = 20
 _NAMED = 3
@@ -76,9 +76,9 @@ def copy_rows(found: CopyOutcome) -> list[Row]:
         {
             "what": "copied",
             "snapshots": f"{found.copied} of {found.present}",
-            "new": f"{megabytes(found.new_bytes)} in {found.blobs} blobs",
-            "sent": f"{megabytes(found.stored_bytes)} in {found.packs} packs",
-            "read back": f"{found.read_back_packs} packs",
+            "new": f"{megabytes(found.new_bytes)} in {amount(found.blobs, 'blob')}",
+            "sent": f"{megabytes(found.stored_bytes)} in {amount(found.packs, 'pack')}",
+            "read back": amount(found.read_back_packs, "pack"),
         }
     ]
     blank = dict.fromkeys(("snapshots", "new", "sent", "read back"), "")
@@ -88,9 +88,10 @@ def copy_rows(found: CopyOutcome) -> list[Row]:
 
 def copy_summary(found: CopyOutcome) -> str:
     """One line for the run."""
-    taken = f", {found.adopted_packs} packs of a killed run taken over" * bool(found.adopted_packs)
+    adopted = amount(found.adopted_packs, "pack")
+    taken = f", {adopted} of a killed run taken over" if found.adopted_packs else ""
     return (
-        f"{found.vault}: {found.copied} snapshots copied, {found.present} stand there;"
+        f"{found.vault}: {amount(found.copied, 'snapshot')} copied, {found.present} there now;"
         f" {megabytes(found.new_bytes)} were new{taken}"
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from springtide.model.backup import DrillOutcome, RestoreOutcome
 from springtide.model.restoring import RestoreOverView
 from springtide.planning.object_storage_backup import megabytes
-from springtide.planning.telling import Row
+from springtide.planning.telling import Row, amount
 
 _DAY_S = 86_400
 _ROOM = 1.05
@@ -18,13 +18,13 @@ def drill_rows(outcomes: Iterable[DrillOutcome]) -> list[Row]:
         {
             "part": str(each.part),
             "by": each.by,
-            "snapshot": each.snapshot[:8],
-            "files": str(each.files) if each.files else "",
-            "size": megabytes(each.bytes) if each.bytes else "",
+            "differences": str(each.differences),
             "recovery time": span(each.restore_s),
             "recovery point": span(each.recovery_point_s),
-            "differences": str(each.differences),
             "what": each.failure or each.checked,
+            "files": str(each.files) if each.files else "",
+            "size": megabytes(each.bytes) if each.bytes else "",
+            "snapshot": each.snapshot[:8],
         }
         for each in outcomes
     ]
@@ -60,7 +60,7 @@ def restore_summary(outcomes: tuple[RestoreOutcome, ...]) -> str:
     """One line for the run; the target's name is no secret, what is in it is."""
     size, files = sum(each.bytes for each in outcomes), sum(each.files for each in outcomes)
     time = span(sum(each.took_s for each in outcomes))
-    return f"{files} files of {megabytes(size)} in {time}, to {outcomes[0].target}"
+    return f"{amount(files, 'file')} of {megabytes(size)} in {time}, to {outcomes[0].target}"
 
 
 def restore_alarm(outcomes: tuple[RestoreOutcome, ...]) -> str | None:

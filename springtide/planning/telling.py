@@ -7,6 +7,11 @@ from springtide.model.server import Phase
 Row = dict[str, str | int]
 
 
+def amount(count: int, what: str) -> str:
+    """As people say it: `1 pack`, `2 packs`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def action_size(action: Action) -> int:
     """How many servers or members the action is about."""
     match action:
@@ -20,22 +25,18 @@ def action_size(action: Action) -> int:
 
 def action_name(action: Action, *, ordinal: int | None = None) -> str:
     """A short name for a person: `launch gra11 wave 2 (16 servers)`."""
-    size = action_size(action)
     region = action.region.lower()
     of_servers = isinstance(action, Launch | Delete | Mark | Reboot)
-    what = "server" if of_servers else "member"
-    amount = f"({size} {what}{'' if size == 1 else 's'})"
+    size = f"({amount(action_size(action), 'server' if of_servers else 'member')})"
     match action:
         case Launch(canary=True):
-            return f"launch {region} canary {amount}"
+            return f"launch {region} canary {size}"
         case Launch():
             return (
-                f"launch {region} wave {ordinal} {amount}"
-                if ordinal
-                else f"launch {region} {amount}"
+                f"launch {region} wave {ordinal} {size}" if ordinal else f"launch {region} {size}"
             )
         case _:
-            return f"{action.kind} {region} {amount}"
+            return f"{action.kind} {region} {size}"
 
 
 def plan_rows(plan: RoundPlan) -> list[Row]:

@@ -18,7 +18,7 @@ from itertools import pairwise
 from springtide.model.postgres import PostgresSource
 from springtide.model.wal import BaseBackup, Segment, ServerPosition, Switch, WalContents
 from springtide.model.wal_state import WalGap, WalOutcome, WalState, WalVerdict
-from springtide.planning.telling import Row
+from springtide.planning.telling import Row, amount
 
 _NO_BASE = "there is no base backup yet"
 _WINDOW = "to restore any moment since the base backup of {0:%Y-%m-%d}"
@@ -182,7 +182,8 @@ def wal_state(
 def wal_state_alarm(state: WalState) -> str | None:
     """Why people are told; None: all is well."""
     wrong = [
-        f"log missing from {gap.first} to {gap.last} ({gap.count} segments): take a base backup now"
+        f"log missing from {gap.first} to {gap.last} ({amount(gap.count, 'segment')}):"
+        " take a base backup now"
         for gap in state.gaps
         if not gap.bridged
     ]
@@ -207,7 +208,7 @@ def wal_state_rows(state: WalState) -> list[Row]:
         rows.append(
             {
                 "what": f"missing: {gap.first} to {gap.last}",
-                "is": f"{gap.count} segments, needed {gap.why}{after}",
+                "is": f"{amount(gap.count, 'segment')}, needed {gap.why}{after}",
             }
         )
     return rows
@@ -234,7 +235,7 @@ def wal_verdict_summary(source: str, verdicts: Iterable[WalVerdict], *, dry_run:
     for each in verdicts:
         counts[each.kept] += each.count
     gone = "would go" if dry_run else "went"
-    return f"{source}: {counts[True]} segments stay, {counts[False]} {gone}"
+    return f"{source}: {amount(counts[True], 'segment')} kept, {counts[False]} {gone}"
 
 
 def wal_alarm(outcome: WalOutcome) -> str | None:
@@ -245,9 +246,9 @@ def wal_alarm(outcome: WalOutcome) -> str | None:
 def wal_summary(outcome: WalOutcome) -> str:
     """One line for a run of the archiver."""
     complete = f"{outcome.complete_at:%H:%M:%S} UTC" if outcome.complete_at else "never"
-    taken = f", {outcome.adopted_packs} packs taken over" if outcome.adopted_packs else ""
+    taken = f", {amount(outcome.adopted_packs, 'pack')} taken over" if outcome.adopted_packs else ""
     return (
-        f"{outcome.source}: {outcome.segments} segments archived, newest"
+        f"{outcome.source}: {amount(outcome.segments, 'segment')} archived, newest"
         f" {outcome.newest or 'none'}, complete until {complete}{taken}"
     )
 

@@ -50,8 +50,8 @@ def test_archived_copied_and_verified(audited: Storage) -> None:
         assert state.is_completed(), state.message
     assert "nothing was changed" in str(state.message)
     rows, _ = json.loads(audited.artifact("audit-log"))
-    expected = [("first", "1 runs", "4 lines under 1 seals")]
-    expected += [("second", "1 runs", "4 lines under 1 seals")]
+    expected = [("first", "1 run", "4 lines under 1 seal")]
+    expected += [("second", "1 run", "4 lines under 1 seal")]
     assert expected == [(row["site"], row["what"], row["is"]) for row in json.loads(rows)]
 
 
@@ -72,10 +72,10 @@ def test_what_was_done_to_it_is_an_alarm(audited: Storage) -> None:
 def test_the_command_line_does_the_same(audited: Storage) -> None:
     """Archive, verify, show; a run that is not there, and a site that is not, are errors."""
     assert audited.estate_file.exists()
-    assert "seal 1 over 1 runs" in command("archive").output
+    assert "seal 1 over 1 run" in command("archive").output
     assert "nothing new" in command("archive").output
     verified = command("verify", "--days", "1")
-    assert (0, True) == (verified.exit_code, "4 lines, 1 seals" in verified.output)
+    assert (0, True) == (verified.exit_code, "4 lines, 1 seal" in verified.output)
     shown = command("show", "evening")
     assert [] == [w for w in ("/servers/1", "outcome", "GRA11 compute") if w not in shown.output]
     for words in (("show", "morning"), ("verify", "--site", "third")):
@@ -98,7 +98,7 @@ def test_a_key_that_cannot_sign_is_named(audited: Storage, tmp_path: Path) -> No
     assert (2, True) == (found.exit_code, "audit.key_file" in found.output)
     key.chmod(0o600)
     state = audited.run(archive_audit_log)
-    assert "seal 1 over 1 runs" == state.message
+    assert "seal 1 over 1 run" == state.message
 
 
 @pytest.mark.parametrize("flow", [archive_audit_log, copy_audit_log, verify_audit_log])

@@ -75,7 +75,7 @@ def test_an_order_is_carried_out_at_both_sites(pupil: tuple[Storage, str, Path])
         done = carried_out(storage, vault, order)
         assert done.is_completed(), done.message
         (step, *_) = done.result().done
-        assert "1 snapshots stored anew without 3 files" == step
+        assert "1 snapshot stored anew without 3 files" == step
         again = carried_out(storage, vault, order)
         assert "nothing to do" in (again.message or "")
         assert storage.run(verify_backups, vault=vault, everything=True).is_completed()

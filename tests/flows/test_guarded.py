@@ -101,7 +101,7 @@ def test_a_change_goes_on_with_the_approval_that_stands() -> None:
     """A killed run's successor asks nobody again."""
     change = Change(standing=GIVEN)
     state = ended(change)
-    assert (True, "done: 1 steps") == (state.is_completed(), state.message)
+    assert (True, "done: 1 step") == (state.is_completed(), state.message)
     assert [GIVEN] == change.acted
 
 

@@ -69,7 +69,7 @@ def test_a_file_that_cannot_be_read_fails_the_run_and_costs_nothing_else(storage
     storage.change("sources", paths=[str(storage.source), unreadable])
     state = storage.run(back_up_to_object_storage, source="documents")
     assert state.is_failed()
-    assert "1 files or directories could not be read" in (state.message or "")
+    assert "1 of its files and directories could not be read" in (state.message or "")
     outcomes = state.result(raise_on_failure=False)
     assert [0, 1] == [outcome.unreadable for outcome in outcomes]
     told = CliRunner().invoke(app, ["vault", "report", "documents", outcomes[1].snapshot])
@@ -85,7 +85,7 @@ def test_verification_is_whole_and_notices_age(storage: Storage) -> None:
     storage.run(back_up_to_object_storage, source="documents")
     state = storage.run(verify_backups, vault="documents", everything=True)
     assert state.is_completed(), state.message
-    assert "1 snapshots are whole" in storage.artifact("verification-documents")
+    assert "whole snapshots: 1" in storage.artifact("verification-documents")
 
 
 def test_a_lost_pack_is_an_alarm_that_names_it(storage: Storage) -> None:

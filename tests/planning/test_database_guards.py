@@ -211,7 +211,7 @@ def test_the_members_machines() -> None:
     assert "db3's machine is off" == machines_limitation(off)
     assert machines_limitation(off, aside="db3") is None
     kept = MachineFacts(member="db3", size="", on=True, host="esx-9", snapshots=1)
-    assert "db3's machine has 1 snapshots" == machines_limitation([kept])
+    assert "db3's machine has 1 snapshot" == machines_limitation([kept])
     together = MachineFacts(member="db3", size="", on=True, host="esx-0")
     found = machines_limitation([fine["db1"], fine["db2"], together])
     assert "2 members are on host esx-0: with it they would go together" == found

@@ -133,7 +133,7 @@ def test_what_is_told() -> None:
     """Counts and objects' names; the first failures, and how many more."""
     found = CopyOutcome(vault="second", copied=1, present=3, new_bytes=2_000_000, adopted_packs=2)
     assert (
-        "second: 1 snapshots copied, 3 stand there; 2.0 MB were new,"
+        "second: 1 snapshot copied, 3 there now; 2.0 MB were new,"
         " 2 packs of a killed run taken over"
     ) == copy_summary(found)
     assert copy_alarm(found) is None

@@ -291,7 +291,7 @@ def a_source() -> PostgresSource:
             [3, 4, 6],
             0,
             "core: log missing from 000000010000000000000005 to 000000010000000000000005"
-            " (1 segments): take a base backup now",
+            " (1 segment): take a base backup now",
             id="a gap",
         ),
     ],

@@ -15,6 +15,7 @@ from deployments.stack import ESTATE, Stack, down, up
 from deployments.stack_clouds import SandboxCloud
 from tests.deployments.conftest import quicken
 from tests.deployments.rig import Rig
+from tests.object_stores import skip_where_it_cannot_run
 from tests.ui.prefect_pages import PrefectPages
 
 # Addresses of its own: other tests run their sandboxes beside this one.
@@ -27,6 +28,8 @@ SANDBOX: dict[str, Any] = {
     "boot": {"least_s": 2.0, "most_s": 4.0, "answer_s": 0.1},
     "balancer_update_s": 0.0,
 }
+STORAGE = "storage"
+"""The folder of the stack below which stands what is backed up."""
 ARGUMENTS = (
     "--no-sandbox",  # Chromium's own does not work for root, as which CI runs
     "--disable-gpu",
@@ -56,7 +59,9 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     assert browser.is_connected()
     folder = tmp_path_factory.mktemp("stack")
     try:
-        started = up(folder, cloud=SandboxCloud(ESTATE, SANDBOX))
+        skip_where_it_cannot_run(folder / "swift")
+        cloud = SandboxCloud(ESTATE, SANDBOX, storage=folder / STORAGE)
+        started = up(folder, cloud=cloud)
         quicken(folder / "estate.yaml")
         yield started
     finally:

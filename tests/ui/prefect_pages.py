@@ -3,10 +3,11 @@
 import re
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, Locator, Route, expect
+from playwright.sync_api import BrowserContext, Error, Locator, Route, expect
 
 STEP_S = 30.0
 """The longest that a page may take to show what is expected."""
@@ -60,13 +61,17 @@ class PrefectPages:
         """The page beside the navigation."""
         return self.page.get_by_role("main")
 
-    def open_deployment(self, flow: str) -> None:
-        """From the front page to the deployment of that flow."""
+    def open_deployment(self, flow: str, name: str = "") -> None:
+        """From the front page to the flow's deployment, of that name where there are several."""
         if self.page.url == "about:blank":
             self.page.goto(self._url)
         self.page.get_by_role("link", name="Deployments", exact=True).first.click()
+        self.main.get_by_placeholder("Search deployments").fill(flow)
+        # A moment after what was typed the page goes to an address that has it.
+        expect(self.page).to_have_url(re.compile(re.escape(flow)))
         row = self.page.get_by_role("row").filter(has=self.page.get_by_text(flow, exact=True))
-        row.get_by_role("link").first.click()
+        link = row.get_by_role("link", name=name, exact=True) if name else row.get_by_role("link")
+        link.first.click()
         expect(self.page.get_by_role("button", name="Run", exact=True)).to_be_visible()
 
     def open_run(self, name: str) -> None:
@@ -99,6 +104,13 @@ class PrefectPages:
         self.open_deployment(flow)
         self._start(lambda: self._run_menu("Quick run"))
 
+    def run_as_asked(self, flow: str, name: str) -> None:
+        """Start that deployment with what its dialog proposes, and look at the run."""
+        self.open_deployment(flow, name)
+        self._run_menu("Quick run")
+        dialog = self.page.get_by_role("dialog")
+        self._start(dialog.get_by_role("button", name="Run", exact=True).click)
+
     def submit(self) -> None:
         """Send the form."""
         self.page.get_by_role("button", name="Submit").click()
@@ -113,7 +125,7 @@ class PrefectPages:
             try:
                 expect(what).to_be_visible(timeout=LOAD_S * 1000)
             except AssertionError:
-                self.page.reload()
+                self._reload()
             else:
                 return True
         return False
@@ -127,7 +139,7 @@ class PrefectPages:
         state = self.main.get_by_text(ENDED).first
         self.wait_for(state)
         # The page asks no more once it has seen the end.
-        self.page.reload()
+        self._reload()
         return state.inner_text()
 
     def tab(self, name: str) -> Locator:
@@ -150,10 +162,13 @@ class PrefectPages:
 
     def table(self) -> dict[str, str]:
         """The page's table of two columns."""
+        return dict(self.rows()[1:])
+
+    def rows(self) -> list[list[str]]:
+        """All rows of the page's table, its headings first."""
         rows = self.main.get_by_role("row")
         expect(rows.nth(1)).to_be_visible()
-        cells = [row.get_by_role("cell").all_inner_texts() for row in rows.all()]
-        return dict(pair for pair in cells if pair)
+        return [row.locator("th, td").all_inner_texts() for row in rows.all()]
 
     def graph(self, most: int) -> list[str]:
         """The names that the graph's first bars from the left tell when clicked."""
@@ -173,6 +188,11 @@ class PrefectPages:
         self._press(press, "/create_flow_run$")
         self.page.get_by_role("link", name="View run").last.click()
         expect(self.page.get_by_role("tab", name="Logs")).to_be_visible()
+
+    def _reload(self) -> None:
+        """Load the page again; one that does not come is seen by what it does not show."""
+        with suppress(Error):
+            self.page.reload()
 
     def _press(self, press: Callable[[], None], path_regex: str) -> None:
         """Press, again where the server says 503: on SQLite it does while its database is busy."""

@@ -47,7 +47,7 @@ def test_an_approved_hot_resize_is_done_and_told(stage: Stage) -> None:
     stage.approve("web-1", VirtualMachineSize(vcpus=12, ram_mib=64 * 1024))
     stage.simulator.order("ReconfigVM_Task", in_task=True, slow_s=1)
     state = stage.run(resize_virtual_machine, name="web-1", **BIGGER, dry_run=False)
-    assert (True, "done: 1 steps") == (state.is_completed(), state.message)
+    assert (True, "done: 1 step") == (state.is_completed(), state.message)
     assert (True, 12, 64) == shape(stage)
     assert "anna@example.org" in stage.artifact("outcome-resize-virtual-machine")
     assert "100" == stage.artifact("vcenter-task")
@@ -129,7 +129,7 @@ def test_a_full_datastore_stops_the_start_and_says_what_to_do(stage: Stage) -> N
     assert "make room and run this again" in str(state.message)
     assert (False, 4, 16) == shape(stage)
     stage.simulator.set_datastore("ssd-1", free_bytes=1000 * GIB)
-    assert "done: 1 steps" == stage.run(resize_virtual_machine, **wanted).message
+    assert "done: 1 step" == stage.run(resize_virtual_machine, **wanted).message
     assert (True, 4, 16) == shape(stage)
 
 
