@@ -134,18 +134,22 @@ class HAProxy:
         """
         async with self._turn:
             known = self._servers[backend] | self._returning(backend, wanted)
+            serves = _serves(backend, wanted, await self.statistics())
             answers = await self._run([*_additions(backend, known, wanted)])
             back = known.keys() - self._servers[backend].keys()
             await self._run([f"set server {backend}/{name} state ready" for name in back])
-            answers += await self._run([*_weights(backend, known, wanted)])
             gone = {name: known[name] for name in known.keys() - wanted.keys()}
-            await self._run([f"set server {backend}/{name} state maint" for name in gone])
+            leaving = [f"set server {backend}/{name} state maint" for name in gone]
+            # The customer's entry would learn by its next check only. It is told in one breath with
+            # the last server's end: two regions that are emptied at once would hand a request to
+            # and fro until its tries are used up.
+            entry = f"set server {FRONT}/{backend} health" if backend in self._in_front else ""
+            told = [f"{entry} down"] if entry and not serves else []
+            answers += await self._run([*told, *_weights(backend, known, wanted), *leaving])
+            if entry and serves:
+                await self._command(f"{entry} up")
             self._retired |= {(backend, name): target for name, target in gone.items()}
             self._servers[backend] = dict(wanted)
-            if backend in self._in_front:
-                # Else the customer's entry would learn of it by its next check only.
-                health = "up" if any(target.weight for target in wanted.values()) else "down"
-                await self._command(f"set server {FRONT}/{backend} health {health}")
             there = await self.statistics()
         missing = [name for name in wanted if (backend, name) not in there]
         if missing:
@@ -220,6 +224,13 @@ def _additions(
             if target.check is not None:
                 yield f"enable health {server}"
             yield f"enable server {server}"
+
+
+def _serves(backend: str, wanted: Mapping[str, Target], now: Statistics) -> bool:
+    """Whether any of them will take requests; a new one does until its first check has ended."""
+    names = (name for name, target in wanted.items() if target.weight)
+    rows = (now.get((backend, name)) for name in names)
+    return any(row is None or not row.status.startswith("DOWN") for row in rows)
 
 
 def _options(target: Target) -> str:

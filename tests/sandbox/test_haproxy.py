@@ -18,7 +18,7 @@ from springtide.sandbox.haproxy import (
     Target,
     haproxy_binary,
 )
-from springtide.sandbox.haproxy_configuration import Backend, configuration
+from springtide.sandbox.haproxy_configuration import FRONT, Backend, configuration
 from springtide.sandbox.sockets import listening_socket
 from tests.sandbox.balancing import (
     needs_haproxy,
@@ -107,6 +107,31 @@ def test_sync_by_the_runtime_api() -> None:
                 if len(await names(proxy)) == 3:
                     break
             assert {"FRONTEND", "s7", "s8"} == (await names(proxy)).keys()
+
+    asyncio.run(run())
+
+
+@pytest.mark.haproxy
+@pytest.mark.usefixtures("haproxy")
+def test_the_entry_leads_to_no_backend_whose_last_server_is_drained() -> None:
+    """At once, though a server with a weight is left there: its checks have failed."""
+    dead = Target("127.0.0.1", 9, check=CHECK)
+
+    async def status(proxy: HAProxy, backend: str, name: str) -> str:
+        return (await proxy.statistics())[backend, name].status
+
+    async def run() -> None:
+        async with a_haproxy() as proxy:
+            await proxy.sync("b", {"dead": dead, "s": Target("127.0.0.1", 1000)})
+            for _ in range(100):
+                await asyncio.sleep(0.05)
+                if await status(proxy, "b", "dead") == "DOWN":
+                    break
+            assert "UP" == await status(proxy, FRONT, "b")
+            await proxy.sync("b", {"dead": dead, "s": Target("127.0.0.1", 1000, weight=0)})
+            assert "DOWN" == await status(proxy, FRONT, "b")
+            await proxy.sync("b", {"dead": dead})
+            assert "DOWN" == await status(proxy, FRONT, "b")
 
     asyncio.run(run())
 
