@@ -28,8 +28,8 @@ from springtide.sandbox.sockets import free_port
 ESTATE = ROOT / "deployments" / "estate.yaml"
 SERVER = (sys.executable, "-m", "prefect", "server", "start")
 WORKER = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
-_SERVER_START_S = 120.0
-_METRICS_START_S = 60.0
+_SERVER_START_S = 240.0
+_METRICS_START_S = 120.0
 _OF_SHELLS = (
     *("OS_CLIENT_CONFIG_FILE", "OS_CLOUD", "PREFECT_API_URL", "PREFECT_HOME"),
     *("SPRINGTIDE_AUDIT_LOG", "SPRINGTIDE_CACHE", "SPRINGTIDE_ESTATE"),

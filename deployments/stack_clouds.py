@@ -19,7 +19,7 @@ from springtide.estate import load_estate
 from springtide.sandbox.sockets import free_port
 
 CLOCK_PATH = "/admin/clock"
-_START_S = 60.0
+_START_S = 120.0
 
 
 @dataclass(frozen=True)
