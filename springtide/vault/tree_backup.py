@@ -241,7 +241,9 @@ class _Walk:
         if not same_file(node, found) or len(plain) != node.size:
             self._add_trouble(path, TroubleKind.CHANGED)
         plain = plain[: node.size]
-        self._small.append((directory, node._replace(size=len(plain)), plain))
+        if len(plain) < node.size:
+            node = node._replace(size=len(plain))
+        self._small.append((directory, node, plain))
         self._small_bytes += len(plain)
         if len(self._small) >= _BATCH_FILES or self._small_bytes >= _BATCH_BYTES:
             self._settle()
