@@ -72,10 +72,10 @@ def test_what_was_done_to_it_is_an_alarm(audited: Storage) -> None:
 def test_the_command_line_does_the_same(audited: Storage) -> None:
     """Archive, verify, show; a run that is not there, and a site that is not, are errors."""
     assert audited.estate_file.exists()
-    assert "seal 1 over 1 run" in command("archive").output
+    assert "seal 1 over 1 run\n" in command("archive").output
     assert "nothing new" in command("archive").output
     verified = command("verify", "--days", "1")
-    assert (0, True) == (verified.exit_code, "4 lines, 1 seal" in verified.output)
+    assert (0, True) == (verified.exit_code, "4 lines, 1 seal:" in verified.output)
     shown = command("show", "evening")
     assert [] == [w for w in ("/servers/1", "outcome", "GRA11 compute") if w not in shown.output]
     for words in (("show", "morning"), ("verify", "--site", "third")):

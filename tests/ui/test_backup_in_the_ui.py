@@ -24,7 +24,7 @@ SCAN_BYTES = 40 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Night:
-    """What was seen of a backup, of a verification of everything, and of a drill."""
+    """What was seen of a backup, of a verification and of a drill."""
 
     states: list[str]
     runs: list[str]
@@ -86,7 +86,7 @@ def test_the_runs_complete_and_say_what_they_do(night: Night) -> None:
 
 
 def test_the_tables_tell_what_is_proven(night: Night) -> None:
-    """Confirmed and read back; every pack looked at; restored without a difference."""
+    """Confirmed and read back; backed up in time; restored without a difference."""
     backup, verification, drill = night.rows
     assert f"{FILES} (0 unchanged)" == backup["files"]
     assert "confirmed" == backup["what"]
