@@ -1,6 +1,6 @@
 """Documents backed up, verified and drilled from the Prefect UI, by what a person sees there."""
 
-import random
+import os
 import re
 import subprocess
 import sys
@@ -35,13 +35,19 @@ class Night:
 
 
 @pytest.fixture(scope="module")
-def night(rig: Rig, stack: Stack, ui: PrefectPages) -> Night:
-    """All three, one after the other, each started by a person."""
-    rig.begin()
-    write_documents(stack.folder / STORAGE / "srv" / "documents")
+def documents(stack: Stack) -> Path:
+    """Their folder; the vault is made."""
     program = str(Path(sys.executable).with_name("springtide"))
     create = [program, "vault", "create", "documents"]
     subprocess.run(create, check=True, env=environment(stack), cwd=ROOT, timeout=60)
+    return stack.folder / STORAGE / "srv" / "documents"
+
+
+@pytest.fixture(scope="module")
+def night(rig: Rig, documents: Path, ui: PrefectPages) -> Night:
+    """All three, one after the other, each started by a person."""
+    rig.begin()
+    write_documents(documents)
     ui.run_as_asked("back-up-to-object-storage", "documents")
     states, runs = [ui.ended()], [name_of_run(ui)]
     ui.open_artifact("backup-documents-1")
@@ -63,12 +69,11 @@ def night(rig: Rig, stack: Stack, ui: PrefectPages) -> Night:
 
 
 def write_documents(folder: Path) -> None:
-    """Some letters, and a scan that takes its time."""
-    chance = random.Random(7)  # noqa: S311 - data
-    folder.mkdir(parents=True)
+    """Some letters, and a scan that takes its time; others in a second try."""
+    folder.mkdir(parents=True, exist_ok=True)
     for number in range(FILES - 1):
         (folder / f"letter-{number}.txt").write_bytes(f"letter {number}\n".encode() * 200)
-    (folder / "scan.tif").write_bytes(chance.randbytes(SCAN_BYTES))
+    (folder / "scan.tif").write_bytes(os.urandom(SCAN_BYTES))
 
 
 def name_of_run(ui: PrefectPages) -> str:
