@@ -1,8 +1,9 @@
 """Who joins a pool and who leaves it: few calls for many members.
 
 A load balancer that takes a change takes no other for a while, and starts anew for each, so members
-go in batches: when a wave's worth of a region's servers is ready, when nobody else of the region is
-on the way, or `join_interval_s` after the last join and after the first that is ready was ACTIVE. A
+go in batches: when a wave's worth of a region's servers is ready and at least as many are still on
+the way, when nobody is, or `join_interval_s` after the last join and after the first that is ready
+was ACTIVE. So the last few are waited for: they would find the balancer busy with those before. A
 drained member leaves when its requests have ended or its time is up; the pool is changed when at
 least half of the draining ones are ready.
 
@@ -86,7 +87,7 @@ def plan_leaves(
 
 def _worth_a_call(view: RegionView, fleet: Fleet, now: Moment, ready: list[Sighting]) -> bool:
     coming = sum(1 for s in view.sightings if s.on_the_way and s.member is None) - len(ready)
-    if coming == 0 or len(ready) >= fleet.wave_servers:
+    if coming == 0 or fleet.wave_servers <= len(ready) <= coming:
         return True
     joined = [m.created_at for m in view.snapshot.members if m.ours and m.created_at]
     active_since = min(s.server.launched_at or s.server.created_at for s in ready)

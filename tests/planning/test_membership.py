@@ -36,7 +36,16 @@ CASES = (
     Case(name="nobody is ready", ready=0, booting=5, join=0),
     Case(name="nobody else is on the way", ready=1, booting=0, joined_ago_s=1, join=1),
     Case(name="one less than a wave", ready=3, booting=1, active_for_s=9, join=0),
-    Case(name="a wave", ready=4, booting=1, active_for_s=0, joined_ago_s=1, join=4),
+    Case(name="a wave, as many to come", ready=4, booting=4, joined_ago_s=1, join=4),
+    Case(name="a wave, fewer to come", ready=4, booting=3, joined_ago_s=1, join=0),
+    Case(
+        name="a wave for long, fewer to come",
+        ready=4,
+        booting=3,
+        active_for_s=10,
+        joined_ago_s=10,
+        join=4,
+    ),
     Case(name="into an empty pool, not yet for long", ready=1, booting=5, active_for_s=9, join=0),
     Case(name="into an empty pool, for long", ready=1, booting=5, active_for_s=10, join=1),
     Case(
@@ -68,7 +77,7 @@ CASES = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_servers_join(case: Case) -> None:
-    """A join is worth a call for a wave's worth, for the last ones, and after the interval."""
+    """A join is worth a call for a wave before the last ones, for these, and after the interval."""
     fleet = a_fleet(wave_servers=WAVE, join_interval_s=INTERVAL_S)
     ready = [_server(n, active_at=NOW) for n in range(1, case.ready)]
     if case.ready:
