@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     from tests.real.openstack.testbed import Testbed
 
+# What a folder's tests share asserts as well, and is to say what it saw.
+pytest.register_assert_rewrite(
+    *(f"tests.{folder.name}" for folder in Path(__file__).parent.iterdir() if folder.is_dir())
+)
+
 # Prefect makes a client for nearly each thing it does; each reads all authorities anew, in 20 ms.
 # Its server is on loopback here, without TLS, so that one of them is as good as all.
 os.environ.setdefault("PREFECT_API_SSL_CERT_FILE", str(Path(__file__).with_name("authority.pem")))

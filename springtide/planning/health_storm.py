@@ -4,7 +4,9 @@ As an operator reads it: above `stop_share` of all members nothing is repaired a
 which the balancer, or our own probe, says that all of at least two members are down, is left as it
 is: then the balancer, the network or the application is at fault, or our own way there. Nothing is
 written on the servers, save on one of them: the witness, whose count of failed checks says whether
-this lasts. When it has lasted, the alarm says what was seen, by whom.
+this lasts. When it has lasted, the alarm says what was seen, by whom. Silent servers outside of
+their pool count where they are lacking in it; where as many serve as are desired they are on their
+way out, and no storm.
 
 Example: our worker loses its route to GRA11. All 10 members there are silent, the balancer says
 that all are well: nothing is touched, and after three checks the alarm says just that.
@@ -48,8 +50,9 @@ class StormWatch:
 
 def find_storm(views: tuple[RegionView, ...], given: RoundInput) -> StormWatch:
     """The storm over the whole fleet, else those over single regions; empty where there is none."""
-    fleet = given.fleet
-    members = [s for view in views for s in view.sightings if s.settled_in or _judged(s)]
+    fleet, lacking = given.fleet, _lacking(views, given)
+    seen = (s for view in views for s in view.sightings)
+    members = [s for s in seen if _judged(s) or (s.settled_in and lacking)]
     failing = [s for s in members if _complaints(s)]
     found = [watch for view in views if (watch := _late(view, given)) is not None]
     if len(failing) > max(1, fleet.healing.stop_share * len(members)):
@@ -68,6 +71,12 @@ def find_storm(views: tuple[RegionView, ...], given: RoundInput) -> StormWatch:
         waits=tuple(wait for w in found for wait in w.waits),
         alarms=tuple(alarm for w in found for alarm in w.alarms),
     )
+
+
+def _lacking(views: tuple[RegionView, ...], given: RoundInput) -> bool:
+    """Whether fewer serve, beyond doubt, than are desired, or nobody knows how many are."""
+    serving = sum(not s.doubted for view in views for s in view.of(Phase.SERVING))
+    return serving < given.desired.servers or not given.desired.may_remove
 
 
 def _late(view: RegionView, given: RoundInput) -> StormWatch | None:

@@ -225,6 +225,31 @@ def test_a_storm_keeps_nobody_from_going_home() -> None:
     assert {} == world.servers
 
 
+def test_who_has_left_the_pool_goes_though_it_is_silent() -> None:
+    """Most of a fleet step down and are silent once outside: no storm, as enough serve without."""
+    world = standing(6)
+    world.pass_time(600)
+    (drain,) = rounds(world, 2, 1)
+    leaving = removed(drain)
+    assert {"leave"} == {a.kind for a in rounds(world, 2, 1)[0].actions}
+    world.down |= leaving
+    plan = world.settle(desired(2))
+    assert (4, 2, 2, ()) == (len(leaving), world.serving, len(world.servers), plan.alarms)
+
+
+def test_who_is_lacking_in_the_pool_is_kept_though_it_is_silent() -> None:
+    """Somebody empties the pools while our probe is cut off: servers that are needed stay."""
+    world = standing(6)
+    world.pass_time(600)
+    world.cut_off = set(REGIONS)
+    for members in world.members.values():
+        for address in [a for a, member in members.items() if member.ours]:
+            del members[address]
+    plan = world.settle(desired(6))
+    assert (6, 6) == (len(world.servers), world.launched)
+    assert plan.alarms[0].startswith("6 of 6 members fail their checks")
+
+
 def test_new_servers_of_a_proven_image_that_are_all_silent_are_kept() -> None:
     """The window opens while our probe is cut off: no launch is thrown away, again and again."""
     world = FleetWorld(fleet=a_fleet())
