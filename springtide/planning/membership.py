@@ -3,9 +3,9 @@
 A load balancer that takes a change takes no other for a while, and starts anew for each, so members
 go in batches: when a wave's worth of a region's servers is ready and at least as many are still on
 the way, when nobody is, or `join_interval_s` after the last join and after the first that is ready
-was ACTIVE. So the last few are waited for: they would find the balancer busy with those before. A
-drained member leaves when its requests have ended or its time is up; the pool is changed when at
-least half of the draining ones are ready.
+was ACTIVE (twice that, where twice as many are ready as are on the way). So the last few are waited
+for: they would find the balancer busy with those before. A drained member leaves when its requests
+have ended or its time is up; the pool is changed when at least half of the draining ones are ready.
 
 Example: 10 servers of a region boot in 1 to 3 minutes, `join_interval_s` is 60: 5 join after some
 two minutes, the other 5 when the last of them answers. Of 100, 16 to 20 join every 20 s.
@@ -91,7 +91,8 @@ def _worth_a_call(view: RegionView, fleet: Fleet, now: Moment, ready: list[Sight
         return True
     joined = [m.created_at for m in view.snapshot.members if m.ours and m.created_at]
     active_since = min(s.server.launched_at or s.server.created_at for s in ready)
-    return now - max([active_since, *joined]) >= timedelta(seconds=fleet.join_interval_s)
+    patience_s = fleet.join_interval_s * (2 if 2 * coming <= len(ready) else 1)
+    return now - max([active_since, *joined]) >= timedelta(seconds=patience_s)
 
 
 def _drained(sighting: Sighting, view: RegionView, fleet: Fleet, now: Moment) -> bool:

@@ -93,6 +93,16 @@ class History:
         assert not launched or launched + len(standing - taken(plan)) <= MOST
         held = {s.id for s in self.world.servers.values() if s.held_at(self.world.now)}
         assert set() == taken(plan) & held
+        if plan.settled and len(self.believed()) >= self.want:
+            members = {m.server_id for by in self.world.members.values() for m in by.values()}
+            assert set() == set(self.world.servers) - members - held
+
+    def believed(self) -> set[str]:
+        """Those who serve, and of whom nobody says anything else."""
+        world = self.world
+        doubted = world.cut_off | world.unbalanced
+        well = (world.servers[i] for i in self.well() - world.liars)
+        return {s.id for s in well if self.world.answers(s) and s.region not in doubted}
 
     def well(self) -> set[str]:
         """Members with a weight that really serve, or for which a person answers by a hold."""
