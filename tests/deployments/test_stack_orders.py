@@ -1,5 +1,7 @@
 """What a person says over a fleet, by the deployments that the UI offers, and who hears of it."""
 
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -8,7 +10,7 @@ from tests.deployments.rig import CLOSE, KEEP, OPEN, End, Rig, wait_until
 FREEZE, LIMIT, LIFT = "freeze-fleet/any", "limit-fleet/any", "lift-entry/any"
 WHO = {"owner": "operations", "reason": "rehearsal"}
 PARIS = ZoneInfo("Europe/Paris")
-SCHEDULED_S = 240.0
+SCHEDULED_S = 150.0
 """A round of the scheduler that is lost comes again after a minute, and a lock may take one."""
 SETTLED = End("COMPLETED", "Completed", "settled")
 
@@ -45,11 +47,29 @@ def test_people_hear_of_a_failed_run(rig: Rig, notices: tuple[str, list[dict[str
     assert "no fleet 'nobody' in the estate" in sent[before]["text"]
 
 
+def expected_openings(rig: Rig) -> list[datetime]:
+    """When the window's next openings are to begin.
+
+    On a busy machine with SQLite the scheduler's rounds have been lost one after the other for as
+    long as eight minutes; a server that starts has one at once, as the runbook says.
+    """
+
+    def planned() -> list[datetime]:
+        return wait_until(lambda: rig.expected(OPEN), "runs are scheduled", SCHEDULED_S)
+
+    with suppress(TimeoutError):
+        return planned()
+    rig.kill("server")
+    rig.start_again("server")
+    rig.wait_for_server()
+    return planned()
+
+
 def test_the_schedules_tick(rig: Rig) -> None:
     """Prefect creates the runs of the next evenings, at four on the week's first three days."""
     rig.switch_schedules(active=True)
     try:
-        planned = wait_until(lambda: rig.expected(OPEN), "runs are scheduled", SCHEDULED_S)
+        planned = expected_openings(rig)
     finally:
         rig.switch_schedules(active=False)
     told = {(t.isoweekday(), t.hour) for t in (time.astimezone(PARIS) for time in planned)}
