@@ -237,6 +237,14 @@ def test_who_has_left_the_pool_goes_though_it_is_silent() -> None:
     assert (4, 2, 2, ()) == (len(leaving), world.serving, len(world.servers), plan.alarms)
 
 
+def test_who_has_left_the_pool_is_kept_while_the_claims_cannot_be_read() -> None:
+    """Nobody knows how many are desired: then nobody is on the way out."""
+    world = standing(6)
+    world.pass_time(600)
+    world.down |= removed(rounds(world, 2, 2)[0])
+    assert set() == removed(world.plan(desired(2, may_remove=False)))
+
+
 def test_who_is_lacking_in_the_pool_is_kept_though_it_is_silent() -> None:
     """Somebody empties the pools while our probe is cut off: servers that are needed stay."""
     world = standing(6)

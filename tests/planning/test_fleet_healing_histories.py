@@ -183,7 +183,7 @@ def taken(plan: RoundPlan) -> set[str]:
 @settings(max_examples=100, deadline=None)
 @given(events=st.lists(st.one_of(EVENTS, st.just(("round", None))), min_size=5, max_size=40))
 def test_whatever_happens(events: list[tuple[str, object]], *, reboot_first: bool) -> None:
-    """Never below the desired by our own act, never above the maximum; in the end whole."""
+    """Never below the desired by our own act, never planned above the maximum; in the end whole."""
     canary, healing = Canary(policy=CanaryPolicy.NEVER), Healing(reboot_first=reboot_first)
     fleet = a_fleet(canary=canary, healing=healing, max_servers=MOST)
     world = FleetWorld(fleet=fleet, images=(NEW, OLD))
