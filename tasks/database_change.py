@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,11 +13,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from springtide.clouds.etcd.lease import ChangeLease
-from springtide.errors import GuardRefused, SpringtideError
+from springtide.errors import CapacityExhausted, GuardRefused, Retryable, SpringtideError
 from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome, Proposed
-from springtide.model.cluster_view import BackupFacts, DatabaseFacts, WriteLook
-from springtide.model.database import DatabaseCluster
+from springtide.model.cluster_view import BackupFacts, ClusterView, DatabaseFacts, WriteLook
+from springtide.model.database import ClusterLimits, DatabaseCluster
 from springtide.model.database_plan import (
     ChangeRecord,
     ClusterPlan,
@@ -32,7 +33,7 @@ from springtide.planning.database_acts import (
     act_limitation,
     next_act,
 )
-from springtide.planning.database_change import Sight, plan_of, rest_of
+from springtide.planning.database_change import Sight, plan_of, rest_of, still_counts
 from springtide.planning.database_guards import (
     backup_limitation,
     cluster_limitation,
@@ -56,7 +57,11 @@ from tasks.verified_backups import backup_facts
 
 _POLL_S = 1.0
 _SETTLE_S = 15.0
-"""So long a guard may say no before a step begins, until it counts as a doubt."""
+"""So long a guard may say no before an act, until it counts as a doubt: after the act before it the
+cluster may still choose whom it waits for."""
+_AWAY_S = 120.0
+"""So long what is asked, or told to do something, may be away within a step: a member may be down
+for it, and is brought back by whoever waits."""
 _MOST_STEPS = 100
 
 
@@ -86,11 +91,11 @@ class DatabaseChange:
         """
         async with cluster_desk(self.estate_file, self.wish.cluster, self.wish.kind) as desk:
             record = await desk.record()
-            same = record is not None and record.plan.kind is self.wish.kind
-            self._record = record if same else None
-            aside = self._aside()
             view = await desk.long_view()
             sight = Sight(view, await desk.machines(), desk.cluster.limits)
+            counts = record is not None and still_counts(record, self.wish, sight, self.now())
+            self._record = record if counts else None
+            aside = self._aside()
             left = plan_of(self.wish, sight, self._approved())
             if left.steps:
                 reasons = [why for why in await self._limitations(desk, sight, aside) if why]
@@ -129,7 +134,7 @@ class DatabaseChange:
             )
         desk_of = cluster_desk(self.estate_file, self.wish.cluster, self.wish.kind, approval)
         async with desk_of as desk, desk.lease(_run()) as lease:
-            change = _UnderWay(desk, lease, self.wish, record)
+            change = UnderWay(desk, lease, self.wish, record, self._window_limitation)
             return await change.to_its_end()
 
     def _approved(self) -> ClusterPlan | None:
@@ -158,7 +163,8 @@ class DatabaseChange:
             backup_limitation(
                 desk.cluster, facts, await self._backup(desk.cluster, facts), self.now()
             ),
-            await self._window_limitation(desk),
+            # A member that is off is brought back at any hour.
+            None if sight.off(aside) else await self._window_limitation(desk.cluster.limits),
         ]
 
     async def _room_limitation(self, desk: ClusterDesk) -> str | None:
@@ -176,21 +182,50 @@ class DatabaseChange:
             return BackupFacts()
         return await backup_facts(self.estate_file, cluster.backup_source, facts)
 
-    async def _window_limitation(self, desk: ClusterDesk) -> str | None:
+    async def _window_limitation(
+        self, limits: ClusterLimits, *, within: bool = False
+    ) -> str | None:
+        """Why nothing is begun at this hour; `within` a change: a step has to end before it."""
         if self.wish.emergency:
             return None
-        before = desk.cluster.limits.before_window_minutes
+        before = limits.before_window_minutes
+        if within:
+            before = min(before, limits.step_minutes)
         return await begin_limitation(self.estate_file, before_minutes=before, now=self.now())
 
 
 @dataclass
-class _UnderWay:
+class _Doubt:
+    """What speaks against going on, and since when."""
+
+    since: float | None = field(default=None, init=False)
+
+    def grows(self, why: str, most_s: float) -> None:
+        """Bear it for so long.
+
+        Raises:
+            GuardRefused: for longer than that.
+        """
+        now = time.monotonic()
+        self.since = now if self.since is None else self.since
+        if now - self.since > most_s:
+            raise GuardRefused(why)
+
+    def is_over(self) -> None:
+        """All is well again."""
+        self.since = None
+
+
+@dataclass
+class UnderWay:
     """A change whose lease is held."""
 
     desk: ClusterDesk
     lease: ChangeLease
     wish: Wish
     record: ChangeRecord
+    window_limitation: Callable[..., Awaitable[str | None]]
+    """Why nothing is begun at this hour."""
     done: list[str] = field(default_factory=list)
     written: set[str] = field(default_factory=set)
     """Primaries whose dirty pages were written for a switchover."""
@@ -199,17 +234,18 @@ class _UnderWay:
 
     async def to_its_end(self) -> ChangeOutcome:
         """All steps that are left, each planned anew by what is seen; or why it stopped."""
-        first = await self.desk.view()
+        first = await self._leaders()
         step: Step | None = None
         trouble: str | None = None
         try:
             for _ in range(_MOST_STEPS):
-                left = plan_of(self.wish, await self.desk.sight(), self.record.plan)
+                sight = await self.desk.sight()
+                left = plan_of(self.wish, sight, self.record.plan)
                 if not left.steps:
                     await self.desk.remember(self.lease, None)
                     break
                 step = self._next(left)
-                await self._begin(step)
+                await self._begin(step, sight)
                 names = [member.name for member in self.desk.cluster.members]
                 looking = looking_on(self.desk.databases, names, step=step, looks=self.looks)
                 async with looking:
@@ -217,7 +253,7 @@ class _UnderWay:
                 self.done.append(f"{step}: {why}")
         except SpringtideError as error:
             trouble = str(error)
-        facts = failover_facts(first, await self.desk.view())
+        facts = failover_facts(first, await self._leaders())
         switched = sum("switchover from" in step for step in self.done)
         told = unexpected_failovers(facts, switched)
         return ChangeOutcome(
@@ -227,6 +263,13 @@ class _UnderWay:
             facts=(*facts, *writes_fact(self.looks), *([("beside it", told)] if told else [])),
         )
 
+    async def _leaders(self) -> ClusterView | None:
+        """A look for the report alone: where nobody tells, all that was done is told still."""
+        try:
+            return await self.desk.view()
+        except SpringtideError:
+            return None
+
     def _next(self, left: ClusterPlan) -> Step:
         rest = rest_of(left, self.record.plan)
         if rest is None:
@@ -234,8 +277,16 @@ class _UnderWay:
             raise GuardRefused(f"things have changed since it was approved; left is now: {now}")
         return rest[0]
 
-    async def _begin(self, step: Step) -> None:
-        """Write down which member may be down from now on, before it is."""
+    async def _begin(self, step: Step, sight: Sight) -> None:
+        """Write down which member may be down from now on, before it is.
+
+        Raises:
+            GuardRefused: a window is near, and the step was not begun yet.
+        """
+        if str(step) != self.record.step and not sight.off(step.member):
+            why_not = await self.window_limitation(self.desk.cluster.limits, within=True)
+            if why_not is not None:
+                raise GuardRefused(why_not)
         member = None if step.kind is StepKind.SWITCHOVER else step.member
         self.record = self.record.model_copy(
             update={"step": str(step), "member": member, "run": _run()}
@@ -248,22 +299,29 @@ class _UnderWay:
         Raises:
             GuardRefused: a guard says no, the lease is lost, or its time is over.
         """
-        began = acted_at = time.monotonic()
+        deadline = time.monotonic() + self.desk.cluster.limits.step_minutes * 60
+        doubt = _Doubt()
         last: ActKind | None = None
+        seen = "nothing was seen of it yet"
         while True:
-            act, why_not = await self._next_act(left, step, last)
-            now = time.monotonic()
-            if why_not is not None:
-                # An act has just ended: the cluster may still choose whom it waits for.
-                if now - acted_at > _SETTLE_S:
-                    raise GuardRefused(why_not)
-            elif act.kind is ActKind.DONE:
-                return act.why
-            elif act.kind not in (ActKind.WAIT, last):
-                await self._do(step, act)
-                last, acted_at = act.kind, time.monotonic()
-            elif now - began > self.desk.cluster.limits.step_minutes * 60:
-                raise GuardRefused(f"{step} does not end: {act.why}")
+            try:
+                act, why_not = await self._next_act(left, step, last)
+                seen = act.why
+                if why_not is not None:
+                    doubt.grows(why_not, _SETTLE_S)
+                elif act.kind is ActKind.DONE:
+                    return act.why
+                else:
+                    if act.kind not in (ActKind.WAIT, last):
+                        # What was not carried out is found by the next look, and asked for again.
+                        last = None
+                        await self._do(step, act)
+                        last = act.kind
+                    doubt.is_over()
+            except Retryable as error:
+                doubt.grows(str(error), _AWAY_S)
+            if time.monotonic() > deadline:
+                raise GuardRefused(f"{step} does not end: {seen}")
             await asyncio.sleep(_POLL_S)
 
     async def _next_act(
@@ -285,20 +343,43 @@ class _UnderWay:
             return act, None
         pending = self.wish.kind is PlanKind.RESTART
         why_not = act_limitation(act, step, sight, cluster, pending_allowed=pending)
+        why_not = why_not or machines_limitation(tuple(sight.machines.values()))
         if why_not is None:
-            why_not = facts_limitation(await self.desk.facts(aside=self.record.member))
+            # Who is copied anew may be broken; all others, the step's own member too, are asked.
+            copied = step.member if step.kind is StepKind.REINITIALISE else None
+            why_not = facts_limitation(await self.desk.facts(aside=copied))
         return act, why_not
 
     async def _do(self, step: Step, act: Act) -> None:
-        """Ask whether the lease is still ours, then do it."""
+        """Ask whether the lease is still ours, then do it.
+
+        Raises:
+            GuardRefused: the lease is lost, or the act was refused. Where it was the new size of a
+                machine that is off, the machine was started as it was.
+            Retryable: nothing was done.
+        """
         await self.lease.check()
         get_run_logger().info("act=%s member=%s why=%s", act.kind, step.member, act.why)
         why = f"{self.wish.kind.value}, step {step}"
-        await self.desk.perform(self.wish, step, act, why=why)
+        try:
+            await self.desk.perform(self.wish, step, act, why=why)
+        except (GuardRefused, CapacityExhausted) as error:
+            if act.kind is not ActKind.RESIZE:
+                raise
+            raise GuardRefused(f"{error}; {await self._start_as_it_was(step, why)}") from error
+
+    async def _start_as_it_was(self, step: Step, why: str) -> str:
+        """Start a machine whose new size was refused; what came of it."""
+        start = Act(ActKind.POWER_ON, "its new size was refused")
+        try:
+            await self.desk.perform(self.wish, step, start, why=f"{why}: {start.why}")
+        except SpringtideError as error:
+            return f"and {step.member} did not start as it was: {error}"
+        return f"{step.member} was started as it was"
 
 
 @task(task_run_name="{step}", cache_policy=NO_CACHE)
-async def take_step(change: _UnderWay, left: ClusterPlan, step: Step) -> str:
+async def take_step(change: UnderWay, left: ClusterPlan, step: Step) -> str:
     """Take that step; how it was seen to be done.
 
     Raises:

@@ -18,7 +18,7 @@ from springtide.errors import GuardRefused, Misconfigured, ReplyLost, Springtide
 from springtide.model.approval import Approval
 from springtide.model.cluster_view import ClusterView, DatabaseFacts, MachineFacts
 from springtide.model.database import DatabaseCluster
-from springtide.model.database_plan import ChangeRecord, PlanKind, Step, Wish
+from springtide.model.database_plan import ChangeRecord, PlanKind, Step, StepKind, Wish
 from springtide.model.inventory import Inventory, Power
 from springtide.planning.database_acts import Act, ActKind
 from springtide.planning.database_change import Sight
@@ -130,7 +130,7 @@ class ClusterDesk:
                 case ActKind.SWITCH_OVER:
                     await self.manager.switch_over(step.member, act.candidate, why=why)
                 case ActKind.RESTART:
-                    role = "primary" if step.kind.value == "in place" else "replica"
+                    role = "primary" if step.kind is StepKind.IN_PLACE else "replica"
                     await self.manager.restart(step.member, role, why=why)
                 case ActKind.REINITIALISE:
                     await self.manager.reinitialise(step.member, why=why)

@@ -1,9 +1,10 @@
 """When a source's backup was last verified, as Prefect remembers the runs that did it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 from prefect import get_client
@@ -69,7 +70,16 @@ async def newest_verified_at(estate: Estate, source: str) -> datetime | None:
             )
     except (httpx.HTTPError, PrefectException):
         return None
-    for run in runs:
-        if run.parameters.get("source") == source or run.parameters.get("vault") == vault:
-            return run.start_time
-    return None
+    return next((run.start_time for run in runs if is_of(run.parameters, source, vault)), None)
+
+
+def is_of(parameters: Mapping[str, Any], source: str, vault: str) -> bool:
+    """Whether a run with these parameters looked at the source's backups in its vault.
+
+    A verification names the vault, a drill one of its sources; the drill of another source in the
+    same vault, or of a second site, says nothing of this one.
+    """
+    named = parameters.get("source")
+    if named:
+        return bool(named == source and parameters.get("vault") in (None, "", vault))
+    return bool(parameters.get("vault") == vault)

@@ -76,7 +76,7 @@ class Approval(Model):
 
     digest: ProposalDigest
     until: Moment
-    """From then on nothing may begin on its account."""
+    """From then on no run may begin on its account; one that acts by then comes to its end."""
     statement: str
     """The line that was signed."""
     signatures: Annotated[tuple[str, ...], Field(min_length=1)]

@@ -10,7 +10,7 @@ Example: three hosts of 384 GiB, one to spare, a share of 0.9: 691 GiB for all. 
 machine may grow by 41 GiB, even where its own host has more.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from springtide.model.core import Core, VirtualMachineSize
@@ -112,18 +112,6 @@ def snapshot_limitation(machine: VirtualMachine) -> str | None:
     return (
         f"{machine.name}: it has snapshots ({', '.join(machine.snapshots[:3])}): remove them first"
     )
-
-
-def apart_limitation(machines: Iterable[VirtualMachine]) -> str | None:
-    """Which two of them run on one host, so that it would take both along; None where none do."""
-    seen: dict[str, str] = {}
-    for each in sorted(machines, key=lambda m: m.name):
-        if each.host is None or each.power is not Power.ON:
-            continue
-        if each.host in seen:
-            return f"{seen[each.host]} and {each.name} run on one host, {each.host}"
-        seen[each.host] = each.name
-    return None
 
 
 def promised(machines: Sequence[VirtualMachine], *, but: VirtualMachine | None) -> tuple[int, int]:

@@ -14,9 +14,17 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from springtide.errors import GuardRefused
+from springtide.model.base import Moment
 from springtide.model.cluster_view import SEGMENT_BYTES, ClusterView, MachineFacts, MemberView
 from springtide.model.database import ClusterLimits
-from springtide.model.database_plan import ClusterPlan, PlanKind, Step, StepKind, Wish
+from springtide.model.database_plan import (
+    ChangeRecord,
+    ClusterPlan,
+    PlanKind,
+    Step,
+    StepKind,
+    Wish,
+)
 from springtide.planning.database_parameters import (
     RestartOrder,
     parameter_plan,
@@ -31,6 +39,10 @@ class Sight(NamedTuple):
     machines: Mapping[str, MachineFacts]
     """By member; empty where no machine is changed."""
     limits: ClusterLimits
+
+    def off(self, member: str | None) -> bool:
+        """Whether the member's machine is seen to be off."""
+        return member in self.machines and not self.machines[member].on
 
 
 def plan_of(wish: Wish, sight: Sight, approved: ClusterPlan | None = None) -> ClusterPlan:
@@ -65,7 +77,9 @@ def _resize(wish: Wish, sight: Sight, leader: MemberView, approved: ClusterPlan 
 
 def _restart(wish: Wish, sight: Sight, leader: MemberView, approved: ClusterPlan | None) -> Left:
     del wish
-    now = {m.name: since(m) for m in sight.view.members}
+    # Who is not in what was approved was done before it: by a run whose approval was over.
+    names = [m.name for m in sight.view.members if not approved or m.name in approved.before]
+    now = {name: since(sight.view.member(name)) for name in names}
     left = still_to_do(now, sight.view, target=None, approved=approved)
     steps = _rolling(sight.view, leader, left)
     in_place = approved and any(step.kind is StepKind.IN_PLACE for step in approved.steps)
@@ -79,7 +93,8 @@ def _restart(wish: Wish, sight: Sight, leader: MemberView, approved: ClusterPlan
 
 def _switchover(wish: Wish, sight: Sight, leader: MemberView, approved: ClusterPlan | None) -> Left:
     others = tuple(sorted(m.name for m in sight.view.members if m.name != leader.name))
-    if wish.member == leader.name or (approved and approved.steps[0].member != leader.name):
+    handed_over = approved is not None and approved.steps[0].member != leader.name
+    if wish.member == leader.name or (wish.member is None and handed_over):
         return {}, []
     if wish.member is not None and wish.member not in others:
         raise GuardRefused(f"member: given {wish.member!r}, allowed: {', '.join(others)}")
@@ -145,6 +160,32 @@ def still_to_do(
         elif name in before and not view.member(name).serving:
             left[name] = before[name]
     return left
+
+
+def still_counts(record: ChangeRecord, wish: Wish, sight: Sight, now: Moment) -> bool:
+    """Whether what a run has left behind says anything of this wish.
+
+    A record stays where a run was killed at its very end, or where people did the rest by hand. For
+    as long as its approval is good the same wish sees by it that nothing is left to do; afterwards
+    a change that has come to its end says nothing of another one.
+    """
+    plan = record.plan
+    if plan.kind is not wish.kind:
+        return False
+    return not _ended(plan, sight) or (plan.target == wish.target and now < record.approval.until)
+
+
+def _ended(approved: ClusterPlan, sight: Sight) -> bool:
+    """Whether nothing is left of what was approved, whoever did it."""
+    view = sight.view
+    if approved.kind is PlanKind.SWITCHOVER:
+        return view.leader is not None and view.leader.name != approved.steps[0].member
+    members = [member for member in view.members if member.name in approved.before]
+    if approved.kind is PlanKind.RESIZE:
+        now, target = {m.name: sight.machines[m.name].size for m in members}, approved.target
+        return not still_to_do(now, view, target=target, approved=approved)
+    now = {member.name: since(member) for member in members}
+    return not still_to_do(now, view, target=None, approved=approved)
 
 
 def rest_of(left: ClusterPlan, approved: ClusterPlan) -> tuple[Step, ...] | None:

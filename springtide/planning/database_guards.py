@@ -45,20 +45,23 @@ def cluster_limitation(
     """
     others = [member for member in view.members if member.name != aside]
     return _joined(
-        *_members(view, others, cluster.limits),
+        *(why for _, why in _members(view, others, cluster.limits)),
         *_agreement(view, others, pending_allowed=pending_allowed),
-        *_store(view, cluster),
+        *_store(view, cluster, aside=aside),
         *_wal_room(view, cluster.limits),
         *_settings(view, cluster),
     )
 
 
-def sick_members(view: ClusterView, cluster: DatabaseCluster) -> tuple[str, ...]:
-    """What hurts now: members that are away or behind, no primary, a store without its quorum."""
-    lost = (f"the store has no quorum: {view.store.healthy} of {view.store.members} answer",)
+def ailments(view: ClusterView, cluster: DatabaseCluster) -> tuple[tuple[str, str], ...]:
+    """What hurts now, and why: members that are away or behind, no primary, a store without quorum.
+
+    What hurts is a member's name, `leader` or `store`.
+    """
+    lost = f"the store has no quorum: {view.store.healthy} of {view.store.members} answer"
     return (
         *_members(view, view.members, cluster.limits),
-        *(lost if view.store.spare < 0 else ()),
+        *((("store", lost),) if view.store.spare < 0 else ()),
     )
 
 
@@ -66,14 +69,19 @@ def facts_limitation(facts: Sequence[DatabaseFacts]) -> str | None:
     """Why what runs on the members must end first; None where nothing is in the way."""
     return _joined(
         *(f.trouble for f in facts if f.trouble is not None),
-        *(f"{f.member}: {f.dumps} dumps run on it" for f in facts if f.dumps),
-        *(f"{f.member}: {f.base_backups} base backups are taken" for f in facts if f.base_backups),
-        *(
-            f"{f.member}: {f.prepared_transactions} prepared transactions are open"
-            for f in facts
-            if f.prepared_transactions
-        ),
+        *(f"{f.member}: {told}" for f in facts for told in _at_work(f)),
     )
+
+
+def _at_work(facts: DatabaseFacts) -> Iterator[str]:
+    """What a restart of the member would end the hard way."""
+    for count, what, state in (
+        (facts.dumps, "dump", "under way"),
+        (facts.base_backups, "base backup", "under way"),
+        (facts.prepared_transactions, "prepared transaction", "open"),
+    ):
+        if count:
+            yield f"{amount(count, what)} {state}"
 
 
 def machines_limitation(
@@ -131,19 +139,21 @@ _MEANING = {
 
 def _members(
     view: ClusterView, others: Sequence[MemberView], limits: ClusterLimits
-) -> Iterator[str]:
+) -> Iterator[tuple[str, str]]:
+    """What hurts, and why."""
     # What is aside is looked at all the same: it may have been made primary meanwhile.
     if view.leader is None:
         names = ", ".join(member.name for member in view.primaries) or "none"
-        yield f"one member has to be primary; these say that they are: {names}"
+        yield "leader", f"one member has to be primary; these say that they are: {names}"
     for member in others:
+        name = member.name
         if member.trouble is not None:
-            yield f"{member.name} does not answer: {member.trouble}"
+            yield name, f"{name} does not answer: {member.trouble}"
         elif not member.serving:
             role = member.role.value if member.role else "no role"
-            yield f"{member.name} is {member.state or 'silent'}, {role}, and does not stream"
+            yield name, f"{name} is {member.state or 'silent'}, {role}, and does not stream"
         elif member.role is Role.REPLICA:
-            yield from lag_reasons(view, member, limits)
+            yield from ((name, why) for why in lag_reasons(view, member, limits))
 
 
 def lag_reasons(view: ClusterView, member: MemberView, limits: ClusterLimits) -> Iterator[str]:
@@ -181,16 +191,22 @@ def _agreement(
             yield f"{member.name}: a restart is scheduled"
         if member.pending_restart and not pending_allowed:
             yield f"{member.name}: a restart is pending: restart_database_cluster first"
-    # Who is aside counts here: it may be the one that the primary waits for, and well.
-    if view.settings.synchronous_mode and not any(m.synchronous for m in view.members):
+    # Who is aside counts here: it may be the one that the primary waits for, and well. Where it is
+    # the only standby, nobody else could be.
+    others_could = any(member.role is not Role.PRIMARY for member in others)
+    synchronous = any(member.synchronous for member in view.members)
+    if view.settings.synchronous_mode and others_could and not synchronous:
         yield "no member is a synchronous standby"
 
 
-def _store(view: ClusterView, cluster: DatabaseCluster) -> Iterator[str]:
+def _store(view: ClusterView, cluster: DatabaseCluster, *, aside: str | None) -> Iterator[str]:
     store = view.store
+    # The machine that is aside may be the one of the store's that does not answer: no further one
+    # goes down to bring it back.
+    spare_needed = 0 if aside in cluster.store.on_members else 1
     if store.spare < 0:
         yield f"the store has no quorum: {store.healthy} of {store.members} members answer"
-    elif cluster.store.on_members and store.spare < 1:
+    elif cluster.store.on_members and store.spare < spare_needed:
         yield (
             f"{store.healthy} of the store's {store.members} members answer: it would lose its"
             " quorum with one of the machines that it shares with the cluster"

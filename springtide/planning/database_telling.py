@@ -76,16 +76,24 @@ def what_next(step: Step | None, kind: PlanKind) -> str:
     return f"{look}; touch no other member; {again} ({doc}, {kind.value})"
 
 
-def failover_facts(first: ClusterView, last: ClusterView) -> tuple[tuple[str, str | int], ...]:
-    """Who led before and who leads now, and how often that changed meanwhile."""
-    before, after = first.leader, last.leader
+def failover_facts(
+    first: ClusterView | None, last: ClusterView | None
+) -> tuple[tuple[str, str | int], ...]:
+    """Who led before and who leads now, and how often that changed; None: nobody could be asked."""
+    before, after = first.leader if first else None, last.leader if last else None
     lines = (before.timeline if before else None, after.timeline if after else None)
     changes = lines[1] - lines[0] if None not in lines else None  # type: ignore[operator]
     return (
-        ("led before", before.name if before else "nobody"),
-        ("leads now", after.name if after else "nobody"),
+        ("led before", _named(first)),
+        ("leads now", _named(last)),
         ("changes of leader", changes if changes is not None else "not known"),
     )
+
+
+def _named(view: ClusterView | None) -> str:
+    if view is None:
+        return "not known"
+    return view.leader.name if view.leader else "nobody"
 
 
 def writes_fact(looks: Sequence[WriteLook]) -> tuple[tuple[str, str], ...]:

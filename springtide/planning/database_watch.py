@@ -17,7 +17,7 @@ from springtide.model.cluster_view import ClusterView, LeaderChange
 from springtide.model.core_watch import CoreCheck, CoreFinding
 from springtide.model.database import DatabaseCluster
 from springtide.model.readiness import Readiness
-from springtide.planning.database_guards import cluster_limitation, sick_members
+from springtide.planning.database_guards import ailments, cluster_limitation
 
 _TOLD = timedelta(days=1)
 
@@ -26,7 +26,11 @@ def judge_database(
     cluster: DatabaseCluster, view: ClusterView, changes: Sequence[LeaderChange], now: Moment
 ) -> tuple[CoreFinding, ...]:
     """Every finding of one cluster, the red ones first; green where there is none."""
-    found = [_finding(cluster.name, Readiness.RED, why) for why in sick_members(view, cluster)]
+    found = [
+        # Each by a name of its own: what gets worse while people know of one thing is news.
+        _finding(f"{cluster.name}: {what}", Readiness.RED, why)
+        for what, why in ailments(view, cluster)
+    ]
     if not found and (why_not := cluster_limitation(view, cluster)) is not None:
         found.append(_finding(cluster.name, Readiness.AMBER, why_not))
     found += [_finding(cluster.name, Readiness.AMBER, told) for told in _changes(changes, now)]
@@ -52,7 +56,7 @@ def _changes(changes: Sequence[LeaderChange], now: Moment) -> Iterator[str]:
         )
 
 
-def _finding(cluster: str, verdict: Readiness, detail: str) -> CoreFinding:
+def _finding(subject: str, verdict: Readiness, detail: str) -> CoreFinding:
     return CoreFinding(
-        check=CoreCheck.DATABASE, subject=cluster, verdict=verdict, detail=detail[:500]
+        check=CoreCheck.DATABASE, subject=subject, verdict=verdict, detail=detail[:500]
     )

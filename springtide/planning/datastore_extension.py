@@ -126,14 +126,12 @@ def _wanted(
     used = sum(each.used_mib for each in counted)
     grows = sum(max(0.0, each.per_day_mib or 0.0) for each in counted) * limits.forecast_days
     lacking = used + grows - limits.red_share * capacity
-    said = (
-        f"{used // _GIB_MIB} of {capacity // _GIB_MIB} GiB used,"
-        f" {int(grows) // _GIB_MIB} more in {limits.forecast_days} days"
-    )
+    # The verdict alone is part of what is signed: the figures are others at every look.
+    verdict = f"{limits.red_share:.0%} within {limits.forecast_days} days"
     if lacking <= 0:
-        return 0, f"{said}: below {limits.red_share:.0%}"
+        return 0, f"below {verdict}"
     each_takes = orders.capacity_gib * _GIB_MIB * limits.red_share
-    return math.ceil(lacking / each_takes), f"{said}: above {limits.red_share:.0%}"
+    return math.ceil(lacking / each_takes), f"above {verdict}"
 
 
 def _capped(

@@ -80,7 +80,10 @@ def what_next(step: ResizeStep, name: str) -> str:
                 " run this again, which goes on from there"
             )
         case ResizeStep.RECONFIGURE:
-            return f"look at the tasks of {name} in vCenter, then run this again"
+            return (
+                f"look at the tasks of {name} in vCenter, then run this again; if it was shut down"
+                " for it, it may be off"
+            )
         case ResizeStep.POWER_ON:
             return f"{name} is off: make room and run this again, or power it on by hand"
 

@@ -117,3 +117,16 @@ def test_a_store_that_asks_for_a_user() -> None:
         server.answers[authenticate] = (401, {"error": "authentication failed"})
         with pytest.raises(Misconfigured, match=r"store\.user_env: the store refuses our user"):
             ask([server.url], twice, **login)
+
+
+def test_a_member_that_cannot_log_anybody_in_is_passed_over() -> None:
+    """Its trouble is its own; where no other one answers, it passes and is no refusal."""
+    login = {"user_env": "ETCD_USER", "password_env": "ETCD_PASSWORD"}
+    authenticate = "POST /v3/auth/authenticate"
+    ill = {authenticate: (503, {"error": "etcdserver: no leader"})}
+    well = {authenticate: (200, {"token": "abc"})}
+    with scripted_server(**ill) as first, scripted_server(**RANGE, **well) as second:
+        found = ask([first.url, second.url], lambda etcd: etcd.entry("/x"), **login)
+        assert Entry("hello", 35) == found
+        with pytest.raises(Retryable, match="the store does not answer"):
+            ask([first.url], lambda etcd: etcd.entry("/x"), **login)

@@ -7,7 +7,7 @@ killed after any act. What must never be is asserted at every act.
 from dataclasses import dataclass, field
 
 from springtide.model.cluster_view import MachineFacts, MemberView
-from springtide.model.database_plan import ClusterPlan, PlanKind, StepKind, Wish
+from springtide.model.database_plan import ClusterPlan, PlanKind, Step, StepKind, Wish
 from springtide.planning.database_acts import Act, ActKind, act_limitation, next_act
 from springtide.planning.database_change import Sight, plan_of, rest_of
 from springtide.planning.database_guards import cluster_limitation
@@ -132,53 +132,75 @@ class World:
 
 @dataclass
 class Record:
-    """What stands in the store."""
+    """What a run leaves in the store."""
 
     approved: ClusterPlan
     aside: str | None = None
 
 
-def approve(world: World, wish: Wish, record: Record | None) -> Record:
-    """A new plan, as people approve it after the guards let it."""
-    sight = world.look()
+@dataclass
+class Store:
+    """The cluster's store: what stands there is replaced where a step is begun, and not before."""
+
+    record: Record | None = None
+
+
+def run(world: World, wish: Wish, store: Store, *, acts: int = 99) -> bool:
+    """One run of the flow; killed after so many acts. True: nothing is left.
+
+    It goes on with what stands in the store where that is the rest; else people approve what is
+    left.
+    """
+    sight, record = world.look(), store.record
+    left = plan_of(wish, sight, record.approved if record else None)
+    if not left.steps:
+        return True
     aside = record.aside if record else None
-    why_not = cluster_limitation(sight.view, a_cluster(), aside=aside)
+    pending = wish.kind is PlanKind.RESTART
+    why_not = cluster_limitation(sight.view, a_cluster(), aside=aside, pending_allowed=pending)
     if why_not is not None:
         raise Stopped(why_not)
-    return Record(plan_of(wish, sight, record.approved if record else None), aside)
+    if record is None or rest_of(left, record.approved) is None:
+        record = Record(left, aside)
+    return _act(world, wish, store, record, acts=acts)
 
 
-def run(world: World, wish: Wish, record: Record, *, acts: int) -> bool:
-    """Carry out what was approved; killed after so many acts. True: nothing is left."""
+def _act(world: World, wish: Wish, store: Store, record: Record, *, acts: int) -> bool:
     for _ in range(MOST_ACTS):
-        sight = world.look()
-        left = plan_of(wish, sight, record.approved)
+        left = plan_of(wish, world.look(), record.approved)
         if not left.steps:
+            store.record = None
             return True
         rest = rest_of(left, record.approved)
         if rest is None:
             raise Stopped("another plan than was approved")
-        step, last = rest[0], None
-        record.aside = step.member if step.kind is not StepKind.SWITCHOVER else None
-        for _ in range(MOST_ACTS):
-            sight = world.look()
-            act = next_act(left, step, sight)
-            if act.kind is ActKind.DONE:
-                break
-            if act.kind in (ActKind.WAIT, last):
-                continue
-            pending = wish.kind is PlanKind.RESTART
-            why_not = act_limitation(act, step, sight, a_cluster(), pending_allowed=pending)
-            if why_not is not None:
-                raise Stopped(why_not)
-            if acts == 0:
-                raise Killed
-            acts -= 1
-            world.do(act, step.member)
-            last = act.kind
-        else:
-            raise Stopped("a step that does not end")
+        step = rest[0]
+        aside = step.member if step.kind is not StepKind.SWITCHOVER else None
+        store.record = record = Record(record.approved, aside)
+        acts -= _take(world, wish, left, step, acts=acts)
     raise AssertionError("it does not end")
+
+
+def _take(world: World, wish: Wish, left: ClusterPlan, step: Step, *, acts: int) -> int:
+    """How many acts the step took."""
+    last, taken = None, 0
+    for _ in range(MOST_ACTS):
+        sight = world.look()
+        act = next_act(left, step, sight)
+        if act.kind is ActKind.DONE:
+            return taken
+        if act.kind in (ActKind.WAIT, last):
+            continue
+        pending = wish.kind is PlanKind.RESTART
+        why_not = act_limitation(act, step, sight, a_cluster(), pending_allowed=pending)
+        if why_not is not None:
+            raise Stopped(why_not)
+        if taken == acts:
+            raise Killed
+        taken += 1
+        world.do(act, step.member)
+        last = act.kind
+    raise Stopped("a step that does not end")
 
 
 def lagging(world: World, name: str) -> None:

@@ -1,25 +1,36 @@
 """The order of a cluster's change, what is left of it, and every way in which it is interrupted."""
 
+from contextlib import suppress
+from datetime import datetime, timedelta
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from springtide.errors import GuardRefused
+from springtide.model.approval import Approval, Proposal, Signer
 from springtide.model.cluster_view import ClusterSettings, MemberView, PendingParameter
 from springtide.model.core import VirtualMachineSize
-from springtide.model.database_plan import ClusterPlan, PlanKind, Step, StepKind, Wish
+from springtide.model.database_plan import ChangeRecord, ClusterPlan, PlanKind, Step, StepKind, Wish
 from springtide.planning.database_acts import ActKind, next_act
-from springtide.planning.database_change import candidate_for, plan_of, rest_of
+from springtide.planning.database_change import (
+    Sight,
+    candidate_for,
+    plan_of,
+    rest_of,
+    still_counts,
+)
 from springtide.planning.database_parameters import (
     RestartOrder,
     memory_advice,
     parameter_plan,
 )
-from tests.planning.cluster_world import Killed, Record, Stopped, World, approve, lagging, run
+from tests.planning.cluster_world import Killed, Stopped, Store, World, lagging, run
 from tests.planning.clusters import (
     LARGE,
     MIB,
     NAMES,
+    NOW,
     SMALL,
     WRITTEN,
     a_primary,
@@ -231,6 +242,63 @@ def test_a_switchover() -> None:
         plan_of(SWITCH.model_copy(update={"member": "db9"}), a_sight())
 
 
+def test_a_restart_that_was_approved_anew_goes_on_with_the_rest() -> None:
+    """Who was restarted on the first approval is not in the second, and not restarted again."""
+    first = plan_of(RESTART, a_sight())
+    began = a_sight(a_view(a_replica("db3", started_at=NOW)))
+    second = plan_of(RESTART, began, first)
+    assert ["db1 (member)", "switchover from db2 to db1 or db3", "db2 (member)"] == steps(second)
+    assert second.steps == rest_of(plan_of(RESTART, began, second), second)
+
+
+def a_record(wish: Wish, plan: ClusterPlan, *, until: datetime = NOW) -> ChangeRecord:
+    """What a run of that plan has left behind."""
+    proposal = Proposal.of(wish.kind.value, wish.cluster, plan)
+    approval = Approval(
+        digest=proposal.digest,
+        until=until,
+        statement="a line",
+        signatures=("a signature",),
+        signers=(Signer(name="anna@example.org", key=f"SHA256:{'k' * 43}"),),
+    )
+    return ChangeRecord(proposal=proposal, approval=approval, run="r", began_at=NOW)
+
+
+OVER = a_view(a_primary("db1", timeline=2), a_replica("db2", timeline=2, synchronous=True))
+RESTARTED = a_view(
+    a_replica("db1", synchronous=True, started_at=NOW),
+    a_primary("db2", started_at=NOW),
+    a_replica("db3", started_at=NOW),
+)
+ENDED = [
+    pytest.param(SWITCH, a_sight(OVER), id="switched over"),
+    pytest.param(RESTART, a_sight(RESTARTED), id="all restarted"),
+    pytest.param(RESIZE, a_sight(found=machines(*NAMES)), id="all have their size"),
+    pytest.param(REPAIR, a_sight(a_view(a_replica("db3", started_at=NOW))), id="copied anew"),
+]
+
+
+@pytest.mark.parametrize(("wish", "after"), ENDED)
+def test_what_has_ended_says_nothing_of_a_later_wish(wish: Wish, after: Sight) -> None:
+    """While its approval is good the same wish is seen to be done; later it is a new one."""
+    record = a_record(wish, plan_of(wish, a_sight()), until=NOW)
+    before, later = NOW - timedelta(seconds=1), NOW
+    assert still_counts(record, wish, a_sight(), later)
+    assert still_counts(record, wish, after, before)
+    assert () == plan_of(wish, after, record.plan).steps
+    assert not still_counts(record, wish, after, later)
+    kind = PlanKind.RESIZE if wish.kind is not PlanKind.RESIZE else PlanKind.RESTART
+    assert not still_counts(record, wish.model_copy(update={"kind": kind}), a_sight(), before)
+
+
+def test_a_switchover_back_is_not_taken_for_the_one_that_was() -> None:
+    """The first one's record stands still; who is named leads not, so there is something to do."""
+    first = plan_of(SWITCH.model_copy(update={"member": "db1"}), a_sight())
+    back = SWITCH.model_copy(update={"member": "db2"})
+    assert ["switchover from db1 to db2"] == steps(plan_of(back, a_sight(OVER), first))
+    assert () == plan_of(SWITCH, a_sight(OVER), first).steps
+
+
 EVENTS = ("nothing", "failover", "lag", "stranger", "caught up")
 
 
@@ -264,44 +332,28 @@ def test_whatever_interrupts_it_ends_right(wish: Wish, kills: list[tuple[int, st
     Asserted by the world at each act: never a second member down, never the leader shut down, never
     a switchover to a member that the primary does not wait for or that lags.
     """
-    world, record = World(), None
+    world, store = World(), Store()
     for acts, event in [*kills, (99, "caught up")]:
         happen(event, world)
         if event != "nothing":
             settle(world)
-        try:
-            record = record or approve(world, wish, None)
-            if run(world, wish, record, acts=acts):
-                record = None
+        # Where it stopped people look and start it again; where they cannot, nothing is lost.
+        with suppress(Killed, Stopped):
+            if run(world, wish, store, acts=acts):
                 break
-        except Killed:
-            continue
-        except Stopped:
-            # People look, and approve what is to be done now; where they cannot, nothing is lost.
-            record = _approved_anew(world, wish, record)
-    for _ in range(3):
-        settle(world)
-        world.behind = dict.fromkeys(NAMES, 0)
-        record = _approved_anew(world, wish, record) or approve(world, wish, record)
-        if run(world, wish, record, acts=99):
-            break
+    settle(world)
+    world.behind = dict.fromkeys(NAMES, 0)
+    assert run(world, wish, store)
     settle(world)
     assert [] == [name for name in NAMES if not world.serves(name)]
     if wish is RESIZE:
         assert dict.fromkeys(NAMES, LARGE) == world.size
 
 
-def _approved_anew(world: World, wish: Wish, record: Record | None) -> Record | None:
-    try:
-        return approve(world, wish, record)
-    except Stopped:
-        return record
-
-
 def test_an_undisturbed_change_takes_each_step_once() -> None:
     """Two replicas, one switchover, the old primary: ten acts, one switchover among them."""
     world = World()
-    assert run(world, RESIZE, approve(world, RESIZE, None), acts=99)
+    assert run(world, RESIZE, Store())
     kinds = [kind for kind, _ in world.acts]
     assert (10, 1, 3) == (
         len(kinds),
@@ -313,12 +365,11 @@ def test_an_undisturbed_change_takes_each_step_once() -> None:
 
 def test_a_lagging_member_stops_it() -> None:
     """Neither is another member shut down, nor a switchover made."""
-    world = World()
-    record = approve(world, RESIZE, None)
+    world, store = World(), Store()
     with pytest.raises(Killed):
-        run(world, RESIZE, record, acts=3)
+        run(world, RESIZE, store, acts=3)
     settle(world)
     lagging(world, "db1")
     with pytest.raises(Stopped, match="db1 has not received 100 MiB"):
-        run(world, RESIZE, record, acts=99)
+        run(world, RESIZE, store)
     assert ["db3"] == [name for name in NAMES if world.size[name] == LARGE]

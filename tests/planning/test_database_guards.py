@@ -180,6 +180,26 @@ def test_a_member_aside_may_be_down() -> None:
     assert cluster_limitation(led, a_cluster(), aside="db3") is not None
 
 
+def test_a_member_aside_may_have_taken_its_part_of_the_store_along() -> None:
+    """Two of three answer without it, and no further machine goes down to bring it back."""
+    shared, short = a_cluster(store=SHARED), StoreView(members=3, healthy=2)
+    down = a_view(MemberView(name="db3", trouble="ConnectError"), store=short)
+    assert cluster_limitation(down, shared, aside="db3") is None
+    two = a_cluster(store=SHARED | {"on_members": ["db1", "db2"]})
+    assert "would lose its quorum" in (cluster_limitation(down, two, aside="db3") or "")
+    lost = a_view(down.member("db3"), store=StoreView(members=3, healthy=1))
+    assert "has no quorum" in (cluster_limitation(lost, shared, aside="db3") or "")
+
+
+def test_the_only_standby_may_be_the_one_aside() -> None:
+    """Of two members nobody else could be synchronous."""
+    broken = a_replica("db1", state="start failed", streaming=False)
+    members = (broken, a_primary("db2"))
+    view = a_view().model_copy(update={"members": members})
+    assert cluster_limitation(view, a_cluster(), aside="db1") is None
+    assert "no member is a synchronous" in (cluster_limitation(view, a_cluster()) or "")
+
+
 def test_a_pending_restart_is_what_a_restart_is_for() -> None:
     """It is no reason against that one change."""
     view = a_view(a_replica("db3", pending_restart=True))
@@ -191,9 +211,11 @@ def test_a_pending_restart_is_what_a_restart_is_for() -> None:
     [
         pytest.param({}, None, id="nothing"),
         pytest.param({"trouble": "db3 is silent"}, "db3 is silent", id="no answer"),
-        pytest.param({"dumps": 1}, "db3: 1 dumps run on it", id="dump"),
-        pytest.param({"base_backups": 2}, "db3: 2 base backups are taken", id="base backup"),
-        pytest.param({"prepared_transactions": 1}, "db3: 1 prepared transactions", id="prepared"),
+        pytest.param({"dumps": 1}, "db3: 1 dump under way", id="dump"),
+        pytest.param({"base_backups": 2}, "db3: 2 base backups under way", id="base backup"),
+        pytest.param(
+            {"prepared_transactions": 1}, "db3: 1 prepared transaction open", id="prepared"
+        ),
     ],
 )
 def test_what_runs_on_a_member(facts: dict[str, Any], why: str | None) -> None:

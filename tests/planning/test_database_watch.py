@@ -6,6 +6,7 @@ import pytest
 
 from springtide.model.cluster_view import ClusterView, LeaderChange, MemberView, StoreView
 from springtide.model.readiness import Readiness
+from springtide.planning.core_watch import core_alarm, telling_after
 from springtide.planning.database_watch import judge_database, unasked
 from tests.planning.clusters import MIB, NOW, WRITTEN, a_cluster, a_replica, a_view
 
@@ -38,6 +39,23 @@ def test_a_look(view: ClusterView, verdict: Readiness, detail: str) -> None:
     first = judge_database(a_cluster(), view, (), NOW)[0]
     assert verdict is first.verdict
     assert detail in first.detail
+
+
+def test_what_gets_worse_is_news() -> None:
+    """A member is away, and people know; half an hour later nobody leads, and they are told."""
+    away = a_view(MemberView(name="db3", trouble="ConnectError"))
+    first = judge_database(a_cluster(), away, (), NOW)
+    told = telling_after(first, None, alarm=core_alarm(first, None, NOW), now=NOW)
+    later = NOW + timedelta(minutes=30)
+    assert core_alarm(first, told, later) is None
+    worse = a_view(
+        MemberView(name="db3", trouble="ConnectError"),
+        MemberView(name="db2", trouble="ReadTimeout"),
+    )
+    found = judge_database(a_cluster(), worse, (), later)
+    alarm = core_alarm(found, told, later) or ""
+    assert "school: leader: one member has to be primary" in alarm
+    assert "school: db2: db2 does not answer" in alarm
 
 
 def test_a_failover_is_told_for_a_day() -> None:

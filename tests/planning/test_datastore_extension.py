@@ -96,6 +96,12 @@ def test_how_many_the_forecast_wants(fill: tuple[int, float | None], wanted: int
     assert (wanted, wanted) == (plan.wanted, plan.count)
 
 
+@pytest.mark.parametrize("asked", [0, 2])
+def test_a_gibibyte_more_is_the_same_plan(asked: int) -> None:
+    """It is signed within the hour, and by then more is used: the signature holds still."""
+    assert planned(forecast(2800, 2), asked=asked) == planned(forecast(2801, 2.1), asked=asked)
+
+
 def test_full_ones_are_evened_out_by_empty_ones() -> None:
     """Machines can be moved: what counts is all of them together."""
     full, empty = forecast(2950), forecast(100, name="ssd-2")

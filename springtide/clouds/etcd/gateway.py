@@ -16,6 +16,7 @@ from springtide.model.cluster_view import StoreView
 from springtide.model.database import ConsensusStore
 
 _CALL_S = 5.0
+_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 class Entry(NamedTuple):
@@ -122,9 +123,10 @@ class Etcd:
                 "password": self._environment.get(self._store.password_env, ""),
             }
             answer = await self._client.post(f"{url}/v3/auth/authenticate", json=login)
-            if not answer.is_success:
+            if answer.status_code in _REFUSED:
                 raise Misconfigured("the store refuses our user", field="store.user_env")
-            self._token = str(answer.json()["token"])
+            # Another trouble is this member's own: the next one is asked.
+            self._token = str(answer.raise_for_status().json()["token"])
         return {"Authorization": self._token}
 
 

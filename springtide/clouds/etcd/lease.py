@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from springtide.clouds.etcd.gateway import Etcd, delete, put
-from springtide.errors import GuardRefused, Retryable
+from springtide.errors import GuardRefused, Retryable, SpringtideError
 
 log = logging.getLogger(__name__)
 
@@ -72,12 +72,12 @@ class ChangeLease:
             await asyncio.sleep(self._etcd.lease_s / _PARTS)
             try:
                 await self._etcd.call("/v3/lease/keepalive", {"ID": self._lease})
-            except Retryable as error:
+            except SpringtideError as error:
                 log.warning("lease=not-renewed key=%s why=%s", self._key, error)
 
     async def give_back(self) -> None:
         """Let others have it at once."""
-        with suppress(Retryable):
+        with suppress(SpringtideError):
             await self._etcd.call("/v3/lease/revoke", {"ID": self._lease})
 
 

@@ -21,7 +21,13 @@ from springtide.clouds.vcenter.reading import by_id, id_of
 from springtide.clouds.vcenter.session import Session
 from springtide.clouds.vcenter.trust import trusting_context
 from springtide.clouds.vcenter.waiting import Progress, Wait, nobody, wait_for_task
-from springtide.errors import ChangedMeanwhile, GuardRefused, SpringtideError
+from springtide.errors import (
+    ChangedMeanwhile,
+    GuardRefused,
+    ReplyLost,
+    Retryable,
+    SpringtideError,
+)
 from springtide.model.core import Core, VirtualMachineSize
 from springtide.model.inventory import Inventory, Power, VirtualMachine
 
@@ -81,6 +87,7 @@ class VCenter(AbstractContextManager["VCenter"]):
         Raises:
             GuardRefused: VMware Tools do not run in it, so that nobody can ask.
             DeadlinePassed: it is on still. It was asked, and may go off yet.
+            ReplyLost: it was asked, or may have been, and nobody has seen whether it is off.
         """
         machine = self.virtual_machine(name)
         if machine.power is Power.OFF:
@@ -103,11 +110,14 @@ class VCenter(AbstractContextManager["VCenter"]):
                 changing=True,
             )
             act.result = "asked"
-            wait.until(
-                (vim.VirtualMachine, machine.id),
-                ("runtime.powerState",),
-                lambda seen: seen.get("runtime.powerState") == "poweredOff",
-            )
+            try:
+                wait.until(
+                    (vim.VirtualMachine, machine.id),
+                    ("runtime.powerState",),
+                    lambda seen: seen.get("runtime.powerState") == "poweredOff",
+                )
+            except Retryable as error:
+                raise ReplyLost(f"{name}: its guest was asked to shut down; {error}") from error
             act.result = "off"
         return self.virtual_machine(name)
 
