@@ -42,7 +42,8 @@ class Sight(NamedTuple):
 
     def off(self, member: str | None) -> bool:
         """Whether the member's machine is seen to be off."""
-        return member in self.machines and not self.machines[member].on
+        machine = self.machines.get(member) if member is not None else None
+        return machine is not None and not machine.on
 
 
 def plan_of(wish: Wish, sight: Sight, approved: ClusterPlan | None = None) -> ClusterPlan:
