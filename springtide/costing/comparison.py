@@ -22,7 +22,10 @@ _HOUR_S = 3600
 def comparison(
     fleet: Fleet, book: PriceBook, *, days: Sequence[date], window: int, found: Gathered
 ) -> tuple[Alternative, ...]:
-    """The fleet's servers on `days` as they were, and always on: `window` of them, or the peak."""
+    """The fleet's servers on `days` as they were, and always on: `window` of them, or the peak.
+
+    Where none of them is in the ledger, what was done is not known, and no saving is told.
+    """
     cells = running_cells(found.running, fleet.name)
     peak = max((cell.servers for cell in cells), default=0)
     done = sum(
@@ -34,7 +37,7 @@ def comparison(
         Decimal(0),
     )
     told = "the fleet's servers, as they stood and are billed"
-    actual = Alternative(name="as it was", how=told, cost=done, actual=True)
+    actual = Alternative(name="as it was", how=told, cost=done if cells else None, actual=True)
     sizes = {window: "the window's number"}
     sizes[peak] = (
         "the window's number, which is the peak's too" if peak == window else "the peak's number"

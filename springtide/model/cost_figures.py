@@ -138,7 +138,7 @@ class Alternative(Model):
     how: str
     """What is different, in a sentence."""
     cost: Decimal | None
-    """None: a price is missing."""
+    """None: a price is missing, or nothing is known of it."""
     actual: bool = False
     """Whether it is what was done."""
 
@@ -152,7 +152,7 @@ class Saving(Model):
 
 
 class StorageDay(Model):
-    """What one kind of storage held at its most on one day."""
+    """What one kind of storage held in the mean of one day."""
 
     day: date
     group: str

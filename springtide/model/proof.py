@@ -115,6 +115,11 @@ class ProofFacts(Model):
     figures: tuple[ProofInput, ...] = ()
     """Baselines that no cloud knows, by their names, e.g. `cost-before`."""
 
+    @property
+    def is_whole_months(self) -> bool:
+        """Whether it begins and ends where a month of the calendar does."""
+        return self.begin.day == self.end.day == 1
+
     def figure(self, name: str) -> ProofInput | None:
         """The figure of that name; None where nobody gave it."""
         return next((each for each in self.figures if each.name == name), None)

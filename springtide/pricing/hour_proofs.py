@@ -3,7 +3,8 @@
 As an operator reads it: "instances are billed for 72 hours a month, not 720" is true of four weeks
 with twelve evenings. A month of the calendar has twelve to fifteen, so 72 to 90 hours; each month
 is held against its own evenings. An hour that was paid before the window opened or after it closed
-has a line of its own.
+has a line of its own. An evening without an hour in the ledger proves nothing: the greatest saving
+would be a ledger that nobody kept.
 """
 
 from collections import defaultdict
@@ -19,10 +20,10 @@ from springtide.model.proof import (
     ProofInput,
     Statement,
 )
-from springtide.pricing.occasions import Allotment, OccasionUse, fleet_hours
+from springtide.pricing.occasions import Allotment, OccasionUse, fleet_hours, unseen
 from springtide.pricing.paid_hours import clock_hours_touched
 from springtide.pricing.price_book import find_price
-from springtide.pricing.verdicts import judge, unproven
+from springtide.pricing.verdicts import doubted, judge, unproven
 
 FOUR_WEEKS_EVENINGS = 12
 _LEDGER = "the usage ledger, from Nova's own times"
@@ -37,8 +38,8 @@ def hour_proofs(facts: ProofFacts, found: Allotment) -> Iterator[Proof]:
     yield _per_evening(evenings)
     yield _per_four_weeks(evenings)
     yield from _per_month(evenings)
-    yield _outside(facts, found)
-    yield _idle(found)
+    yield doubted(_outside(facts, found), unseen(evenings))
+    yield doubted(_idle(found), unseen(evenings))
     yield _rounding(facts)
 
 
@@ -77,7 +78,8 @@ def _per_evening(evenings: Sequence[OccasionUse]) -> Proof:
         _given("hours of the longest", max(each), _LEDGER),
         _given("hours of all", sum(use.hours for use in evenings), _LEDGER),
     ]
-    return judge(statement, inputs, sum(each, Decimal(0)) / len(each), overturned_by=overturned)
+    mean = sum(each, Decimal(0)) / len(each)
+    return doubted(judge(statement, inputs, mean, overturned_by=overturned), unseen(evenings))
 
 
 def _per_four_weeks(evenings: Sequence[OccasionUse]) -> Proof:
@@ -97,9 +99,8 @@ def _per_four_weeks(evenings: Sequence[OccasionUse]) -> Proof:
         why = f"evenings in the period: {len(last)}; four weeks have {FOUR_WEEKS_EVENINGS}"
         return unproven(statement, inputs, why=why, overturned_by="a period of twelve evenings")
     result = sum((_per_instance(use) for use in last), Decimal(0))
-    return judge(
-        statement, inputs, result, overturned_by="an hour more a server in four of the evenings"
-    )
+    overturned = "an hour more a server in four of the evenings"
+    return doubted(judge(statement, inputs, result, overturned_by=overturned), unseen(last))
 
 
 def _per_month(evenings: Sequence[OccasionUse]) -> Iterator[Proof]:
@@ -120,7 +121,8 @@ def _per_month(evenings: Sequence[OccasionUse]) -> Iterator[Proof]:
         )
         inputs = [_given("evenings", len(uses), _CALENDAR, "")]
         result = sum((_per_instance(use) for use in uses), Decimal(0))
-        yield judge(statement, inputs, result, overturned_by="the provider's bill for that month")
+        overturned = "the provider's bill for that month"
+        yield doubted(judge(statement, inputs, result, overturned_by=overturned), unseen(uses))
 
 
 def _outside(facts: ProofFacts, found: Allotment) -> Proof:

@@ -10,7 +10,7 @@ of the window and 30 late ones.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from springtide.model.base import Model
@@ -51,6 +51,15 @@ class Allotment(Model):
     def hours(self) -> int:
         """All hours, whoever's they are."""
         return self.idle_hours + sum(use.hours for use in self.uses)
+
+
+def unseen(uses: Iterable[OccasionUse]) -> tuple[str, ...]:
+    """The evenings in which no server stood by the ledger: none did, or nobody has looked."""
+    return tuple(
+        use.occasion.name
+        for use in uses
+        if use.occasion.kind is OccasionKind.WINDOW and not use.inside
+    )
 
 
 def fleet_hours(facts: ProofFacts) -> tuple[RunningHour, ...]:

@@ -2,12 +2,13 @@
 
 As an operator reads it: a saving is nothing without its baseline. Beside the same servers always on
 by the hour an evening fleet costs a tenth; beside the monthly plan, which costs half of that, a
-fifth. "Halved" beside what was before needs the bill of before: without it, it is UNPROVEN.
+fifth. "Halved" beside what was before needs the bill of before: without it, it is UNPROVEN. What is
+paid by the month, a bill or a plan, is held against whole months alone.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 from springtide.errors import NotFound
@@ -22,11 +23,12 @@ from springtide.model.proof import (
 )
 from springtide.model.usage import UsageKind
 from springtide.pricing.charges import bytes_cost
-from springtide.pricing.occasions import Allotment, fleet_hours
+from springtide.pricing.occasions import Allotment, fleet_hours, unseen
 from springtide.pricing.price_book import find_price
-from springtide.pricing.verdicts import judge, unproven
+from springtide.pricing.verdicts import doubted, judge, unproven
 
 _INCOMPLETE = "some usage has no price"
+_NO_MONTHS = "the period is no whole months: its bill is not complete"
 BLOCK_SKU = "volume.high-speed"
 """What documents stood on before they moved to object storage."""
 _LEDGER = "the usage ledger"
@@ -34,8 +36,8 @@ _LEDGER = "the usage ledger"
 
 def ratio_proofs(facts: ProofFacts, found: Allotment) -> Iterator[Proof]:
     """Ratios of costs, of servers, of connections and of storage."""
-    yield _always_on(facts, found)
-    yield _monthly_plan(facts, found)
+    yield doubted(_always_on(facts, found), unseen(found.uses))
+    yield doubted(_monthly_plan(facts, found), unseen(found.uses))
     yield _servers(facts)
     yield _connections(facts)
     yield _cost_before(facts)
@@ -71,12 +73,14 @@ def _monthly_plan(facts: ProofFacts, found: Allotment) -> Proof:
     statement = Statement(
         name="against-monthly-plan",
         sentence="The evenings cost less than the same servers on the monthly plan.",
-        formula="servers x months begun x monthly price / (clock hours paid x hourly price)",
+        formula="servers x months x monthly price / (clock hours paid x hourly price)",
         baseline="the windows' servers on the monthly plan",
         comparison=Comparison.AT_LEAST,
         expected=Decimal(1),
         unit="times",
     )
+    if not facts.is_whole_months:
+        return unproven(statement, (), why=_NO_MONTHS, overturned_by="the whole month's hours")
     servers, months = _window_servers(facts), _months(facts.begin, facts.end)
     try:
         month, hour = (_price(facts, facts.sku, plan) for plan in (Plan.MONTHLY, Plan.HOURLY))
@@ -91,7 +95,8 @@ def _monthly_plan(facts: ProofFacts, found: Allotment) -> Proof:
     ]
     if not paid:
         return unproven(statement, inputs, why="no server stood", overturned_by="one that does")
-    overturned = "more hours a month than the plan costs: some 357 for a b2-60"
+    even = month.price / hour.price
+    overturned = f"more hours a month than the plan costs: some {even:.0f} for a {facts.sku}"
     return judge(statement, inputs, planned / paid, overturned_by=overturned)
 
 
@@ -171,6 +176,10 @@ def _cost_before(facts: ProofFacts) -> Proof:
         return unproven(
             statement, (billed, before), why=_INCOMPLETE, overturned_by="the missing prices"
         )
+    if not facts.is_whole_months:
+        return unproven(
+            statement, (billed, before), why=_NO_MONTHS, overturned_by="the whole month's charges"
+        )
     months = _months(facts.begin, facts.end)
     result = facts.billed_cost / months / before.value
     return judge(statement, (billed, before), result, overturned_by=overturned)
@@ -217,7 +226,7 @@ def _storage(facts: ProofFacts) -> Proof:
     rows = [row for row in facts.hours if row.kind is UsageKind.OBJECT_STORAGE]
     byte_hours = sum(row.amount for row in rows)
     inputs = [_given("stored", Decimal(byte_hours) / 10**9, _LEDGER, "GB h")]
-    if not rows:
+    if not byte_hours:
         why = "nothing is in object storage"
         return unproven(statement, inputs, why=why, overturned_by="documents that are")
     try:
@@ -229,6 +238,9 @@ def _storage(facts: ProofFacts) -> Proof:
         _given("on blocks", on_blocks, block.source, facts.book.currency),
         _given("in object storage", in_objects, stored.source, facts.book.currency),
     ]
+    if not in_objects:
+        why = "by the price book it costs nothing in object storage"
+        return unproven(statement, inputs, why=why, overturned_by="a price above 0")
     return judge(
         statement,
         inputs,
@@ -250,9 +262,8 @@ def _window_servers(facts: ProofFacts) -> int:
 
 
 def _months(begin: date, end: date) -> int:
-    """Months of the calendar that the period touches: each is billed in full."""
-    last = end - timedelta(days=1)
-    return (last.year - begin.year) * 12 + last.month - begin.month + 1
+    """Months of the calendar from the first of one until before the first of another."""
+    return (end.year - begin.year) * 12 + end.month - begin.month
 
 
 def _given(name: str, value: Decimal | int, source: str, unit: str = "") -> ProofInput:

@@ -40,6 +40,22 @@ def unproven(
     )
 
 
+def doubted(proof: Proof, unseen: Sequence[str]) -> Proof:
+    """UNPROVEN in place of a PASS where evenings have no hour in the ledger.
+
+    Their hours could only add to those that are paid: a FAIL stands without them.
+    """
+    if not unseen or proof.verdict is not ProofVerdict.PASS:
+        return proof
+    others = f" and of {len(unseen) - 1} other evenings" if unseen[1:] else ""
+    return unproven(
+        proof.statement,
+        proof.inputs,
+        why=f"the ledger has no hour of {unseen[0]}{others}: no server stood, or nobody has looked",
+        overturned_by="the hours of those evenings",
+    )
+
+
 def _holds(statement: Statement, result: Decimal) -> bool:
     least, most = (
         statement.expected - statement.tolerance,

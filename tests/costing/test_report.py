@@ -89,6 +89,13 @@ def test_a_saving_is_what_was_not_spent(final: CostReport) -> None:
     ]
 
 
+def test_a_ledger_without_a_server_saves_nothing(tmp_path: Path) -> None:
+    """What was done is not known then: it did not cost nothing."""
+    gathered = gathered_from(UsageLedger(tmp_path), known_until=NOVEMBER.last)
+    report = a_report(gathered, known_until=NOVEMBER.last)
+    assert (None, None) == (report.saving, report.comparison[0].cost)
+
+
 def test_what_if_names_a_flavour_without_a_price(final: CostReport) -> None:
     """It is told as unknown, and the others all the same."""
     costs = {each.name: each.cost for each in final.alternatives}

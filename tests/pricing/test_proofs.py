@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from springtide.model.price import PriceUnit
 from springtide.model.proof import ProofVerdict
 from springtide.model.usage import UsageKind, UsageRecord, UsageSource, UsageTotal
 from springtide.pricing.charges import price_totals
@@ -24,6 +25,18 @@ def evenings(start: str = "16:00", end: str = "22:00", servers: int = 30) -> lis
 
 
 TWELVE = tuple(an_evening(day) for day in EVENINGS)
+
+
+def stored(amount: int) -> UsageRecord:
+    """A container that held so many bytes for November's 720 hours."""
+    return a_record(
+        "2026-11-01 01:00",
+        "2026-12-01 01:00",
+        resource="c",
+        kind=UsageKind.OBJECT_STORAGE,
+        sku="object",
+        amount=amount,
+    )
 
 
 def used(servers: int, hours: int, *, monthly: bool = False) -> UsageTotal:
@@ -103,18 +116,23 @@ def test_evenings(start: str, end: str, name: str, verdict: ProofVerdict, result
 
 
 @pytest.mark.parametrize(
-    ("name", "missing"),
+    ("name", "missing", "more"),
     [
-        pytest.param("price-halved", "cost-before", id="the bill before"),
-        pytest.param("usage-fivefold", "connection was counted", id="connections"),
-        pytest.param("infrastructure-tenfold", "no surge", id="a surge"),
-        pytest.param("storage-moved", "nothing is in object storage", id="documents"),
-        pytest.param("cost-per-1000-connections", "no connection", id="connections for the cost"),
+        pytest.param("price-halved", "cost-before", (), id="the bill before"),
+        pytest.param("usage-fivefold", "connection was counted", (), id="connections"),
+        pytest.param("infrastructure-tenfold", "no surge", (), id="a surge"),
+        pytest.param("storage-moved", "nothing is in object storage", (), id="documents"),
+        pytest.param(
+            "storage-moved", "nothing is in object storage", (stored(0),), id="an empty container"
+        ),
+        pytest.param(
+            "cost-per-1000-connections", "no connection", (), id="connections for the cost"
+        ),
     ],
 )
-def test_what_cannot_be_known(name: str, missing: str) -> None:
+def test_what_cannot_be_known(name: str, missing: str, more: tuple[UsageRecord, ...]) -> None:
     """It is UNPROVEN and says what is missing and what would overturn it."""
-    found = named(prove_all(facts(*evenings(), occasions=TWELVE)), name)
+    found = named(prove_all(facts(*evenings(), *more, occasions=TWELVE)), name)
     assert (UNPROVEN, True) == (found.verdict, missing in found.why)
     assert found.overturned_by
 
@@ -125,6 +143,46 @@ def test_an_empty_period_proves_nothing_and_fails_nowhere() -> None:
     assert {"early-and-late", "idle-hours"} == {
         name for name, verdict in found.items() if verdict is not UNPROVEN
     }
+
+
+ON_HOURS = ("hours-", "early-", "idle-", "rounding-", "against-")
+"""How the names begin of what rests on the servers' hours."""
+
+
+def test_evenings_without_a_server_in_the_ledger_prove_nothing() -> None:
+    """An empty ledger is one that was not kept, and no saving."""
+    found = [p for p in prove_all(facts(occasions=TWELVE)) if p.statement.name.startswith(ON_HOURS)]
+    assert {UNPROVEN} == {proof.verdict for proof in found}
+    assert len(found) > len(ON_HOURS)
+
+
+@pytest.mark.parametrize(
+    ("start", "name", "verdict"),
+    [
+        pytest.param("16:00", "hours-per-evening", UNPROVEN, id="its hours might be more"),
+        pytest.param("16:00", "hours-per-four-weeks", UNPROVEN, id="of twelve, too"),
+        pytest.param("16:00", "hours-in-2026-11", UNPROVEN, id="of the month, too"),
+        pytest.param("16:00", "against-always-on", UNPROVEN, id="it might cost more"),
+        pytest.param("16:00", "against-monthly-plan", UNPROVEN, id="beside the plan, too"),
+        pytest.param("10:00", "hours-in-2026-11", FAIL, id="more than all of them may have"),
+        pytest.param("15:00", "early-and-late", FAIL, id="what was seen"),
+    ],
+)
+def test_an_evening_without_a_server_in_the_ledger(
+    start: str, name: str, verdict: ProofVerdict
+) -> None:
+    """Its hours are not known and can only add to the others: no PASS holds, and each FAIL does."""
+    found = named(prove_all(facts(*evenings(start)[1:], occasions=TWELVE)), name)
+    assert verdict == found.verdict
+    assert (verdict is UNPROVEN) == ("evening of 2026-11-02" in found.why)
+
+
+def test_each_month_is_held_against_its_own_evenings_alone() -> None:
+    """November is proved where December has an evening that is not in the ledger."""
+    given = facts(*evenings(), occasions=(*TWELVE, an_evening("2026-12-01")), end=date(2027, 1, 1))
+    found = prove_all(given)
+    assert PASS == named(found, "hours-in-2026-11").verdict
+    assert UNPROVEN == named(found, "hours-in-2026-12").verdict
 
 
 def test_three_evenings_are_no_four_weeks() -> None:
@@ -183,6 +241,33 @@ def test_the_price_was_halved(before: str, *, complete: bool, verdict: ProofVerd
     assert verdict == named(prove_all(given), "price-halved").verdict
 
 
+@pytest.mark.parametrize(
+    ("begin", "end", "verdict"),
+    [
+        pytest.param(date(2026, 11, 1), date(2026, 12, 1), PASS, id="a month"),
+        pytest.param(date(2026, 11, 1), date(2027, 1, 1), PASS, id="two months"),
+        pytest.param(date(2026, 11, 1), date(2026, 11, 30), UNPROVEN, id="a day too few"),
+        pytest.param(date(2026, 11, 1), date(2026, 12, 2), UNPROVEN, id="a day too many"),
+        pytest.param(date(2026, 11, 2), date(2026, 12, 1), UNPROVEN, id="from the second on"),
+        pytest.param(date(2026, 11, 1), date(2026, 11, 4), UNPROVEN, id="three days"),
+    ],
+)
+@pytest.mark.parametrize("name", ["price-halved", "against-monthly-plan"])
+def test_what_is_paid_by_the_month_is_held_against_whole_months(
+    name: str, begin: date, end: date, verdict: ProofVerdict
+) -> None:
+    """A month's bill or plan beside the days so far would make anything cheap."""
+    given = facts(
+        *evenings(),
+        occasions=TWELVE,
+        begin=begin,
+        end=end,
+        billed_cost=Decimal("367.20"),
+        figures=(a_figure("cost-before", "1000"),),
+    )
+    assert verdict == named(prove_all(given), name).verdict
+
+
 def test_a_thousand_connections() -> None:
     """Their cost is told even where there is nothing to compare it with."""
     opened = a_record(
@@ -200,19 +285,19 @@ def test_a_thousand_connections() -> None:
 
 def test_documents_moved_to_object_storage() -> None:
     """30 TB for a month of 720 hours: 2,700 on fast blocks, 300 as objects."""
-    stored = a_record(
-        "2026-11-01 01:00",
-        "2026-12-01 01:00",
-        resource="c",
-        kind=UsageKind.OBJECT_STORAGE,
-        sku="object",
-        amount=30 * 10**12,
-    )
-    found = named(prove_all(facts(stored)), "storage-moved")
+    found = named(prove_all(facts(stored(30 * 10**12))), "storage-moved")
     assert {"on blocks": 2700, "in object storage": 300} == {
         each.name: round(each.value) for each in found.inputs[1:] if each.value is not None
     }
     assert PASS == found.verdict
+
+
+def test_object_storage_for_nothing_has_no_ratio() -> None:
+    """A price of 0 divides nothing."""
+    given_away = an_entry("object", "0", unit=PriceUnit.GB_MONTH)
+    book = a_book(an_entry("volume.high-speed", "0.09", unit=PriceUnit.GB_MONTH), given_away)
+    found = named(prove_all(facts(stored(10**12), book=book)), "storage-moved")
+    assert (UNPROVEN, True) == (found.verdict, "costs nothing" in found.why)
 
 
 def test_a_flavour_without_a_monthly_plan_has_no_such_baseline() -> None:
