@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import chain
 
-from springtide.ledger.sums import alike_totals, daily_sums, running_hours, totals
+from springtide.ledger.sums import alike_totals, daily_sums, running_hours, server_hours, totals
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.charge import Charge
 from springtide.model.cost_report import ReportPeriod
 from springtide.model.price import MissingPrice, PriceBook
-from springtide.model.usage import RunningHour, UsageSum, UsageTotal
+from springtide.model.usage import RunningHour, ServerHours, UsageSum, UsageTotal
 from springtide.planning.cost_report import school_year
 from springtide.pricing.charges import Pricer, purchase_charges
 from springtide.pricing.cost_breakdown import CostBreakdown
@@ -33,6 +33,8 @@ class Gathered:
     sums: tuple[UsageSum, ...]
     """Of the period."""
     running: tuple[RunningHour, ...]
+    """Of the period."""
+    servers: tuple[ServerHours, ...]
     """Of the period."""
     missing: tuple[MissingPrice, ...]
     days: tuple[date, ...] = ()
@@ -56,7 +58,7 @@ class Gathering:
         first = self._period.first
         # Its month from the first day on: a monthly plan is billed on the first day of use.
         begin = first.replace(day=1)
-        used = totals(self._ledger, begin, self._end, purchases=self._book.purchases)
+        used = totals(self._ledger, begin, self._end, book=self._book)
         for charge in self._priced(used, begin, self._pricer()):
             if charge.day >= first:
                 yield charge
@@ -65,13 +67,7 @@ class Gathering:
         """What all charges come to; `own` is what Springtide itself runs on."""
         first, end = self._period.first, max(self._end, self._period.first)
         breakdown, pricer = CostBreakdown(own), self._pricer()
-        alike = alike_totals(
-            self._ledger,
-            self._begin,
-            self._end,
-            purchases=self._book.purchases,
-            apart={*own, *self._book.monthly_resources},
-        )
+        alike = alike_totals(self._ledger, self._begin, self._end, book=self._book, apart=own)
         for charge in self._priced(alike, self._begin, pricer):
             breakdown.add(charge)
         return Gathered(
@@ -79,6 +75,7 @@ class Gathering:
             begins_on=self._begin,
             sums=daily_sums(self._ledger, first, end),
             running=running_hours(self._ledger, first, end),
+            servers=server_hours(self._ledger, first, end),
             missing=self._in_period(pricer.missing),
             days=tuple(day for day in self._period.days() if day < self._end),
         )

@@ -36,6 +36,7 @@ from springtide.pricing.cost_breakdown import (
     OWN,
     break_even,
     cost_groups,
+    day_hours,
     unit_costs,
 )
 from springtide.pricing.planned_cost import (
@@ -137,7 +138,7 @@ def _figures(at: Standpoint, premises: Premises, found: Findings) -> dict[str, A
     fleet, gathered, breakdown = premises.fleet, found.gathered, found.gathered.breakdown
     daily = breakdown.daily(at.period.first, at.last_known)
     groups = cost_groups(daily)
-    hours = breakdown.hours(fleet.name, at.period.first, at.last_known)
+    hours = day_hours(gathered.servers, fleet.name)
     region, days = fleet.regions[0].name, at.known_days
     even = break_even(hours, premises.book, fleet.flavour, region=region, days=days)
     return {

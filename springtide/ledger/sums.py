@@ -11,8 +11,8 @@ import duckdb
 
 from springtide.ledger.engine import engine, rows_of
 from springtide.ledger.usage_ledger import UsageLedger
-from springtide.model.price import Purchase
-from springtide.model.usage import RunningHour, UsageSum, UsageTotal
+from springtide.model.price import PriceBook
+from springtide.model.usage import RunningHour, ServerHours, UsageSum, UsageTotal
 
 _SUMS = """
     CAST(sum(amount * stood_s) AS HUGEINT) AS stood_s,
@@ -29,14 +29,17 @@ _TOTALS = f"""
     GROUP BY resource, kind, sku, region, day, covered
 """  # noqa: S608
 _IN_ORDER = "ORDER BY day, resource, sku, covered"
+# What is on the monthly plan is paid for as it is: it is ranked apart, and never covered.
 _COVERED = f"""
-    SELECT *, kind = 'instance' AND rank <= (
+    SELECT *, kind = 'instance' AND NOT by_month AND rank <= (
         SELECT coalesce(sum(instances), 0) FROM covers
         WHERE covers.sku = ranked.sku AND covers.region = ranked.region
         AND covers.begins <= ranked.hour AND ranked.hour < covers.ends
     ) AS covered
-    FROM (SELECT *, row_number() OVER (PARTITION BY sku, region, hour ORDER BY resource) AS rank
-          {_WITHIN}) AS ranked
+    FROM (SELECT *, row_number() OVER (
+              PARTITION BY sku, region, hour, by_month ORDER BY resource
+          ) AS rank
+          FROM (SELECT *, resource IN (SELECT id FROM monthly) AS by_month {_WITHIN})) AS ranked
 """  # noqa: S608 - as above
 _ALIKE = "alike"
 """In place of the resource, where it is several."""
@@ -58,6 +61,14 @@ _BY_HOUR = f"""
            CAST(sum(amount) AS HUGEINT) {_WITHIN}
     GROUP BY hour, kind, sku, region, fleet ORDER BY ALL
 """
+_OF_SERVERS = f"""
+    SELECT day, fleet, count(*), min(hours), CAST(sum(hours) AS HUGEINT), max(hours)
+    FROM (SELECT CAST(hour AS DATE) AS day, fleet, resource,
+                 CAST(sum(amount * clock_hours) AS HUGEINT) AS hours
+          {_WITHIN} AND kind = 'instance' AND fleet IS NOT NULL
+          GROUP BY day, fleet, resource)
+    GROUP BY day, fleet ORDER BY ALL
+"""  # noqa: S608 - as above
 
 _COUNTERS = """
     SELECT resource, sku, max_by(amount, hour) FROM read_parquet(?)
@@ -71,15 +82,15 @@ _TOTAL_NAMES = (
 
 
 def totals(
-    ledger: UsageLedger, begin: date, end: date, *, purchases: Sequence[Purchase] = ()
+    ledger: UsageLedger, begin: date, end: date, *, book: PriceBook | None = None
 ) -> Iterator[UsageTotal]:
     """Each resource's days from `begin` until before `end`, by day, resource and SKU.
 
-    Of the instances of an hour the first by their id are covered, as many as the purchases say.
+    Of the instances of an hour the first by their id are covered, as many as the book's purchases
+    say; those on the monthly plan never are.
     """
-    covers = [each for each in purchases if each.covers is not None]
-    query = f"{_totals(covers)} {_IN_ORDER}"
-    for row in _each_month(ledger, query, (begin, end), covers=covers):
+    query = f"{_totals(book)} {_IN_ORDER}"
+    for row in _each_month(ledger, query, (begin, end), book=book):
         yield UsageTotal(**dict(zip(_TOTAL_NAMES, row, strict=True)))
 
 
@@ -88,18 +99,18 @@ def alike_totals(
     begin: date,
     end: date,
     *,
-    purchases: Sequence[Purchase] = (),
+    book: PriceBook | None = None,
     apart: Collection[str] = (),
 ) -> Iterator[UsageTotal]:
     """The same days, with instances as one that had as many hours on a day of the same SKU.
 
     What is added up of them is the same as of each by itself. All else stays by itself, and so do
-    the resources whose ids or names are in `apart`.
+    those on the book's monthly plan, and the resources whose ids or names are in `apart`.
     """
-    covers = [each for each in purchases if each.covers is not None]
-    query = _BY_LIKENESS.format(totals=_totals(covers))
-    before = (_ALIKE, list(apart), list(apart))
-    for row in _each_month(ledger, query, (begin, end), covers=covers, before=before):
+    query = _BY_LIKENESS.format(totals=_totals(book))
+    alone = [*apart, *(book.monthly_resources if book else ())]
+    before = (_ALIKE, alone, alone)
+    for row in _each_month(ledger, query, (begin, end), book=book, before=before):
         yield UsageTotal(**dict(zip((*_TOTAL_NAMES, "resources"), row, strict=True)))
 
 
@@ -122,6 +133,17 @@ def running_hours(ledger: UsageLedger, begin: date, end: date) -> tuple[RunningH
     )
 
 
+def server_hours(ledger: UsageLedger, begin: date, end: date) -> tuple[ServerHours, ...]:
+    """The clock hours that each fleet's servers had on each day.
+
+    Each server counts once, however many charges its day is: a plan may cover a part of it.
+    """
+    return tuple(
+        ServerHours(**dict(zip(ServerHours.model_fields, row, strict=True)))
+        for row in _each_month(ledger, _OF_SERVERS, (begin, end))
+    )
+
+
 def last_counts(ledger: UsageLedger, before: datetime) -> dict[tuple[str, str], int]:
     """How far each counter had come, by its resource and SKU, as last kept before that hour.
 
@@ -134,9 +156,18 @@ def last_counts(ledger: UsageLedger, before: datetime) -> dict[tuple[str, str], 
         return {(resource, sku): amount for resource, sku, amount in found}
 
 
-def _totals(covers: Sequence[Purchase]) -> str:
+def _totals(book: PriceBook | None) -> str:
     plain = f"SELECT *, false AS covered {_WITHIN}"
-    return _TOTALS.replace(plain, _COVERED) if covers else _TOTALS
+    return _TOTALS.replace(plain, _COVERED) if _covers(book) else _TOTALS
+
+
+def _covers(book: PriceBook | None) -> list[tuple[str, str, int, date, date]]:
+    """What is covered, from when until when: SKU, region, how many."""
+    return [
+        (what.sku, what.region, what.instances, each.bought_on, each.serves_until)
+        for each in (book.purchases if book else ())
+        if (what := each.covers) is not None
+    ]
 
 
 def _naive(at: datetime) -> datetime:
@@ -148,27 +179,24 @@ def _each_month(
     query: str,
     days: tuple[date, date],
     *,
-    covers: Sequence[Purchase] = (),
+    book: PriceBook | None = None,
     before: Sequence[object] = (),
 ) -> Iterator[tuple[Any, ...]]:
     """The query's rows, given `before`, the month's file and the span."""
     span = [datetime.combine(day, time()) for day in days]
     with engine(ledger.folder / "scratch") as connection:
-        if covers:
-            _load(connection, covers)
+        if book and _covers(book):
+            _load(connection, book)
         for path in ledger.files(*days):
             yield from rows_of(connection, query, [*before, str(path), *span])
 
 
-def _load(connection: duckdb.DuckDBPyConnection, purchases: Sequence[Purchase]) -> None:
+def _load(connection: duckdb.DuckDBPyConnection, book: PriceBook) -> None:
     connection.execute(
         "CREATE TEMP TABLE covers"
         " (sku VARCHAR, region VARCHAR, instances INTEGER, begins TIMESTAMP, ends TIMESTAMP)"
     )
-    for each in purchases:
-        if each.covers is not None:
-            what = each.covers
-            connection.execute(
-                "INSERT INTO covers VALUES (?, ?, ?, ?, ?)",
-                [what.sku, what.region, what.instances, each.bought_on, each.serves_until],
-            )
+    connection.executemany("INSERT INTO covers VALUES (?, ?, ?, ?, ?)", _covers(book))
+    connection.execute("CREATE TEMP TABLE monthly (id VARCHAR)")
+    for resource in book.monthly_resources:
+        connection.execute("INSERT INTO monthly VALUES (?)", [resource])

@@ -165,6 +165,19 @@ class UsageSum(Model):
     started_hours: int
 
 
+class ServerHours(Model):
+    """Clock hours of the servers of a fleet on one day, each server once."""
+
+    day: date
+    """In UTC."""
+    fleet: str
+    servers: int
+    least: int
+    """Of the one with fewest."""
+    total: int
+    most: int
+
+
 class RunningHour(Model):
     """What stood in one hour of the clock, of what is alike."""
 

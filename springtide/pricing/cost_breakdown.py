@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -10,7 +9,7 @@ from springtide.errors import NotFound
 from springtide.model.charge import Charge
 from springtide.model.cost_figures import BreakEven, DayCost, DayHours, StorageDay, UnitCost
 from springtide.model.price import Plan, PriceBook
-from springtide.model.usage import UsageKind, UsageSum
+from springtide.model.usage import ServerHours, UsageKind, UsageSum
 from springtide.pricing.price_book import find_price
 
 OWN = "Springtide itself"
@@ -24,21 +23,6 @@ _LEAST_BYTE_HOURS = 10**9
 _MEAN_MONTH_DAYS = Decimal("30.4375")
 
 
-@dataclass
-class _Hours:
-    servers: int = 0
-    least: int = _DAY_H
-    total: int = 0
-    most: int = 0
-
-    def add(self, hours: int, servers: int) -> None:
-        """So many servers with so many hours each."""
-        self.servers += servers
-        self.least = min(self.least, hours)
-        self.total += hours * servers
-        self.most = max(self.most, hours)
-
-
 class CostBreakdown:
     """Sums of the charges that were added; each charge counts once, in whatever order."""
 
@@ -47,7 +31,6 @@ class CostBreakdown:
         self._own = frozenset(own)
         self._billed: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
         self._effective: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
-        self._hours: dict[tuple[date, str], _Hours] = defaultdict(_Hours)
         self._stored: dict[tuple[date, str], int] = defaultdict(int)
         self._storing: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
 
@@ -56,9 +39,6 @@ class CostBreakdown:
         key = charge.day, self.group_of(charge)
         self._billed[key] += charge.billed_cost
         self._effective[key] += charge.effective_cost
-        if charge.kind is UsageKind.INSTANCE and charge.fleet:
-            each = charge.clock_hours // charge.resources
-            self._hours[charge.day, charge.fleet].add(each, charge.resources)
         if charge.kind in _STORAGE and charge.clock_hours >= _LEAST_BYTE_HOURS:
             self._stored[charge.day, charge.kind.value] += charge.clock_hours
             self._storing[charge.day, charge.kind.value] += charge.effective_cost
@@ -86,20 +66,6 @@ class CostBreakdown:
             sums[day] += effective
         return dict(sums)
 
-    def hours(self, fleet: str, first: date, last: date) -> tuple[DayHours, ...]:
-        """Billed hours of the fleet's servers on each day on which some stood."""
-        return tuple(
-            DayHours(
-                day=day,
-                servers=found.servers,
-                least=found.least,
-                mean=(Decimal(found.total) / found.servers).quantize(_CENT),
-                most=found.most,
-            )
-            for (day, name), found in sorted(self._hours.items())
-            if name == fleet and first <= day <= last
-        )
-
     def storage(self, first: date, last: date) -> tuple[StorageDay, ...]:
         """Terabytes, as the mean of each day, and their cost, by kind of storage."""
         return tuple(
@@ -112,6 +78,21 @@ class CostBreakdown:
             for (day, group), byte_hours in sorted(self._stored.items())
             if first <= day <= last
         )
+
+
+def day_hours(servers: Iterable[ServerHours], fleet: str) -> tuple[DayHours, ...]:
+    """Billed hours of the fleet's servers on each day on which some stood."""
+    return tuple(
+        DayHours(
+            day=found.day,
+            servers=found.servers,
+            least=found.least,
+            mean=(Decimal(found.total) / found.servers).quantize(_CENT),
+            most=found.most,
+        )
+        for found in servers
+        if found.fleet == fleet
+    )
 
 
 def cost_groups(daily: Iterable[DayCost]) -> tuple[tuple[str, Decimal, Decimal], ...]:

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from springtide.ledger.sums import alike_totals, daily_sums, last_counts, running_hours, totals
+from springtide.ledger.sums import (
+    alike_totals,
+    daily_sums,
+    last_counts,
+    running_hours,
+    server_hours,
+    totals,
+)
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.price import (
     Commitment,
@@ -77,7 +84,7 @@ def test_alike_servers_cost_what_each_of_them_costs(
     rounding: RoundingRule,
     covered: int,
 ) -> None:
-    """To the last digit, whatever the rounding; and as many of them stood as many hours."""
+    """To the last digit, whatever the rounding."""
     records = [a_record(start, start + stay, resource=name) for start, stay, name in stays]
     purchases = (a_plan(covered),) if covered else ()
     entry = an_entry(price=str(price), unit=ROUNDINGS[rounding], rounding=rounding)
@@ -85,13 +92,13 @@ def test_alike_servers_cost_what_each_of_them_costs(
     ledger = ledger_of(tmp_path, *records)
     sums = []
     for used in (
-        totals(ledger, BEGIN, END, purchases=purchases),
-        alike_totals(ledger, BEGIN, END, purchases=purchases, apart={"i-1", "i-2"}),
+        totals(ledger, BEGIN, END, book=book),
+        alike_totals(ledger, BEGIN, END, book=book, apart={"i-2"}),
     ):
         breakdown = CostBreakdown({"i-2"})
         for charge in Pricer(book).charges(used):
             breakdown.add(charge)
-        sums.append((breakdown.daily(BEGIN, END), breakdown.hours("api", BEGIN, END)))
+        sums.append(breakdown.daily(BEGIN, END))
     assert sums[0] == sums[1]
 
 
@@ -106,6 +113,13 @@ def a_plan(instances: int) -> Purchase:
         serves_until=date(2026, 9, 1),
         source="a test's own order",
         covers=Commitment(sku="b2-60", region="GRA11", instances=instances),
+    )
+
+
+def november_plan(instances: int) -> Purchase:
+    """A savings plan over November 2026."""
+    return a_plan(instances).model_copy(
+        update={"bought_on": date(2026, 11, 1), "serves_until": date(2026, 12, 1)}
     )
 
 
@@ -169,17 +183,8 @@ def test_a_savings_plan_covers_so_many_each_hour(tmp_path: Path) -> None:
     records = [
         a_record("29 22:00", "2026-12-01 02:00", resource=f"i-{number}") for number in (1, 2, 3)
     ]
-    plan = Purchase(
-        name="savings plan",
-        sku="b2-60",
-        region="GRA11",
-        cost=Decimal(100),
-        bought_on=date(2026, 11, 1),
-        serves_until=date(2026, 12, 1),
-        source="the order of a test",
-        covers=Commitment(sku="b2-60", region="GRA11", instances=2),
-    )
-    found = list(totals(ledger_of(tmp_path, *records), BEGIN, END, purchases=[plan]))
+    book = a_book(purchases=(november_plan(2),))
+    found = list(totals(ledger_of(tmp_path, *records), BEGIN, END, book=book))
     hours = {
         (total.day.isoformat()[5:], total.resource): (total.clock_hours, total.covered)
         for total in found
@@ -187,6 +192,45 @@ def test_a_savings_plan_covers_so_many_each_hour(tmp_path: Path) -> None:
     assert (24, True) == hours["11-30", "i-1"] == hours["11-30", "i-2"]
     assert (24, False) == hours["11-30", "i-3"]
     assert (1, False) == hours["12-01", "i-1"]
+
+
+def test_a_savings_plan_is_not_spent_on_what_is_paid_by_the_month(tmp_path: Path) -> None:
+    """Of two that stand all November one is on the monthly plan: the plan covers the other."""
+    records = [
+        a_record("2026-11-01 01:00", "2026-12-01 01:00", resource=name)
+        for name in ("a-monthly", "b-hourly")
+    ]
+    book = a_book(
+        an_entry(),
+        monthly(),
+        monthly_resources=frozenset({"a-monthly"}),
+        purchases=(november_plan(1),),
+    )
+    ledger = ledger_of(tmp_path, *records)
+    for used in (totals, alike_totals):
+        charges = list(Pricer(book).charges(used(ledger, BEGIN, END, book=book)))
+        billed = {
+            covered: sum(each.billed_cost for each in charges if each.covered is covered)
+            for covered in (False, True)
+        }
+        assert {False: 182, True: 0} == billed
+
+
+def test_servers_hours_are_fewest_all_and_most_of_each_day(tmp_path: Path) -> None:
+    """Each server once, whether a plan covers a part of its day, or it was resized in its midst."""
+    ledger = ledger_of(
+        tmp_path,
+        a_record("23 16:00", "23 22:00", resource="i-1"),
+        a_record("23 16:10", "23 19:00", resource="i-2"),
+        a_record("23 19:00", "23 22:05", resource="i-2", sku="b2-120"),
+        a_record("24 16:00", "24 21:55", resource="i-3"),
+        a_record("24 10:00", "24 11:00", resource="i-4", fleet=None),
+        a_record("24 01:00", "25 01:00", resource="v", kind=UsageKind.VOLUME, amount=PB),
+    )
+    assert [(23, "api", 2, 6, 13, 7), (24, "api", 1, 6, 6, 6)] == [
+        (each.day.day, each.fleet, each.servers, each.least, each.total, each.most)
+        for each in server_hours(ledger, BEGIN, END)
+    ]
 
 
 def test_how_far_counters_have_come(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from springtide.model.charge import Charge
 from springtide.model.price import Plan, PriceUnit
-from springtide.model.usage import UsageKind, UsageSum
+from springtide.model.usage import ServerHours, UsageKind, UsageSum
 from springtide.pricing.charges import price_totals
 from springtide.pricing.cost_breakdown import (
     OWN,
@@ -17,6 +17,7 @@ from springtide.pricing.cost_breakdown import (
     break_even,
     cost_groups,
     counted,
+    day_hours,
     unit_costs,
 )
 from tests.pricing.using import a_book, a_record, an_entry, totals_of
@@ -77,9 +78,16 @@ def test_order_does_not_matter(charges: list[Charge]) -> None:
     assert total == sum(found.by_day().values())
 
 
+HOURS = (
+    ServerHours(day=MONDAY, fleet="api", servers=2, least=6, total=13, most=7),
+    ServerHours(day=MONDAY, fleet="web", servers=1, least=24, total=24, most=24),
+    ServerHours(day=TUESDAY, fleet="api", servers=1, least=6, total=6, most=6),
+)
+
+
 def test_hours_of_a_day_are_fewest_mean_most() -> None:
-    """A server that went at 22:05 has seven."""
-    monday, tuesday = broken_down(some_charges()).hours("api", FIRST, LAST)
+    """Of the fleet's own servers."""
+    monday, tuesday = day_hours(HOURS, "api")
     assert (MONDAY, 2, 6, Decimal("6.50"), 7) == (
         monday.day,
         monday.servers,
@@ -101,7 +109,6 @@ def test_hours_of_a_day_are_fewest_mean_most() -> None:
 def test_only_the_asked_days_are_told(first: date, last: date, days: list[date]) -> None:
     """Both ends are inclusive."""
     found = broken_down(some_charges())
-    assert days == [each.day for each in found.hours("api", first, last)]
     assert set(days) == {each.day for each in found.daily(first, last)}
 
 
@@ -117,7 +124,7 @@ def test_storage_is_the_days_mean() -> None:
 
 def test_the_monthly_plan_breaks_even_at_357_hours() -> None:
     """182 a month over 0.51 an hour, as the price list comes to."""
-    hours = broken_down(some_charges()).hours("api", FIRST, LAST)
+    hours = day_hours(HOURS, "api")
     days = [date(2026, 11, day) for day in range(1, 31)]
     found = break_even(hours, BOOK, "b2-60", region="GRA11", days=days)
     assert found is not None
