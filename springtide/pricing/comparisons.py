@@ -34,9 +34,9 @@ def compared(
 def judged(
     head: Mapping[str, str], compared: int, differences: Iterable[Difference]
 ) -> Reconciliation:
-    """PASS without a difference, FAIL with one; UNPROVEN where nothing was compared."""
+    """PASS without a difference, FAIL with one; UNPROVEN where nothing was compared or found."""
     found = tuple(differences)
-    if not compared:
+    if not (compared or found):
         return unproven(head, why="there was nothing to compare")
     verdict = ProofVerdict.FAIL if found else ProofVerdict.PASS
     why = f"{len(found)} differences" if found else "no difference"

@@ -125,7 +125,7 @@ def reconcile_inventory(
     }
     if inventory is None and not found:
         return unproven(head, why="nobody has looked at what stands now")
-    return judged(head, len(billed | charged | standing.keys()), found)
+    return judged(head, len(billed | charged | {item.resource for item in listed}), found)
 
 
 def _unasked(facts: ProofFacts) -> Iterator[Difference]:

@@ -40,13 +40,16 @@ def a_line(resource: str | None = "i-1", hours: str = "6", cost: str = "3.06") -
 
 
 def an_item(
-    resource: str, fleet: str | None = "api", since: datetime | None = None
+    resource: str,
+    fleet: str | None = "api",
+    since: datetime | None = None,
+    kind: UsageKind = UsageKind.INSTANCE,
 ) -> InventoryItem:
-    """A server that stands now."""
+    """A server that stands now, or something else."""
     return InventoryItem(
         resource=resource,
         name=f"name of {resource}",
-        kind=UsageKind.INSTANCE,
+        kind=kind,
         region="GRA11",
         fleet=fleet,
         since=since,
@@ -176,6 +179,27 @@ def test_an_inventory_in_order() -> None:
     """What stands is known, tagged and asked for."""
     found = reconciled("inventory", an_item("i-1"), bill=a_bill(a_line(), a_line("i-2")))
     assert (PASS, (), 2) == (found.verdict, found.differences, found.compared)
+
+
+def test_what_stands_where_no_server_does() -> None:
+    """In July there is no evening; a volume and a balancer that somebody forgot are billed."""
+    found = reconciled(
+        "inventory",
+        an_item("v-1", fleet=None, kind=UsageKind.VOLUME),
+        an_item("lb-1", fleet=None, kind=UsageKind.LOAD_BALANCER),
+        an_item("lb-2", kind=UsageKind.LOAD_BALANCER),
+        bill=None,
+        records=(),
+    )
+    assert ["lb-1 (name of lb-1)", "v-1 (name of v-1)"] == [d.subject for d in found.differences]
+    assert (FAIL, 3) == (found.verdict, found.compared)
+
+
+def test_servers_without_a_price_stood_all_the_same() -> None:
+    """There is no charge to compare, and what was found is told."""
+    record = a_record(f"{DAY} 10:00", f"{DAY} 12:00", sku="b9")
+    found = reconciled("inventory", bill=None, records=(record,))
+    assert (FAIL, 2) == (found.verdict, len(found.differences))
 
 
 @pytest.mark.parametrize(
