@@ -8,7 +8,11 @@ from springtide.clouds.ovhcloud.bills import FIELD, ProviderBills
 from springtide.errors import Misconfigured
 from springtide.model.bill import ProviderBill
 from springtide.model.cost_report import PeriodKind, ReportPeriod
-from springtide.pricing.provider_bill import read_invoice, read_usage_history
+from springtide.pricing.provider_bill import (
+    period_limitation,
+    read_invoice,
+    read_usage_history,
+)
 from tasks.cost_editions import CostOrder
 from tasks.vaults import may_pass
 
@@ -37,7 +41,7 @@ def fetch_bill(order: CostOrder, period: ReportPeriod, currency: str) -> Provide
     """The provider's bill of that month, so far where it is running; None: there is none yet.
 
     Raises:
-        Misconfigured: a credential is not there or refused, or what it says is no bill.
+        Misconfigured: a credential is not there or refused, or what it says is no bill of it.
     """
     source = order.reporting.bill_source
     if source is None:
@@ -48,7 +52,8 @@ def fetch_bill(order: CostOrder, period: ReportPeriod, currency: str) -> Provide
     if found is None:
         return None
     text, path = found
-    return read_usage_history(text, currency=currency, source=path)
+    bill = read_usage_history(text, currency=currency, source=path)
+    return _of_period(bill, period, order, field=FIELD)
 
 
 def find_bill(
@@ -59,13 +64,23 @@ def find_bill(
     One that cannot be fetched stops no report: what would be held against it is UNPROVEN then.
 
     Raises:
-        Misconfigured: the file cannot be read, or is no bill.
+        Misconfigured: the file cannot be read, is no bill, or is one of another period.
     """
     if path is not None:
-        return read_bill(path, currency), ()
+        return _of_period(read_bill(path, currency), period, order, field="bill"), ()
     if order.reporting.bill_source is None or period.kind is not PeriodKind.MONTH:
         return None, ()
     state: State[ProviderBill | None] = fetch_bill(order, period, currency, return_state=True)
     if state.is_completed():
         return state.result(), ()
     return None, (f"The provider's bill could not be fetched: {state.message}",)
+
+
+def _of_period(
+    bill: ProviderBill, period: ReportPeriod, order: CostOrder, *, field: str
+) -> ProviderBill:
+    """The bill, if it is of that period."""
+    if why_not := period_limitation(bill, period, today=order.today()):
+        allowed = f"a bill of {period.first} to {period.last}"
+        raise Misconfigured(why_not, field=field, allowed=allowed)
+    return bill

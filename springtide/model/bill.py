@@ -1,14 +1,17 @@
 """What others say of the same: the provider's bill, the cloud's listing, our audit log."""
 
-from datetime import datetime
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field
 
 from springtide.model.base import Model
-from springtide.model.price import Currency
+from springtide.model.price import Currency, Plan
 from springtide.model.usage import UsageKind, UtcMoment
+
+ANY_ZONE = timedelta(days=1)
+"""Bills begin and end by some zone's midnight, which is less than that away from UTC's."""
 
 
 class BillLine(Model):
@@ -22,6 +25,8 @@ class BillLine(Model):
     unit: str
     cost: Decimal
     """Excluding VAT; below 0 for a credit."""
+    plan: Plan = Plan.HOURLY
+    """By which it is paid: what is paid by the month has no hours."""
 
 
 class ProviderBill(Model):
@@ -31,7 +36,7 @@ class ProviderBill(Model):
     """Where it was read: a path of the provider's API or the name of an invoice."""
     begins_at: UtcMoment | None = None
     ends_at: UtcMoment | None = None
-    updated_at: datetime | None = None
+    updated_at: UtcMoment | None = None
     """How far it had been counted; None for an invoice, which is final."""
     currency: Currency
     lines: tuple[BillLine, ...]

@@ -1,18 +1,29 @@
-"""The provider's bill beside our charges: hours, costs and prices."""
+"""The provider's bill beside our charges: hours, costs and prices.
 
+As an operator reads it: what is paid by the month has no hours and no price of one. A bill that is
+still counted, or was not counted to its end, ends elsewhere than the usage that is known: sums, and
+the hours of what stood on the last day of either, wait for the bill of the whole month.
+"""
+
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 
-from springtide.model.bill import BillLine, ProviderBill
+from springtide.model.bill import ANY_ZONE, BillLine, ProviderBill
 from springtide.model.charge import Charge
-from springtide.model.proof import Difference, Reconciliation
+from springtide.model.price import Plan
+from springtide.model.proof import Difference, ProofFacts, Reconciliation
+from springtide.model.usage import day_span
 from springtide.pricing.comparisons import compared, judged, summed, unproven
 
 _HALF_CENT = Decimal("0.005")
 """A bill's line is rounded to cents, ours are exact."""
 
 
-def reconcile_hours(charges: Iterable[Charge], bill: ProviderBill | None) -> Reconciliation:
+def reconcile_hours(
+    charges: Sequence[Charge], bill: ProviderBill | None, *, facts: ProofFacts
+) -> Reconciliation:
     """Hours of each instance by Nova's own times, against the quantity that is billed."""
     head = {
         "name": "bill-hours",
@@ -23,15 +34,27 @@ def reconcile_hours(charges: Iterable[Charge], bill: ProviderBill | None) -> Rec
     }
     if bill is None:
         return unproven(head)
-    ours = summed((charge.resource, Decimal(charge.clock_hours)) for charge in charges)
+    waiting = set() if end_together(bill, facts) else _still_counted(charges, bill, facts)
+    ours = summed(
+        (charge.resource, Decimal(charge.clock_hours))
+        for charge in charges
+        if charge.entry.plan is not Plan.MONTHLY and charge.resource not in waiting
+    )
     theirs = summed(
-        (line.resource, line.quantity) for line in bill.lines if line.resource is not None
+        (line.resource, line.quantity)
+        for line in bill.lines
+        if line.resource is not None
+        and line.plan is not Plan.MONTHLY
+        and line.resource not in waiting
     )
     found = compared(ours, theirs, unit="h", explain=_explain_hours)
-    return judged(head, len(ours.keys() | theirs.keys()), found)
+    beside = f"{len(waiting)} that stood lately wait for the whole month's bill" if waiting else ""
+    return judged(head, len(ours.keys() | theirs.keys()), found, beside=beside)
 
 
-def reconcile_costs(charges: Sequence[Charge], bill: ProviderBill | None) -> Reconciliation:
+def reconcile_costs(
+    charges: Sequence[Charge], bill: ProviderBill | None, *, facts: ProofFacts
+) -> Reconciliation:
     """The sum of what we compute to be billed, against the bill's own sum, by SKU and region."""
     head = {
         "name": "bill-costs",
@@ -42,6 +65,8 @@ def reconcile_costs(charges: Sequence[Charge], bill: ProviderBill | None) -> Rec
     }
     if bill is None:
         return unproven(head)
+    if not end_together(bill, facts):
+        return unproven(head, why="the bill and the usage that is known do not end together")
     ours = summed((f"{c.sku} in {c.region}", c.billed_cost) for c in charges)
     theirs = summed((f"{line.sku} in {line.region}", line.cost) for line in bill.lines)
     lines = summed((f"{line.sku} in {line.region}", Decimal(1)) for line in bill.lines)
@@ -64,8 +89,12 @@ def reconcile_prices(charges: Iterable[Charge], bill: ProviderBill | None) -> Re
     }
     if bill is None:
         return unproven(head)
-    prices = {(c.sku, c.region): c.entry.unit_price for c in charges if c.quantity}
-    known = [line for line in bill.lines if (line.sku, line.region) in prices]
+    prices = _prices(charges)
+    known = [
+        line
+        for line in bill.lines
+        if line.plan is not Plan.MONTHLY and (line.sku, line.region) in prices
+    ]
     found = [
         Difference(
             subject=f"{line.resource or 'all'} ({line.sku} in {line.region})",
@@ -80,11 +109,43 @@ def reconcile_prices(charges: Iterable[Charge], bill: ProviderBill | None) -> Re
     return judged(head, len(known), found)
 
 
+def end_together(bill: ProviderBill, facts: ProofFacts) -> bool:
+    """Whether both are of whole months and counted to their end; an invoice is."""
+    if bill.ends_at is None:
+        return True
+    apart = abs(bill.ends_at - day_span(facts.end)[0])
+    counted = bill.updated_at is None or bill.updated_at >= bill.ends_at
+    return facts.is_whole_months and apart < ANY_ZONE and counted
+
+
+def _still_counted(charges: Iterable[Charge], bill: ProviderBill, facts: ProofFacts) -> set[str]:
+    """What stood on the last day that is known here or there, or since, and may have more hours."""
+    last = facts.end - timedelta(days=1)
+    if bill.updated_at is not None:
+        last = min(last, bill.updated_at.date())
+    return {charge.resource for charge in charges if charge.day >= last}
+
+
+def _prices(charges: Iterable[Charge]) -> dict[tuple[str, str], Decimal]:
+    """The price of each SKU and region that had one and no other in the period."""
+    found: dict[tuple[str, str], set[Decimal]] = defaultdict(set)
+    for charge in charges:
+        if charge.quantity and charge.entry.plan is not Plan.MONTHLY:
+            found[charge.sku, charge.region].add(charge.entry.unit_price)
+    return {key: price for key, prices in found.items() for price in prices if len(prices) == 1}
+
+
 def _explain_hours(ours: Decimal | None, theirs: Decimal | None) -> str:
     if ours is None:
-        return "billed and unknown to us: made by others, or not collected"
+        return (
+            "billed and unknown to us: made by others, not collected,"
+            " or paid by the month in our book alone"
+        )
     if theirs is None:
-        return "stood and not on the bill: not counted yet, or a bill of another project"
+        return (
+            "stood and not on the bill: not counted yet, billed by the month,"
+            " or a bill of another project"
+        )
     if theirs - ours == 1:
         return "an hour more is billed: it may be metered from the create and not from ACTIVE"
     more = "more" if theirs > ours else "fewer"

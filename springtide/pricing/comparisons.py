@@ -32,12 +32,20 @@ def compared(
 
 
 def judged(
-    head: Mapping[str, str], compared: int, differences: Iterable[Difference]
+    head: Mapping[str, str],
+    compared: int,
+    differences: Iterable[Difference],
+    *,
+    beside: str = "",
 ) -> Reconciliation:
-    """PASS without a difference, FAIL with one; UNPROVEN where nothing was compared or found."""
+    """PASS without a difference, FAIL with one; UNPROVEN where nothing was compared or found.
+
+    `beside` is what else a reader has to know, e.g. what was left out.
+    """
     found = tuple(differences)
+    more = f"; {beside}" if beside else ""
     if not (compared or found):
-        return unproven(head, why="there was nothing to compare")
+        return unproven(head, why=f"there was nothing to compare{more}")
     verdict = ProofVerdict.FAIL if found else ProofVerdict.PASS
     why = f"{len(found)} differences" if found else "no difference"
     return Reconciliation.model_validate(
@@ -46,7 +54,7 @@ def judged(
             "compared": compared,
             "differences": found,
             "verdict": verdict,
-            "why": f"{why} in {compared} compared",
+            "why": f"{why} in {compared} compared{more}",
         }
     )
 

@@ -16,6 +16,7 @@ from springtide.model.proof import Difference, OccasionKind, ProofFacts, Reconci
 from springtide.model.usage import UsageKind, day_span
 from springtide.pricing.audit_reconciliation import reconcile_deletions
 from springtide.pricing.bill_reconciliation import (
+    end_together,
     reconcile_costs,
     reconcile_hours,
     reconcile_prices,
@@ -36,18 +37,20 @@ def reconcile_all(
     """Every comparison that a report shows, in its order.
 
     `charges` are the period's, `deletions` are since it began, `inventory` is what stands now; what
-    was made after the period is none of it. None: nobody has looked.
+    was made after the period is none of it, and none of a bill that is still counted. None: nobody
+    has looked.
     """
     ends_at = day_span(facts.end)[0]
-    standing = (
-        None
-        if inventory is None
-        else [item for item in inventory if item.since is None or item.since < ends_at]
-    )
+    listed = inventory or ()
+    later = {item.resource for item in listed if item.since and item.since >= ends_at}
+    standing = None if inventory is None else [i for i in inventory if i.resource not in later]
+    if bill is not None and not end_together(bill, facts):
+        lines = tuple(line for line in bill.lines if line.resource not in later)
+        bill = bill.model_copy(update={"lines": lines})
     instances = [charge for charge in charges if charge.kind is UsageKind.INSTANCE]
     return (
-        reconcile_hours(instances, bill),
-        reconcile_costs(charges, bill),
+        reconcile_hours(instances, bill, facts=facts),
+        reconcile_costs(charges, bill, facts=facts),
         reconcile_prices(charges, bill),
         reconcile_plan(facts),
         reconcile_inventory(facts, instances, bill=bill, inventory=standing),

@@ -172,6 +172,16 @@ def test_a_month_is_held_against_the_providers_own_bill(desk: Desk) -> None:
     )
 
 
+def test_the_bill_of_another_month_is_refused(desk: Desk, tmp_path: Path) -> None:
+    """October's, given for November, would differ in everything."""
+    path = tmp_path / "october.json"
+    path.write_text(json.dumps(usage(10)), "utf-8")
+    with pytest.raises(Misconfigured, match="2024-10-01 to 2024-11-01, and not of 2024-11") as no:
+        desk.run(bill=str(path)).result()
+    assert "bill" == no.value.field
+    assert not (desk.folder / "reports").exists()
+
+
 def test_without_a_key_it_is_published_and_not_linked(desk: Desk) -> None:
     """The files are there for whoever may read the container."""
     os.environ.pop("SPRINGTIDE_TEMP_URL_KEY")

@@ -1,17 +1,18 @@
 """Two accounts of the same: what differs is listed and explained, and nothing is left out."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from springtide.model.bill import BillLine, InventoryItem, ProviderBill
+from springtide.model.price import Plan, PriceBook
 from springtide.model.proof import ProofVerdict, Reconciliation
 from springtide.model.usage import UsageKind, UsageRecord
 from springtide.pricing.charges import price_totals
 from springtide.pricing.reconciliation import reconcile_all
 from tests.pricing.proving import BOOK, an_evening, facts
-from tests.pricing.using import a_record, totals_of
+from tests.pricing.using import a_book, a_record, an_entry, totals_of
 
 PASS, FAIL, UNPROVEN = ProofVerdict.PASS, ProofVerdict.FAIL, ProofVerdict.UNPROVEN
 DAY = "2026-11-23"
@@ -22,12 +23,14 @@ RECORDS = tuple(
 )
 
 
-def a_bill(*lines: BillLine) -> ProviderBill:
+def a_bill(*lines: BillLine, **period: datetime) -> ProviderBill:
     """A bill of those lines."""
-    return ProviderBill(source="usage/history/1", currency="EUR", lines=lines)
+    return ProviderBill(source="usage/history/1", currency="EUR", lines=lines, **period)
 
 
-def a_line(resource: str | None = "i-1", hours: str = "6", cost: str = "3.06") -> BillLine:
+def a_line(
+    resource: str | None = "i-1", hours: str = "6", cost: str = "3.06", plan: Plan = Plan.HOURLY
+) -> BillLine:
     """A line for a b2-60."""
     return BillLine(
         resource=resource,
@@ -36,6 +39,7 @@ def a_line(resource: str | None = "i-1", hours: str = "6", cost: str = "3.06") -
         quantity=Decimal(hours),
         unit="Hour",
         cost=Decimal(cost),
+        plan=plan,
     )
 
 
@@ -62,10 +66,11 @@ def reconciled(
     looked: bool = True,
     bill: ProviderBill | None,
     records: tuple[UsageRecord, ...] = RECORDS,
+    **period: object,
 ) -> Reconciliation:
     """The reconciliation of that name, of one evening with two servers."""
-    given = facts(*records, occasions=(an_evening(DAY, 2),))
-    charges = price_totals(totals_of(*records), BOOK).charges
+    given = facts(*records, occasions=(an_evening(DAY, 2),), **period)
+    charges = price_totals(totals_of(*records), given.book).charges
     found = reconcile_all(given, charges, bill=bill, inventory=items if looked else None)
     return next(each for each in found if each.name == name)
 
@@ -230,6 +235,128 @@ def test_nobody_has_looked(end: str, verdict: ProofVerdict) -> None:
     record = a_record(f"{DAY} 16:00", end if "-" in end else f"{DAY} {end}")
     found = reconciled("inventory", looked=False, bill=None, records=(record,))
     assert verdict == found.verdict
+
+
+MONTHLY = a_record("2026-11-01 01:00", "2026-12-01 01:00", resource="m-1")
+WITH_MONTHLY = BOOK.model_copy(update={"monthly_resources": frozenset({"m-1"})})
+
+
+@pytest.mark.parametrize("name", ["bill-hours", "bill-costs", "bill-prices"])
+def test_what_is_paid_by_the_month_has_no_hours(name: str) -> None:
+    """It stood for 720 of them, the bill has none, and 182 is what it costs."""
+    bill = a_bill(a_line(), a_line("i-2"), a_line("m-1", "0", "182", Plan.MONTHLY))
+    found = reconciled(name, bill=bill, records=(*RECORDS, MONTHLY), book=WITH_MONTHLY)
+    assert (PASS, ()) == (found.verdict, found.differences)
+
+
+@pytest.mark.parametrize(
+    ("book", "line", "told_as"),
+    [
+        pytest.param(
+            BOOK, a_line("m-1", "0", "182", Plan.MONTHLY), "stood and not on the bill", id="theirs"
+        ),
+        pytest.param(
+            WITH_MONTHLY, a_line("m-1", "720", "367.20"), "billed and unknown to us", id="ours"
+        ),
+    ],
+)
+def test_a_plan_that_one_side_alone_knows(book: PriceBook, line: BillLine, told_as: str) -> None:
+    """It is a difference, and its explanation names the plan."""
+    bill = a_bill(a_line(), a_line("i-2"), line)
+    found = reconciled("bill-hours", bill=bill, records=(*RECORDS, MONTHLY), book=book)
+    assert ["m-1"] == [each.subject for each in found.differences]
+    assert told_as == told(found)[0][2]
+    assert "by the month" in found.differences[0].explanation
+
+
+def test_a_price_that_changed_within_the_period() -> None:
+    """Which of both a line was billed by is not known; it is compared with none."""
+    until = date(2026, 11, 15)
+    book = a_book(
+        an_entry(price="0.51", valid_until=until), an_entry(price="0.60", valid_from=until)
+    )
+    before = a_record("2026-11-09 16:00", "2026-11-09 22:00", resource="i-0")
+    bill = a_bill(a_line("i-0"), a_line(cost="3.60"), a_line("i-2", cost="3.60"))
+    found = reconciled("bill-prices", bill=bill, records=(before, *RECORDS), book=book)
+    assert (UNPROVEN, 0) == (found.verdict, found.compared)
+
+
+STANDING = a_record("2026-11-01 01:00", "2026-11-25 01:00", resource="s-1")
+FIRST, SO_FAR = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 25, tzinfo=UTC)
+MORNING = SO_FAR + timedelta(hours=7)
+
+
+@pytest.mark.parametrize(
+    "period",
+    [
+        pytest.param({"ends_at": ENDS_AT, "updated_at": MORNING}, id="of a month"),
+        pytest.param({"ends_at": MORNING, "updated_at": MORNING}, id="until now"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "verdict", "compared"),
+    [
+        pytest.param("bill-hours", PASS, 2, id="hours of those that are gone"),
+        pytest.param("bill-costs", UNPROVEN, 0, id="no sums"),
+        pytest.param("bill-prices", PASS, 3, id="each line's price"),
+    ],
+)
+def test_a_bill_that_is_still_counted(
+    name: str, verdict: ProofVerdict, compared: int, period: dict[str, datetime]
+) -> None:
+    """Seven hours are billed of the day that usage is not known of yet: it is no difference."""
+    bill = a_bill(
+        a_line(), a_line("i-2"), a_line("s-1", "583", "297.33"), begins_at=FIRST, **period
+    )
+    found = reconciled(name, bill=bill, records=(*RECORDS, STANDING), end=SO_FAR.date())
+    assert (verdict, compared, ()) == (found.verdict, found.compared, found.differences)
+    assert (name == "bill-hours") == ("1 that stood lately" in found.why)
+
+
+def test_gone_instances_are_compared_while_the_bill_is_counted() -> None:
+    """Their hours change no more."""
+    bill = a_bill(a_line(), a_line("i-2", "7", "3.57"), begins_at=FIRST, ends_at=ENDS_AT)
+    found = reconciled("bill-hours", bill=bill, records=RECORDS, end=SO_FAR.date())
+    assert [("i-2", 1, "an hour more is billed")] == told(found)
+
+
+@pytest.mark.parametrize(
+    ("updated_at", "verdict"),
+    [
+        pytest.param(ENDS_AT, PASS, id="to its end"),
+        pytest.param(None, PASS, id="it does not say"),
+        pytest.param(ENDS_AT - timedelta(hours=1), UNPROVEN, id="an hour is missing"),
+    ],
+)
+def test_a_months_bill_is_counted_to_its_end(
+    updated_at: datetime | None, verdict: ProofVerdict
+) -> None:
+    """It ends by some zone's midnight, an hour before ours."""
+    ends_at = ENDS_AT - timedelta(hours=1)
+    updated_at = updated_at and updated_at - timedelta(hours=1)
+    bill = a_bill(a_line(), a_line("i-2"), begins_at=FIRST, ends_at=ends_at, updated_at=updated_at)
+    assert verdict == reconciled("bill-costs", bill=bill).verdict
+
+
+def test_a_bill_that_was_counted_days_ago() -> None:
+    """What stood on the day of its last count, or since, may have more hours than it says."""
+    bill = a_bill(
+        a_line(hours="1"),
+        begins_at=FIRST,
+        ends_at=ENDS_AT,
+        updated_at=datetime(2026, 11, 23, 20, tzinfo=UTC),
+    )
+    found = reconciled("bill-hours", bill=bill, end=SO_FAR.date())
+    assert (UNPROVEN, ()) == (found.verdict, found.differences)
+
+
+@pytest.mark.parametrize("name", ["bill-hours", "inventory"])
+def test_a_line_of_what_was_made_after_the_period_is_none_of_it(name: str) -> None:
+    """The running month's bill knows this morning's server already."""
+    made = an_item("i-7", since=SO_FAR)
+    bill = a_bill(a_line(), a_line("i-2"), a_line("i-7", "1"), begins_at=FIRST, ends_at=ENDS_AT)
+    found = reconciled(name, made, bill=bill, end=SO_FAR.date())
+    assert (PASS, ()) == (found.verdict, found.differences)
 
 
 def test_without_a_bill_nothing_is_claimed() -> None:
