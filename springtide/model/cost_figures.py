@@ -119,8 +119,12 @@ class BudgetAlert(Model):
 
     @property
     def key(self) -> str:
-        """The same for the same share of the same budget: people are told once."""
-        return f"{self.budget}-{self.period}-{self.kind}-{self.percent}".replace(" ", "-")
+        """The same for the same share of the same budget: people are told once.
+
+        A budget that is raised is another one, whose limit stands here in cents.
+        """
+        share = f"{self.percent}-of-{self.limit * 100:.0f}"
+        return f"{self.budget}-{self.period}-{self.kind}-{share}".replace(" ", "-")
 
     def __str__(self) -> str:
         """One line for people."""

@@ -154,7 +154,9 @@ def test_what_people_are_told() -> None:
 @pytest.mark.parametrize(
     ("name", "resource", "told"),
     [
-        pytest.param(EVENT, "springtide.budget.month-2026-03-actual-50", True, id="a share"),
+        pytest.param(
+            EVENT, "springtide.budget.month-2026-03-actual-50-of-100000", True, id="a share"
+        ),
         pytest.param(EVENT, RUN, False, id="of something else"),
         pytest.param("springtide.other", "springtide.budget.month", False, id="another event"),
     ],

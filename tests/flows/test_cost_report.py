@@ -190,7 +190,7 @@ def test_without_a_key_it_is_published_and_not_linked(desk: Desk) -> None:
 
 
 def test_a_share_of_a_budget_is_announced_once(prefect_server: None) -> None:  # noqa: ARG001 - must run
-    """The same share of the same period is not told again; another one is."""
+    """The same share of the same period is not told again; another one is, and one of more."""
     alert = BudgetAlert(
         budget="month",
         period="2026-03",
@@ -201,8 +201,9 @@ def test_a_share_of_a_budget_is_announced_once(prefect_server: None) -> None:  #
         currency="EUR",
     )
     other = alert.model_copy(update={"percent": 80})
-    told = [announce_alert(each) for each in (alert, alert, other)]
-    assert [True, False, True] == told
+    raised = alert.model_copy(update={"limit": Decimal(5000), "amount": Decimal(2500)})
+    told = [announce_alert(each) for each in (alert, alert, other, raised, raised)]
+    assert [True, False, True, True, False] == told
 
 
 def test_a_period_that_is_over_raises_no_alert(desk: Desk) -> None:

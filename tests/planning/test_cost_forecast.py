@@ -142,19 +142,20 @@ def test_shares_of_a_budget(spent: str, expected: str, reached: list[tuple[str, 
 
 
 def test_an_alert_has_a_key_and_a_sentence() -> None:
-    """The key is the same tomorrow, whatever the amount is then."""
+    """The key is the same tomorrow, whatever the amount is then, and another of a raised budget."""
     found = forecast(a_history(LAST), LAST)
-    low, high = (
+    low, high, raised = (
         budget_alerts(
-            found.model_copy(update={"spent": amount, "name": "school year"}),
+            found.model_copy(update={"spent": Decimal(amount), "name": "school year"}),
             period="2026-2027",
-            limit=Decimal(1000),
+            limit=Decimal(limit),
             percents=(50,),
             currency="EUR",
         )[0]
-        for amount in (Decimal(600), Decimal(700))
+        for amount, limit in ((600, "1000"), (700, "1000.00"), (700, "1000.50"))
     )
     assert AlertKind.ACTUAL == low.kind
-    assert "school-year-2026-2027-actual-50" == low.key == high.key
+    assert "school-year-2026-2027-actual-50-of-100000" == low.key == high.key
+    assert "school-year-2026-2027-actual-50-of-100050" == raised.key
     expected = "50 % of the school year's budget 2026-2027 reached: 600.00 of 1000.00 EUR spent"
     assert expected == str(low)
