@@ -39,6 +39,7 @@ from springtide.pricing.cost_breakdown import (
     day_hours,
     unit_costs,
 )
+from springtide.pricing.paid_hours import clock_hours_touched
 from springtide.pricing.planned_cost import (
     daily_cost,
     monthly_plan_cost,
@@ -130,7 +131,12 @@ def _verdicts(at: Standpoint, premises: Premises, found: Findings) -> dict[str, 
     proofs, reconciliations = prove(
         premises.fleet, premises.book, found.gathered, found.evidence, evenings=opened
     )
-    return {"proofs": proofs, "reconciliations": reconciliations}
+    hours = (clock_hours_touched(each.opens_at, each.closes_at) for each in opened)
+    return {
+        "proofs": proofs,
+        "reconciliations": reconciliations,
+        "window_hours": max(hours, default=None),
+    }
 
 
 def _figures(at: Standpoint, premises: Premises, found: Findings) -> dict[str, Any]:

@@ -217,6 +217,8 @@ class CostReport(Model):
     running: tuple[HourServers, ...] = ()
     daily: tuple[DayCost, ...] = ()
     hours: tuple[DayHours, ...] = ()
+    window_hours: int | None = None
+    """Clock hours that the longest evening touches; None: there was no evening."""
     break_even: BreakEven | None = None
     unit_costs: tuple[UnitCost, ...] = ()
     storage: tuple[StorageDay, ...] = ()

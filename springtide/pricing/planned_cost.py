@@ -1,25 +1,24 @@
 """What planned usage would cost: by the same cutting, summing and pricing as the bill itself."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
 from springtide.errors import NotFound
 from springtide.model.charge import Charges
 from springtide.model.price import Plan, PriceBook
-from springtide.model.usage import UsageHour, UsageRecord, UsageTotal, Used
+from springtide.model.usage import UsageHour, UsageRecord
 from springtide.pricing.charges import price_totals
 from springtide.pricing.price_book import find_price
-from springtide.pricing.usage_hours import cut_into_hours
+from springtide.pricing.usage_hours import add_up, cut_into_hours
 
 _HOUR = timedelta(hours=1)
-_USED = tuple(Used.model_fields)
 
 
 def price_usage(records: Sequence[UsageRecord], book: PriceBook) -> Charges:
     """The charges of the records, however long they are."""
-    return price_totals(day_totals(_hours(records)), book)
+    return price_totals(add_up(_hours(records)), book)
 
 
 def usage_cost(records: Sequence[UsageRecord], book: PriceBook) -> Decimal | None:
@@ -48,23 +47,6 @@ def monthly_plan_cost(
     except NotFound:
         return None
     return sum((entry.price * servers for entry in entries), Decimal(0))
-
-
-def day_totals(rows: Iterable[UsageHour]) -> list[UsageTotal]:
-    """Hour rows summed by resource, SKU and day, as the ledger does it."""
-    alike: dict[tuple[str, str, date], list[UsageHour]] = defaultdict(list)
-    for row in rows:
-        alike[row.resource, row.sku, row.hour.date()].append(row)
-    return [
-        UsageTotal(
-            **{name: getattr(found[0], name) for name in _USED},
-            day=day,
-            stood_s=sum(row.amount * row.stood_s for row in found),
-            clock_hours=sum(row.amount * row.clock_hours for row in found),
-            started_hours=sum(row.amount * row.started_hours for row in found),
-        )
-        for (_, _, day), found in sorted(alike.items())
-    ]
 
 
 def _hours(records: Sequence[UsageRecord]) -> list[UsageHour]:

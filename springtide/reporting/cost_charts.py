@@ -17,7 +17,6 @@ from springtide.reporting.drawing import FAINT, INK, SERIES, Chart, draw
 WIDTH, HEIGHT = 760, 220
 _LONG_DAYS = 92
 _MOST_HOURS = 744
-_PAID_HOURS = 6
 _MOST_GROUPS = 5
 _OTHERS = "others"
 Row = dict[str, Any]
@@ -112,7 +111,7 @@ def _daily(report: CostReport) -> Chart | None:
 
 
 def _hours(report: CostReport) -> Chart | None:
-    """Fewest to most billed hours of a server, and their mean, on each day."""
+    """Fewest to most billed hours of a server, and their mean, on each day; the window's beside."""
     if not report.hours:
         return None
     rows = [
@@ -132,7 +131,8 @@ def _hours(report: CostReport) -> Chart | None:
     means = base.mark_circle(color=SERIES[0], size=26, opacity=1).encode(
         y=alt.Y("mean:Q", title=title)
     )
-    return alt.layer(span, means, _line_at(_PAID_HOURS))
+    window = [] if report.window_hours is None else [_line_at(report.window_hours)]
+    return alt.layer(span, means, *window)
 
 
 def _break_even(report: CostReport) -> Chart | None:

@@ -132,6 +132,14 @@ def test_the_heat_map_has_six_hours_of_an_evening(final: CostReport) -> None:
     assert EVENINGS == len({cell.day for cell in final.running}) == len(final.hours)
 
 
+def test_the_windows_hours_are_those_of_its_evenings(final: CostReport, tmp_path: Path) -> None:
+    """From 16:00 to 22:00 are six; a period without an evening has none."""
+    assert 6 == final.window_hours
+    before = NOVEMBER.first - timedelta(days=1)
+    gathered = gathered_from(UsageLedger(tmp_path), known_until=before)
+    assert a_report(gathered, known_until=before).window_hours is None
+
+
 def test_unit_costs_are_of_each_day(final: CostReport) -> None:
     """91.80 and a day's storage over half a million connections."""
     monday = next(each for each in final.unit_costs if each.day == date(2026, 11, 2))

@@ -6,24 +6,13 @@ from decimal import Decimal
 from springtide.model.price import Plan, PriceUnit
 from springtide.pricing.planned_cost import (
     daily_cost,
-    day_totals,
     monthly_plan_cost,
     price_usage,
     usage_cost,
 )
-from tests.pricing.using import a_book, a_record, an_entry, hours_of, totals_of
+from tests.pricing.using import a_book, a_record, an_entry
 
 MONTHLY = an_entry(price="182", plan=Plan.MONTHLY, unit=PriceUnit.MONTH)
-
-
-def test_totals_are_those_of_the_ledger() -> None:
-    """Two servers over midnight, one of them thirty alike: by resource and day."""
-    records = (
-        a_record("23 22:30", "24 02:15"),
-        a_record("23 16:00", "23 22:00", resource="i-2", amount=30),
-    )
-    expected = sorted(totals_of(*records), key=lambda t: (t.resource, t.sku, t.day))
-    assert expected == day_totals(hours_of(*records))
 
 
 def test_an_evening_of_thirty_costs_its_hours() -> None:

@@ -150,6 +150,21 @@ def test_every_picture_is_there(page: str) -> None:
     assert len(pictures) == Names(page).tags.count("svg")
 
 
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [
+        pytest.param(6, "the line is the 6 hours of the window", id="six"),
+        pytest.param(5, "the line is the 5 hours of the window", id="another estate's"),
+        pytest.param(None, "Fewest, mean and most of each day.", id="no evening"),
+    ],
+)
+def test_the_windows_own_hours_are_told(report: CostReport, hours: int | None, told: str) -> None:
+    """Beside them the billed hours of a server are many or few."""
+    page = cost_page(report.model_copy(update={"window_hours": hours}))
+    assert told in page
+    assert ("the line is" in page) == (hours is not None)
+
+
 def test_no_id_stands_twice_and_each_reference_is_met(page: str) -> None:
     """Two pictures with a clip of the same name would clip each other."""
     ids = Names(page).ids
