@@ -36,12 +36,13 @@ _LEDGER = "the usage ledger"
 
 def ratio_proofs(facts: ProofFacts, found: Allotment) -> Iterator[Proof]:
     """Ratios of costs, of servers, of connections and of storage."""
-    yield doubted(_always_on(facts, found), unseen(found.uses))
-    yield doubted(_monthly_plan(facts, found), unseen(found.uses))
+    missing = unseen(found.uses)
+    yield doubted(_always_on(facts, found), missing)
+    yield doubted(_monthly_plan(facts, found), missing)
     yield _servers(facts)
     yield _connections(facts)
-    yield _cost_before(facts)
-    yield _unit_cost(facts)
+    yield doubted(_cost_before(facts), missing)
+    yield doubted(_unit_cost(facts), missing)
     yield _storage(facts)
 
 

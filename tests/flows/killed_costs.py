@@ -39,7 +39,8 @@ def report(deed: Deed) -> None:
     priced = price_period.fn(order, premises, at, before=before)
     evidence = Evidence(charges=priced.charges)
     # Without pictures, which take seconds each: nothing is killed while they are drawn.
-    bare = replace(priced.gathered, breakdown=CostBreakdown(), running=(), sums=())
+    drawn = ("running", "servers", "sums")
+    bare = replace(priced.gathered, breakdown=CostBreakdown(), **dict.fromkeys(drawn, ()))
     found = Findings(bare, evidence, ServiceFigures(evenings=0))
     files = render_report.fn(order, cost_report(at, premises, found), at)
     publish_report.fn(order, at, files)

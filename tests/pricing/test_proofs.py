@@ -39,6 +39,13 @@ def stored(amount: int) -> UsageRecord:
     )
 
 
+def opened(connections: int) -> UsageRecord:
+    """So many within an hour of a Monday."""
+    return a_record(
+        "23 16:00", "23 17:00", resource="lb", kind=UsageKind.CONNECTIONS, amount=connections
+    )
+
+
 def used(servers: int, hours: int, *, monthly: bool = False) -> UsageTotal:
     """So many servers for so many hours of one day's total."""
     return UsageTotal(
@@ -164,6 +171,8 @@ def test_evenings_without_a_server_in_the_ledger_prove_nothing() -> None:
         pytest.param("16:00", "hours-in-2026-11", UNPROVEN, id="of the month, too"),
         pytest.param("16:00", "against-always-on", UNPROVEN, id="it might cost more"),
         pytest.param("16:00", "against-monthly-plan", UNPROVEN, id="beside the plan, too"),
+        pytest.param("16:00", "price-halved", UNPROVEN, id="beside the bill before, too"),
+        pytest.param("16:00", "cost-per-1000-connections", UNPROVEN, id="by connections, too"),
         pytest.param("10:00", "hours-in-2026-11", FAIL, id="more than all of them may have"),
         pytest.param("15:00", "early-and-late", FAIL, id="what was seen"),
     ],
@@ -172,7 +181,14 @@ def test_an_evening_without_a_server_in_the_ledger(
     start: str, name: str, verdict: ProofVerdict
 ) -> None:
     """Its hours are not known and can only add to the others: no PASS holds, and each FAIL does."""
-    found = named(prove_all(facts(*evenings(start)[1:], occasions=TWELVE)), name)
+    given = facts(
+        *evenings(start)[1:],
+        opened(2_000_000),
+        occasions=TWELVE,
+        billed_cost=Decimal(500),
+        figures=(a_figure("cost-before", "1000"), a_figure("cost-per-1000-before", "0.25")),
+    )
+    found = named(prove_all(given), name)
     assert verdict == found.verdict
     assert (verdict is UNPROVEN) == ("evening of 2026-11-02" in found.why)
 
@@ -270,13 +286,11 @@ def test_what_is_paid_by_the_month_is_held_against_whole_months(
 
 def test_a_thousand_connections() -> None:
     """Their cost is told even where there is nothing to compare it with."""
-    opened = a_record(
-        "23 16:00", "23 17:00", resource="lb", kind=UsageKind.CONNECTIONS, amount=2_000_000
-    )
-    alone = named(prove_all(facts(opened, billed_cost=Decimal(500))), "cost-per-1000-connections")
+    now = facts(opened(2_000_000), billed_cost=Decimal(500))
+    alone = named(prove_all(now), "cost-per-1000-connections")
     assert (UNPROVEN, Decimal("0.25")) == (alone.verdict, alone.result)
     beside = facts(
-        opened,
+        opened(2_000_000),
         billed_cost=Decimal(500),
         figures=(a_figure("cost-per-1000-before", "0.25"),),
     )
