@@ -11,14 +11,14 @@ from springtide.model.claim import Rollout
 from springtide.model.fleet import Fleet
 from springtide.model.mistakes import mistakes
 from springtide.model.outcome import UNTOUCHED, Outcome
-from springtide.model.snapshot import FleetSnapshot, Image
+from springtide.model.snapshot import FleetSnapshot
+from springtide.model.surge import LONGEST_HOURS
 from springtide.planning.image_choice import halt_of
 from springtide.planning.image_rollout import batch_s
 from springtide.planning.round_input import RoundInput
 
 PREVIOUS = "previous"
 """Stands for the image before the newest one that a server of the fleet has."""
-LONGEST_HOURS = 744.0
 _SURGE_SHARE = 0.1
 
 
@@ -71,13 +71,13 @@ def image_asked_for(snapshot: FleetSnapshot, asked: str, *, fleet: Fleet) -> str
             )
     if asked not in ("", PREVIOUS):
         return asked
-    everywhere = _everywhere(snapshot)
-    before = _newest_in_use(snapshot) if asked == PREVIOUS else None
-    found = [i for i in everywhere if before is None or i.created_at < before]
+    made = _made_at(snapshot)
+    newest_first = sorted(made, key=lambda name: (made[name], name), reverse=True)
+    found = _before_those_in_use(snapshot, newest_first) if asked == PREVIOUS else newest_first
     if not found:
-        there = ", ".join(i.name for i in everywhere) or "none"
+        there = ", ".join(newest_first) or "none"
         raise GuardRefused(f"image: no such image is in every region (in all of them: {there})")
-    return max(found, key=lambda i: (i.created_at, i.name)).name
+    return found[0]
 
 
 def rollout_limitation(order: Rollout, given: RoundInput) -> str | None:
@@ -120,18 +120,39 @@ def _batch(fleet: Fleet) -> timedelta:
     return timedelta(seconds=batch_s(fleet))
 
 
-def _everywhere(snapshot: FleetSnapshot) -> list[Image]:
-    """The first region's images of whose name each region has one."""
-    names = [{i.name for i in region.images} for region in snapshot.regions]
-    common = set.intersection(*names) if names else set()
-    return [i for i in snapshot.regions[0].images if i.name in common] if common else []
+def _made_at(snapshot: FleetSnapshot) -> dict[str, Moment]:
+    """When each image was made of whose name every region has one: its first copy, by its name.
+
+    Glance dates a copy by when it was made, so regions do not date one image alike.
+    """
+    dated = [
+        {i.name: i.created_at for i in sorted(region.images, key=lambda i: (i.created_at, i.id))}
+        for region in snapshot.regions
+    ]
+    common = set.intersection(*(set(each) for each in dated)) if dated else set()
+    return {name: min(each[name] for each in dated) for name in common}
 
 
-def _newest_in_use(snapshot: FleetSnapshot) -> Moment:
-    """When the newest image that a server has was made; where nothing stands, of all images."""
-    images = {i.id: i.created_at for region in snapshot.regions for i in region.images}
-    servers = (s for region in snapshot.regions for s in region.servers)
-    used = [images[s.image_id] for s in servers if s.image_id in images]
-    if not (used or images):
-        raise GuardRefused("image: no active image is there")
-    return max(used or images.values())
+def _before_those_in_use(snapshot: FleetSnapshot, newest_first: list[str]) -> list[str]:
+    """Those before the newest that a server has, the newest first.
+
+    Where nothing stands the newest of all is taken for the one in use; where no server's image is
+    among them (a bad one was deactivated, as it should be), all of them are before it.
+
+    Raises:
+        GuardRefused: some servers' images are among them and others' are not.
+    """
+    names = {i.id: i.name for region in snapshot.regions for i in region.images}
+    used = {names.get(s.image_id) for region in snapshot.regions for s in region.servers}
+    if not used:
+        return newest_first[1:]
+    known = [place for place, name in enumerate(newest_first) if name in used]
+    if not known:
+        return newest_first
+    if not used.issubset(newest_first):
+        there = ", ".join(newest_first)
+        raise GuardRefused(
+            "image: what is before is not clear: servers have an image that is not active"
+            f" everywhere, others one that is; name one (in all of them: {there})"
+        )
+    return newest_first[known[0] + 1 :]
