@@ -8,6 +8,7 @@ from prefect.runtime import flow_run
 from springtide.errors import GuardRefused
 from springtide.estate import estate_path
 from springtide.model.claim import EVERY_FLEET, Ceiling, Freeze
+from springtide.model.surge import LONGEST_HOURS
 from springtide.planning.claim_book import PREFIX
 from springtide.planning.claim_changes import Longer, claim_named, entry_rows, extension
 from springtide.planning.holding import holder, server_named
@@ -17,8 +18,6 @@ from tasks.cloud import read_estate
 from tasks.screens import show_entries
 from tasks.servers import end_hold, put_hold
 from tasks.watch import open_watch, present_of
-
-_LONGEST_HOURS = 24 * 31
 
 
 @flow(name="freeze-fleet", flow_run_name="freeze {fleet}: {reason}")
@@ -171,6 +170,6 @@ async def list_entries() -> list[str]:
 
 
 def _bounded(hours: float) -> float:
-    if not 0 < hours <= _LONGEST_HOURS:
-        raise GuardRefused(f"hours {hours:g} is outside: above 0, at most {_LONGEST_HOURS}")
+    if not 0 < hours <= LONGEST_HOURS:
+        raise GuardRefused(f"hours {hours:g} is outside: above 0, at most {LONGEST_HOURS}")
     return hours

@@ -9,7 +9,7 @@ from springtide.model.base import CloudName, Model, Moment, Name, Reason
 
 Money = Annotated[Decimal, Field(ge=0, le=10_000_000, decimal_places=6)]
 LONGEST_HOURS = 24 * 31
-"""Of any surge: one that is needed for longer is asked for again, or is the new normal."""
+"""Of any surge or order: what is needed for longer is asked for again, or is the new normal."""
 
 
 class SurgePolicy(Model):
