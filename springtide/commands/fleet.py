@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from springtide.clouds.prefect_server import open_prefect
+from springtide.commands.estate import EstateFile
 from springtide.commands.hand import FleetHand, open_hand
 from springtide.commands.sections import show_sections
 from springtide.errors import Misconfigured, SpringtideError
@@ -22,7 +23,6 @@ from springtide.planning.telling import Row, broken_promise, outcome_rows
 
 app = typer.Typer(help="Look at fleets, and converge them without Prefect.", no_args_is_help=True)
 
-EstateFile = Annotated[Path | None, typer.Option("--estate", help="The estate file.")]
 ClaimsFile = Annotated[
     Path | None,
     typer.Option(
