@@ -97,7 +97,8 @@ async def lift_entry(name: str, owner: str, reason: str) -> None:
 async def extend_claim(name: str, *, hours: float, owner: str, reason: str) -> str:
     """Have an order or a surge last longer, by a claim that takes over; the old one stays as it is.
 
-    A surge is longer only within what the estate authorises for it; ask for a surge beyond.
+    A surge is longer only within what the estate authorises without asking anybody, in size, hours
+    and cost from its beginning; ask for a surge beyond.
 
     Args:
         name: The stored name of the claim.
@@ -113,9 +114,15 @@ async def extend_claim(name: str, *, hours: float, owner: str, reason: str) -> s
     book, _ = await read_claims(now)
     old = claim_named(name, book)
     fleet = estate.fleet(old.fleet)
-    cost = surge_cost(fleet, servers=old.servers, hours=_bounded(hours))
-    wish = Longer(ident=flow_run.id[:8], hours=hours, owner=owner, reason=reason, at=now)
-    claim, spending = extension(old, wish, fleet, cost=cost, book=book)
+    ident, longer_h = flow_run.id[:8], _bounded(hours)
+    wish = Longer(ident=ident, hours=longer_h, owner=owner, reason=reason, at=now)
+    claim, spending = extension(
+        old,
+        wish,
+        fleet,
+        price=lambda lasts_h: surge_cost(fleet, servers=old.servers, hours=lasts_h),
+        book=book,
+    )
     if spending is not None:
         await store_entry(spending)
     return await store_entry(claim)

@@ -1,5 +1,6 @@
 """Stored claims as a person sees and changes them: listed, and made to last longer."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,6 +14,8 @@ from springtide.planning.emergency_surge import month_end, month_of
 from springtide.planning.telling import Row
 
 _Listed = Claim | Ceiling | Freeze | Rollout
+Price = Callable[[float], SurgeCost | None]
+"""Hours of a claim's servers → what they cost at most; None where that is not known."""
 
 
 def entry_rows(book: ClaimBook) -> list[Row]:
@@ -46,11 +49,12 @@ class Longer(Model):
 
 
 def extension(
-    old: Claim, wish: Longer, fleet: Fleet, *, cost: SurgeCost | None, book: ClaimBook
+    old: Claim, wish: Longer, fleet: Fleet, *, price: Price, book: ClaimBook
 ) -> tuple[Claim, SurgeSpending | None]:
     """The claim that takes over from `old`, and what it takes of the month's budget.
 
-    `cost` is that of the added hours.
+    Whoever signed for `old` signed for its hours: what is beyond what the fleet authorises as a
+    whole, in size, hours or cost, is asked for as a surge of its own.
 
     Raises:
         GuardRefused: it goes beyond what the fleet authorises for surges.
@@ -66,9 +70,7 @@ def extension(
     claim = Claim.model_validate(longer.model_dump())
     if old.kind is not ClaimKind.SURGE:
         return claim, None
-    _check_surge(claim, fleet, cost, book, wish.at)
-    if cost is None:
-        return claim, None
+    cost = _authorised(claim, wish, fleet, price, book)
     spending = SurgeSpending(
         key=claim.key,
         fleet=fleet.name,
@@ -80,26 +82,33 @@ def extension(
     return claim, spending
 
 
-def _check_surge(
-    claim: Claim, fleet: Fleet, cost: SurgeCost | None, book: ClaimBook, now: Moment
-) -> None:
-    policy = fleet.surge
+def _authorised(
+    claim: Claim, wish: Longer, fleet: Fleet, price: Price, book: ClaimBook
+) -> SurgeCost:
+    """What the added hours cost, where all that the claim is then is authorised."""
+    policy, lasts_h = fleet.surge, (claim.ends_at - claim.starts_at).total_seconds() / 3600
+    added, whole = price(wish.hours), price(lasts_h)
     ask = "ask for a surge instead, which a person can approve"
-    if policy is None or book.trouble or cost is None:
+    if policy is None or book.trouble or added is None or whole is None:
         why = book.trouble or "the fleet has no surge policy or no price"
         raise GuardRefused(f"{why}: {ask}")
-    lasts_h = (claim.ends_at - claim.starts_at).total_seconds() / 3600
+    if claim.servers > policy.max_servers:
+        raise GuardRefused(f"{claim.servers} servers, {policy.max_servers} authorised: {ask}")
     if lasts_h > policy.max_hours:
         raise GuardRefused(f"hours: {lasts_h:g} in all, {policy.max_hours:g} authorised: {ask}")
-    month, fleet_name = month_of(now), fleet.name
-    spent = sum(
-        (s.amount for s in book.spendings if (s.fleet, s.month) == (fleet_name, month)), Decimal(0)
-    )
-    if spent + cost.total > policy.monthly_budget:
+    money = added.currency
+    if whole.total > policy.budget:
         raise GuardRefused(
-            f"hours: {cost.total:.2f} {cost.currency} more beside {spent:.2f} are above the"
+            f"hours: {whole.total:.2f} {money} in all, {policy.budget:.2f} authorised: {ask}"
+        )
+    month = (fleet.name, month_of(wish.at))
+    spent = sum((s.amount for s in book.spendings if (s.fleet, s.month) == month), Decimal(0))
+    if spent + added.total > policy.monthly_budget:
+        raise GuardRefused(
+            f"hours: {added.total:.2f} {money} more beside {spent:.2f} are above the"
             f" month's {policy.monthly_budget:.2f}: {ask}"
         )
+    return added
 
 
 def _row(entry: _Listed) -> Row:

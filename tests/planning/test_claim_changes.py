@@ -2,16 +2,17 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from math import ceil
 
 import pytest
 
 from springtide.errors import GuardRefused
 from springtide.model.claim import Ceiling, Claim, ClaimBook, ClaimKind, Freeze
 from springtide.model.surge import SurgeCost
-from springtide.planning.claim_changes import Longer, claim_named, entry_rows, extension
+from springtide.planning.claim_changes import Longer, Price, claim_named, entry_rows, extension
 from springtide.planning.emergency_surge import surge_claim
 from tests.planning.fleet_world import START
-from tests.planning.surges import EUR_4, a_request, a_spending, a_surging_fleet
+from tests.planning.surges import EUR_4, a_policy, a_request, a_spending, a_surging_fleet
 
 SURGE = surge_claim(a_request(), START)
 LATER = START + timedelta(hours=2)
@@ -22,12 +23,32 @@ def longer(hours: float) -> Longer:
     return Longer(ident="ab12", hours=hours, owner="me", reason="not over yet", at=LATER)
 
 
+def priced(cost: SurgeCost | None) -> Price:
+    """Ten an hour for each begun hour, and one hour for leaving; None: no price."""
+
+    def price(hours: float) -> SurgeCost | None:
+        if cost is None:
+            return None
+        paid = ceil(hours) + 1
+        update = {"paid_hours": paid, "total": paid * cost.per_hour}
+        return cost.model_copy(update=update)
+
+    return price
+
+
 def extended(
-    hours: float, *, cost: SurgeCost | None = EUR_4, book: ClaimBook | None = None
+    hours: float,
+    *,
+    old: Claim = SURGE,
+    cost: SurgeCost | None = EUR_4,
+    book: ClaimBook | None = None,
+    budget: int = 100,
 ) -> tuple[Claim, Decimal]:
     """The new claim, and what it takes of the budget."""
-    book = book or ClaimBook()
-    claim, spending = extension(SURGE, longer(hours), a_surging_fleet(), cost=cost, book=book)
+    fleet = a_surging_fleet(surge=a_policy(budget=budget))
+    claim, spending = extension(
+        old, longer(hours), fleet, price=priced(cost), book=book or ClaimBook()
+    )
     assert spending is not None
     return claim, spending.amount
 
@@ -38,7 +59,7 @@ def test_a_longer_claim_takes_over() -> None:
     assert (SURGE.servers, SURGE.starts_at) == (claim.servers, claim.starts_at)
     assert SURGE.ends_at + timedelta(hours=2) == claim.ends_at
     assert ("surge-lockdown-xab12", "me") == (claim.key, claim.owner)
-    assert EUR_4.total == amount
+    assert Decimal(30) == amount
 
 
 @pytest.mark.parametrize(
@@ -58,12 +79,33 @@ def test_the_whole_surge_is_bounded(hours: float, why: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("servers", "budget", "why"),
+    [
+        pytest.param(50, 100, None, id="just so many servers"),
+        pytest.param(51, 100, "51 servers, 50 authorised: ask for a surge", id="one server more"),
+        pytest.param(20, 60, None, id="just the budget of one surge"),
+        pytest.param(20, 59, "60.00 EUR in all, 59.00 authorised: ask", id="beyond that budget"),
+    ],
+)
+def test_what_a_person_has_approved_is_no_more_for_all(
+    servers: int, budget: int, why: str | None
+) -> None:
+    """An approval was for those hours: size and cost count as if the whole were asked for."""
+    old = surge_claim(a_request(servers=servers), START, approved_by="ada")
+    if why is None:
+        assert extended(2, old=old, budget=budget)[0].servers == servers
+        return
+    with pytest.raises(GuardRefused, match=why):
+        extended(2, old=old, budget=budget)
+
+
+@pytest.mark.parametrize(
     ("cost", "book", "why"),
     [
         pytest.param(None, ClaimBook(), "no price", id="no price"),
         pytest.param(EUR_4, ClaimBook(trouble="away"), "away: ask for a surge", id="no store"),
         pytest.param(
-            EUR_4, ClaimBook(spendings=(a_spending(111),)), "above the month's 150", id="budget"
+            EUR_4, ClaimBook(spendings=(a_spending(131),)), "above the month's 150", id="budget"
         ),
     ],
 )
@@ -78,7 +120,9 @@ def test_beyond_what_is_authorised_is_refused(
 def test_an_order_is_lengthened_without_a_budget() -> None:
     """Budgets are those of surges."""
     order = SURGE.model_copy(update={"kind": ClaimKind.ORDER, "key": "order-1"})
-    claim, spending = extension(order, longer(48), a_surging_fleet(), cost=None, book=ClaimBook())
+    claim, spending = extension(
+        order, longer(48), a_surging_fleet(), price=priced(None), book=ClaimBook()
+    )
     assert spending is None
     assert order.ends_at + timedelta(hours=48) == claim.ends_at
 
