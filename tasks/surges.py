@@ -11,6 +11,7 @@ from springtide.model.claim import Claim
 from springtide.model.surge import SurgePlan, SurgePolicy, SurgeRequest
 from springtide.planning.deciding import Decider
 from springtide.planning.emergency_surge import (
+    accepted_at,
     approvable,
     claim_of,
     proposal_of,
@@ -33,7 +34,8 @@ async def accepted_claim(
     """The claim that the request is: the one that stands already, else a new one.
 
     Raises:
-        GuardRefused: it was not approved, or its key stands for another surge.
+        GuardRefused: it was not approved, or its key stands for another surge, or for one that is
+            over.
     """
     policy = watch.fleet.surge
     if policy is None:
@@ -41,18 +43,19 @@ async def accepted_claim(
     seen = await watch.look()
     if (standing := claim_of(request, seen.book)) is not None:
         return standing
+    before = accepted_at(request, seen.book, seen.now)
     plan = proposed(request, seen.book)
     if plan is None:
-        wished = replace(decider, orders=(surge_claim(request, seen.now),))
+        wished = replace(decider, orders=(surge_claim(request, before or seen.now),))
         cost = surge_cost(watch.fleet, servers=request.servers, hours=request.hours)
         plan = surge_plan(request, policy, cost, first=wished.plan(seen), book=seen.book)
     with best_effort("surge's plan"):
         await show_surge(plan)
     if dry_run:
-        return surge_claim(request, seen.now)
+        return surge_claim(request, before or seen.now)
     approver = await approve_surge(watch, plan, policy, seen.now) if plan.beyond else None
-    claim = surge_claim(request, watch.now(), approved_by=approver)
-    await accept_surge(plan, claim, seen.now)
+    claim = surge_claim(request, before or watch.now(), approved_by=approver)
+    await accept_surge(plan, claim)
     return claim
 
 
@@ -81,12 +84,13 @@ async def approve_surge(
     return approval.approved_by
 
 
-async def accept_surge(plan: SurgePlan, claim: Claim, now: Moment) -> None:
+async def accept_surge(plan: SurgePlan, claim: Claim) -> None:
     """Take the surge from the month's budget, then store its claim: from here on it is kept.
 
-    Killed between the two, it was paid for and did not begin; asked for again, it is paid for once.
+    Killed between the two, it was paid for and did not begin; asked for again, it is paid for once,
+    and ends when it would have ended.
     """
-    spending = spending_of(plan, now)
+    spending = spending_of(plan, claim)
     if spending is not None:
         await store_entry(spending)
     await store_entry(claim)

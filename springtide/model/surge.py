@@ -86,6 +86,8 @@ class SurgeSpending(Model):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     until: Moment
     """The month's end."""
+    over_at: Moment | None = None
+    """When its surge is over, if it was not lifted before; None: of an earlier version."""
 
 
 class SurgeProposal(Model):

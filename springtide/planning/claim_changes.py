@@ -78,6 +78,7 @@ def extension(
         amount=cost.total,
         currency=cost.currency,
         until=month_end(wish.at),
+        over_at=claim.ends_at,
     )
     return claim, spending
 

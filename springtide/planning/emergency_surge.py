@@ -106,6 +106,24 @@ def claim_of(request: SurgeRequest, book: ClaimBook) -> Claim | None:
     return found
 
 
+def accepted_at(request: SurgeRequest, book: ClaimBook, now: Moment) -> Moment | None:
+    """When that surge was accepted already, by what it was given of the month; None: it was not.
+
+    Raises:
+        GuardRefused: it is over by now.
+    """
+    key = f"surge-{request.key}"
+    over_at = next((s.over_at for s in book.spendings if s.key == key), None)
+    if over_at is None:
+        return None
+    if over_at <= now:
+        raise GuardRefused(
+            f"key: {request.key!r} stands for a surge that is over since {over_at.isoformat()};"
+            " give another"
+        )
+    return over_at - timedelta(hours=request.hours)
+
+
 def surge_plan(
     request: SurgeRequest,
     policy: SurgePolicy,
@@ -191,17 +209,18 @@ def approvable(plan: SurgePlan) -> Proposal:
     return Proposal.of("emergency-surge", plan.request.fleet, plan)
 
 
-def spending_of(plan: SurgePlan, now: Moment) -> SurgeSpending | None:
+def spending_of(plan: SurgePlan, claim: Claim) -> SurgeSpending | None:
     """What the surge takes of the month's budget; None where it costs nothing that is known."""
     if plan.cost is None:
         return None
     return SurgeSpending(
-        key=f"surge-{plan.request.key}",
-        fleet=plan.request.fleet,
-        month=month_of(now),
+        key=claim.key,
+        fleet=claim.fleet,
+        month=month_of(claim.starts_at),
         amount=plan.cost.total,
         currency=plan.cost.currency,
-        until=month_end(now),
+        until=month_end(claim.starts_at),
+        over_at=claim.ends_at,
     )
 
 

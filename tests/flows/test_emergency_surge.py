@@ -58,6 +58,32 @@ def test_the_same_key_is_one_surge(evening: Evening) -> None:
     assert 2 == len(names())
 
 
+def test_a_key_whose_surge_is_over_is_refused(evening: Evening) -> None:
+    """Asked for again after its end it would cost the month nothing: another key is given."""
+    evening.sandbox.set_clock(THURSDAY)
+    surge(evening)
+    evening.sandbox.set_clock(THURSDAY + OVER)
+    evening.run(keep_fleet, fleet="api")
+    evening.sandbox.forget_calls()
+    state = surge(evening)
+    assert state.is_failed()
+    assert "key: 'lockdown' stands for a surge that is over since" in str(state.message)
+    assert (0, ["springtide_spending_surge-lockdown"]) == (evening.changes(), names())
+    assert surge(evening, key="lockdown-2").is_completed()
+
+
+def test_a_surge_that_was_lifted_is_had_again_until_its_end(evening: Evening) -> None:
+    """The same key is the same surge: paid for once, and over when it would have been."""
+    evening.sandbox.set_clock(THURSDAY)
+    surge(evening)
+    end = asyncio.run(stored())[CLAIM]["ends_at"]
+    evening.run(lift_entry, name=CLAIM, owner="operations", reason="it is over")
+    evening.sandbox.set_clock(THURSDAY + timedelta(hours=1))
+    assert surge(evening).is_completed()
+    assert end == asyncio.run(stored())[CLAIM]["ends_at"]
+    assert 2 == len(names())
+
+
 def test_the_same_key_for_another_surge_is_refused(evening: Evening) -> None:
     """What stands under a key is not changed by asking for something else."""
     surge(evening, servers=4)

@@ -62,6 +62,15 @@ def test_a_longer_claim_takes_over() -> None:
     assert Decimal(30) == amount
 
 
+def test_what_a_longer_claim_takes_ends_with_it() -> None:
+    """Its key stands for it, as a surge's own does."""
+    claim, spending = extension(
+        SURGE, longer(2), a_surging_fleet(), price=priced(EUR_4), book=ClaimBook()
+    )
+    assert spending is not None
+    assert (claim.key, claim.ends_at) == (spending.key, spending.over_at)
+
+
 @pytest.mark.parametrize(
     ("hours", "why"),
     [

@@ -9,6 +9,7 @@ from springtide.errors import GuardRefused
 from springtide.model.claim import ClaimBook
 from springtide.model.surge import SurgeCost, SurgePlan
 from springtide.planning.emergency_surge import (
+    accepted_at,
     approvable,
     claim_of,
     month_end,
@@ -176,11 +177,41 @@ def test_months_are_those_of_paris(at: str, month: str, end: str) -> None:
 
 def test_a_surge_without_a_price_spends_nothing_known() -> None:
     """Nothing is made up; it was approved by a person then."""
-    assert spending_of(planned(cost=None), START) is None
-    spending = spending_of(planned(), START)
+    claim = surge_claim(a_request(), START)
+    assert spending_of(planned(cost=None), claim) is None
+    spending = spending_of(planned(), claim)
     assert spending is not None
-    assert (Decimal(40), "2026-11", "surge-lockdown") == (
+    assert (Decimal(40), "2026-11", "surge-lockdown", claim.ends_at) == (
         spending.amount,
         spending.month,
         spending.key,
+        spending.over_at,
     )
+
+
+def test_what_was_paid_for_is_one_surge() -> None:
+    """Its claim is gone, for a run was killed or it was lifted: the rest of its hours is had."""
+    spending = spending_of(planned(), surge_claim(a_request(), START))
+    book = ClaimBook(spendings=(spending,))
+    last = START + timedelta(hours=3) - timedelta(microseconds=1)
+    assert START == accepted_at(a_request(), book, START) == accepted_at(a_request(), book, last)
+    again = surge_claim(a_request(), START)
+    assert spending == spending_of(planned(book=book), again)
+    assert again == claim_of(a_request(), ClaimBook(claims=(again,)))
+    assert accepted_at(a_request(key="other"), book, START) is None
+    assert accepted_at(a_request(), ClaimBook(), START) is None
+
+
+def test_a_key_whose_surge_is_over_is_refused() -> None:
+    """Else it would be a surge that costs the month nothing: day after day, or by a run's retry."""
+    spending = spending_of(planned(), surge_claim(a_request(), START))
+    with pytest.raises(
+        GuardRefused, match=r"key: 'lockdown' stands for a surge that is over since"
+    ):
+        accepted_at(a_request(), ClaimBook(spendings=(spending,)), START + timedelta(hours=3))
+
+
+def test_a_spending_that_tells_no_end_is_none() -> None:
+    """Of an earlier version: it is asked for from now on, as it was then."""
+    book = ClaimBook(spendings=(a_spending(40, key="surge-lockdown"),))
+    assert accepted_at(a_request(), book, START + timedelta(days=2)) is None
