@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Path, Request
@@ -38,8 +39,18 @@ Guard = Callable[[Scope], Callable[..., Token]]
 IdempotencyKey = Annotated[Key, Header(alias="Idempotency-Key")]
 
 
-def make_gateway(configuration: GatewayConfiguration, estate: Estate, runs: SurgeRuns) -> FastAPI:
-    """The gateway as an ASGI application."""
+def _present() -> datetime:
+    return datetime.now(UTC)
+
+
+def make_gateway(
+    configuration: GatewayConfiguration,
+    estate: Estate,
+    runs: SurgeRuns,
+    *,
+    clock: Callable[[], datetime] = _present,
+) -> FastAPI:
+    """The gateway as an ASGI application; `clock` tells for how long an alert has been firing."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -66,7 +77,7 @@ def make_gateway(configuration: GatewayConfiguration, estate: Estate, runs: Surg
     allowed = _guard(configuration)
     door = _Door(runs, estate, Allowance(configuration.surges_per_hour))
     _surge_routes(app, door, allowed)
-    _alert_route(app, configuration.alerts, door, allowed)
+    _alert_route(app, configuration.alerts, door, allowed, clock=clock)
     return app
 
 
@@ -91,7 +102,14 @@ def _surge_routes(app: FastAPI, door: "_Door", allowed: Guard) -> None:
         return surge
 
 
-def _alert_route(app: FastAPI, rules: tuple[AlertRule, ...], door: "_Door", allowed: Guard) -> None:
+def _alert_route(
+    app: FastAPI,
+    rules: tuple[AlertRule, ...],
+    door: "_Door",
+    allowed: Guard,
+    *,
+    clock: Callable[[], datetime],
+) -> None:
     by_name = {rule.alert: rule for rule in rules}
 
     @app.post("/alerts/alertmanager", status_code=202)
@@ -99,11 +117,13 @@ def _alert_route(app: FastAPI, rules: tuple[AlertRule, ...], door: "_Door", allo
         message: AlertMessage, caller: Annotated[Token, Depends(allowed(Scope.ALERT))]
     ) -> AlertAnswer:
         """Turn firing alerts of configured names into surges; claims expire by themselves."""
-        wanted = {
-            alert.key: by_name[alert.labels["alertname"]]
+        found = [
+            (alert, by_name[alert.labels["alertname"]])
             for alert in message.alerts
             if alert.status == "firing" and alert.labels.get("alertname") in by_name
-        }
+        ]
+        now = clock()
+        wanted = {alert.key_at(now, hours=rule.hours): rule for alert, rule in found}
         surges, refusals = [], {}
         for key, rule in wanted.items():
             try:

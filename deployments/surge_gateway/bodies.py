@@ -10,6 +10,11 @@ from springtide.model.surge import LONGEST_HOURS
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 _ALERT_KEY = 80
+_OVERLAP_S = 900.0
+_OVERLAP_SHARE = 0.25
+"""An alert that goes on has its next surge so long before the one before ends, or for such a share
+of it where that is less: Alertmanager sends it again in the meantime."""
+_LEAST_S = 60.0
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 
@@ -69,11 +74,18 @@ class Alert(_Foreign):
     startsAt: Annotated[Moment, Field(ge=_EARLIEST, lt=_LATEST)]  # noqa: N815 - Alertmanager's name
     """When it began to fire: the same alert another day is another surge."""
 
-    @property
-    def key(self) -> str:
-        """The key of its surge: the same however often it is sent while it fires."""
+    def key_at(self, now: datetime, *, hours: float) -> str:
+        """The key of its surge of so many hours: the same however often it is sent meanwhile.
+
+        One that fires until that surge is nearly over asks for the next, `-1`, and so on.
+        """
         began: datetime = self.startsAt.astimezone(UTC)
-        return f"alert-{self.fingerprint}-{began:%Y%m%dt%H%M%S}"[:_ALERT_KEY]
+        lasts_s = hours * 3600
+        each_s = max(lasts_s - min(_OVERLAP_S, _OVERLAP_SHARE * lasts_s), _LEAST_S)
+        number = int((now - began).total_seconds() // each_s)
+        after = f"-{number}" if number > 0 else ""
+        first = f"alert-{self.fingerprint}-{began:%Y%m%dt%H%M%S}"
+        return first[: _ALERT_KEY - len(after)] + after
 
 
 class AlertMessage(_Foreign):

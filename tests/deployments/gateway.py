@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import uuid4
@@ -75,6 +76,8 @@ class Stage:
     client: TestClient
     prefect: FakePrefect
     tokens: dict[str, str]
+    now: datetime = datetime(2026, 11, 23, 15, 5, tzinfo=UTC)
+    """By the gateway's clock."""
 
     def bearer(self, scope: str = Scope.START) -> dict[str, str]:
         """The header of who may do that."""
@@ -95,9 +98,10 @@ def gateway_stage(**changes: object) -> Iterator[Stage]:
     )
     with _serving(prefect) as url:
         runs = SurgeRuns(url, configuration.deployment, patience_s=2.0)
-        app = make_gateway(configuration, load_estate(ESTATE), runs)
+        app = make_gateway(configuration, load_estate(ESTATE), runs, clock=lambda: stage.now)
         with TestClient(app, raise_server_exceptions=False) as client:
-            yield Stage(client, prefect, {scope: token for scope, (token, _) in made.items()})
+            stage = Stage(client, prefect, {scope: token for scope, (token, _) in made.items()})
+            yield stage
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from deployments.deploy import ROOT
 from deployments.surge_gateway.access import Scope, hashed, new_token
 from deployments.surge_gateway.allowance import Allowance
+from deployments.surge_gateway.bodies import Alert
 from deployments.surge_gateway.configuration import load_configuration
 from deployments.surge_gateway.refusals import Refusal
 from springtide.errors import Misconfigured
@@ -397,6 +399,50 @@ def test_the_same_alert_another_day_is_another_surge(stage: Stage) -> None:
     alarm(stage, an_alert())
     alarm(stage, an_alert(startsAt="2026-11-24T15:04:05Z"))
     assert 2 == len(stage.prefect.runs)
+
+
+BEGAN = datetime(2026, 11, 23, 15, 4, 5, 123000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("hours", "minutes", "after"),
+    [
+        pytest.param(3, -1, "", id="its clock is ahead"),
+        pytest.param(3, 0, "", id="at once"),
+        pytest.param(3, 60, "", id="after an hour"),
+        pytest.param(3, 164.9, "", id="not yet"),
+        pytest.param(3, 165, "-1", id="a quarter of an hour before the surge ends"),
+        pytest.param(3, 170, "-1", id="when it is sent again"),
+        pytest.param(3, 330, "-2", id="and the next one"),
+        pytest.param(0.5, 22.4, "", id="half an hour: not yet"),
+        pytest.param(0.5, 22.5, "-1", id="half an hour: after three quarters of it"),
+        pytest.param(1e-300, 0.9, "", id="hardly any time: a minute at least"),
+    ],
+)
+def test_an_alert_that_goes_on_has_surge_after_surge(
+    hours: float, minutes: float, after: str
+) -> None:
+    """The next one is asked for before the last one ends; else the fleet would fall in between."""
+    alert = Alert.model_validate(an_alert())
+    key = alert.key_at(BEGAN + timedelta(minutes=minutes), hours=hours)
+    assert f"alert-fd6fc1b2e3a4d5c6-20261123t150405{after}" == key
+
+
+def test_the_key_of_an_alert_has_room_for_its_number() -> None:
+    """However long the fingerprint, and however long it fires."""
+    alert = Alert.model_validate(an_alert(fingerprint="f" * 64, startsAt="2000-01-01T00:00:00Z"))
+    key = alert.key_at(BEGAN, hours=3)
+    assert 80 == len(key)
+    assert re.search(r"-85\d{3}$", key)
+
+
+def test_an_alert_that_outlasts_its_surge_is_another_run(stage: Stage) -> None:
+    """After an hour it is the same surge, after 2 h 50 the next; each asks the month's budget."""
+    for minutes in (0, 60, 170, 175):
+        stage.now = BEGAN + timedelta(minutes=minutes)
+        assert 202 == alarm(stage, an_alert()).status_code
+    keys = [run["parameters"]["key"] for run in stage.prefect.runs.values()]
+    assert ["alert-fd6fc1b2e3a4d5c6-20261123t150405" + n for n in ("", "-1")] == keys
 
 
 def test_only_surges_are_asked_of_prefect(stage: Stage) -> None:
