@@ -4,6 +4,7 @@ The lines of one run are a chain in a file of its own (`springtide.model.audit`)
 killed and started again, or that goes on in two processes, goes on with the same chain.
 """
 
+import errno
 import fcntl
 import json
 import logging
@@ -22,7 +23,7 @@ from springtide.model.audit import AuditLine, beginning_of, digest_of
 log = logging.getLogger(__name__)
 
 _TAIL_BYTES = 64 * 1024
-"""A line is shorter: reasons and values are bounded where they come in."""
+"""Most lines are shorter; one that names a thousand members is read in more steps."""
 
 Values = Mapping[str, tuple[Any, Any]]
 """What changes: field → from, to."""
@@ -129,7 +130,10 @@ class AuditLog:
         if torn:
             # Of a full disk or a lost machine: it was never whole, and is taken back.
             os.ftruncate(descriptor, os.lseek(descriptor, 0, os.SEEK_END) - torn)
-        os.write(descriptor, line + b"\n")
+        written = os.write(descriptor, line + b"\n")
+        if written <= len(line):
+            # A disk that has just become full takes a part, and tells so by this number alone.
+            raise OSError(errno.ENOSPC, f"{written} bytes of {len(line) + 1} were written")
         log.info("audit %s", line.decode())
         return number
 
@@ -141,7 +145,10 @@ class AuditLog:
 
 def _last_line(descriptor: int) -> tuple[bytes | None, int]:
     """The last whole line without its end, or None; and how many bytes are torn after it."""
-    size = os.lseek(descriptor, 0, os.SEEK_END)
-    tail = os.pread(descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
-    whole, _, torn = tail.rpartition(b"\n")
-    return (whole.rpartition(b"\n")[2] or None, len(torn))
+    size, length = os.lseek(descriptor, 0, os.SEEK_END), _TAIL_BYTES
+    while True:
+        tail = os.pread(descriptor, length, max(0, size - length))
+        whole, _, torn = tail.rpartition(b"\n")
+        if length >= size or b"\n" in whole:
+            return (whole.rpartition(b"\n")[2] or None, len(torn))
+        length *= 2

@@ -1,8 +1,11 @@
 """The audit log: an intent before each change and an outcome after it, and nothing secret."""
 
 import json
+import resource
 import stat
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -115,6 +118,46 @@ def test_a_torn_line_is_taken_back(tmp_path: Path, kept: int) -> None:
     path.write_bytes(first + second[:kept])
     a_change(AuditLog(tmp_path, run="r", who="w"))
     assert ["intent", "intent", "outcome"] == [line["step"] for line in lines_of(path)]
+    assert broken_at(path.read_bytes().splitlines(), "r") is None
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file of this process grows beyond that, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("left", [0, 1, 100])
+def test_what_is_written_in_part_is_not_done(tmp_path: Path, left: int) -> None:
+    """The disk takes some bytes of a line and tells no error; with room again the chain goes on."""
+    audit, path, entered = AuditLog(tmp_path, run="r", who="w"), tmp_path / "r.jsonl", []
+    a_change(audit)
+    with room_for(path.stat().st_size + left):
+        for _ in range(3):
+            change = audit.change("PUT", "/", region="GRA11", service="compute", why="why")
+            with pytest.raises(GuardRefused, match="the audit log cannot be written"), change:
+                entered.append(1)
+    assert [] == entered
+    a_change(audit)
+    assert [1, 2, 3, 4] == [line["number"] for line in lines_of(path)]
+    assert broken_at(path.read_bytes().splitlines(), "r") is None
+
+
+@pytest.mark.parametrize("torn", [0, 150_000])
+def test_a_line_of_any_length_is_followed(tmp_path: Path, torn: int) -> None:
+    """A call that names a thousand members has a long reason; so may be what is left of a line."""
+    audit, path = AuditLog(tmp_path, run="r", who="w"), tmp_path / "r.jsonl"
+    a_change(audit)
+    with audit.change("PUT", "/", region="GRA11", service="compute", why="a member, " * 20_000):
+        pass
+    path.write_bytes(path.read_bytes() + b"x" * torn)
+    a_change(audit)
+    assert [1, 2, 3, 4, 5, 6] == [line["number"] for line in lines_of(path)]
     assert broken_at(path.read_bytes().splitlines(), "r") is None
 
 
