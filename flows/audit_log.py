@@ -11,8 +11,12 @@ from prefect.states import Completed, Failed
 
 from springtide.estate import estate_path
 from springtide.model.audit import AuditVerdict, Seal
-from springtide.planning.audit_log import cut_limitation, verdict_alarm, verdict_summary
-from springtide.planning.telling import amount
+from springtide.planning.audit_log import (
+    cut_limitation,
+    seal_told,
+    verdict_alarm,
+    verdict_summary,
+)
 from tasks.audit_log import copy_audit_objects, seal_new_lines, show_verdicts, verify_audit_site
 from tasks.cloud import read_estate
 from tasks.outage import best_effort
@@ -28,8 +32,7 @@ async def archive_audit_log() -> State[Seal | None]:
     if read_estate(path).audit is None:
         return Completed(message="the estate keeps no audit log beyond this machine")
     seal = await asyncio.to_thread(seal_new_lines.submit(path).result)
-    told = f"seal {seal.number} over {amount(len(seal.runs), 'run')}" if seal else "nothing new"
-    return Completed(message=told, data=seal)
+    return Completed(message=seal_told(seal), data=seal)
 
 
 @flow(name="copy-audit-log", flow_run_name="copy the audit log")

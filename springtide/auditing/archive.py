@@ -8,7 +8,7 @@ import fcntl
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from springtide.auditing.objects import lines_name, read_seal, seal_name, stored_seals
@@ -23,6 +23,8 @@ from springtide.model.audit import (
 )
 from springtide.model.object_storage import Store
 
+SIGN_OF_LIFE = timedelta(days=1)
+"""A worker without changes seals that often all the same."""
 _SEALED = "sealed.json"
 """How many lines of each run are sealed: can be deleted, and is read from the seals again."""
 
@@ -32,7 +34,9 @@ def archive(
 ) -> Seal | None:
     """The new seal over all that this worker's runs have written since; None: nothing new.
 
-    Runs whose lines are all sealed and older than `keep_days` leave the folder.
+    Once a day there is one over nothing: so a worker that has nothing to tell can be told from one
+    whose archiving has stopped. Runs whose lines are all sealed and older than `keep_days` leave
+    the folder.
 
     Raises:
         Damaged: a run's lines are no chain here: somebody changed them, and they are not sealed.
@@ -45,7 +49,8 @@ def archive(
         at = store.now()
         if not runs:
             _tidy(folder, sealed, before=at - timedelta(days=keep_days))
-            return None
+            if _sealed_at(store, worker, number) > at - SIGN_OF_LIFE:
+                return None
         seal = Seal(
             worker=worker,
             number=number + 1,
@@ -78,10 +83,20 @@ def _stored(folder: Path, store: Store, sealed: dict[str, int]) -> Iterator[RunS
 def _previous(store: Store, worker: str, number: int) -> str:
     if number == 0:
         return beginning_of(worker)
+    return digest_of(_newest(store, worker, number)[0].seal.encode())
+
+
+def _sealed_at(store: Store, worker: str, number: int) -> datetime:
+    if number == 0:
+        return datetime.min.replace(tzinfo=UTC)
+    return _newest(store, worker, number)[1].at
+
+
+def _newest(store: Store, worker: str, number: int) -> tuple[SignedSeal, Seal]:
     found = read_seal(store, worker, number)
     if found is None:
         raise Damaged(f"{seal_name(worker, number)} is gone")
-    return digest_of(found[0].seal.encode())
+    return found
 
 
 def _put_seal(store: Store, seal: Seal, sign: Callable[[str], str]) -> None:

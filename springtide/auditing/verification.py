@@ -5,7 +5,7 @@ not changed since it was sealed, provided that the workers' keys are theirs alon
 never sealed, for their worker died before, are as good as that worker's disk.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -29,6 +29,8 @@ Signatory = Callable[[str, str], str]
 """Text and signature → the signer's name; `GuardRefused` where the signature does not count."""
 
 SEALED_WITHIN = timedelta(hours=1)
+SIGNED_WITHIN = timedelta(hours=26)
+"""A worker seals once a day at least; both sites hear of it within the hour after."""
 ENDED_WITHIN = timedelta(hours=1)
 """An act takes minutes at most; a run that was killed leaves its last one without an outcome."""
 
@@ -42,6 +44,8 @@ class _Seen:
     """What the seals say of each run, oldest first."""
     sealed_at: dict[str, datetime] = field(default_factory=dict)
     """When each run was sealed last."""
+    newest: dict[str, Seal] = field(default_factory=dict)
+    """Each worker's newest seal that can be read."""
     seals: int = 0
     lines: int = 0
 
@@ -51,9 +55,16 @@ class _Seen:
 
 
 def verify(
-    store: Store, signatory: Signatory, *, site: str, since: datetime | None
+    store: Store,
+    signatory: Signatory,
+    *,
+    site: str,
+    since: datetime | None,
+    retired: Collection[str] = (),
 ) -> AuditVerdict:
     """What stands at that site, read as a whole; with `since` without runs that were sealed before.
+
+    Of workers that are `retired` no new seals are waited for.
 
     Raises:
         Retryable: the store does not answer.
@@ -61,6 +72,7 @@ def verify(
     seen, now = _Seen(), store.now()
     for worker, newest in sorted(stored_seals(store).items()):
         _read_seals(store, worker, newest, signatory, seen)
+    _check_signs_of_life(retired, now, seen)
     stored = dict(stored_runs(store))
     old = {run for run, at in seen.sealed_at.items() if since is not None and at < since}
     runs = sorted((stored.keys() | seen.runs.keys()) - old)
@@ -98,10 +110,19 @@ def _read_seals(store: Store, worker: str, newest: int, signatory: Signatory, se
             seen.doubt(Doubt.CHANGED, subject, f"seal {number} does not follow from {number - 1}")
         previous = digest_of(signed.seal.encode())
         seen.seals += 1
+        seen.newest[worker] = seal
         _check_signature(signatory, signed, seal, seen)
         for run in seal.runs:
             seen.runs.setdefault(run.run, []).append(run)
             seen.sealed_at[run.run] = seal.at
+
+
+def _check_signs_of_life(retired: Collection[str], now: datetime, seen: _Seen) -> None:
+    """What a stopped archiving has not stored is not here to be missed: its seals are."""
+    for worker, seal in sorted(seen.newest.items()):
+        if worker not in retired and seal.at < now - SIGNED_WITHIN:
+            detail = f"its newest seal, {seal.number}, is of {seal.at:%Y-%m-%d %H:%M}"
+            seen.doubt(Doubt.UNSEALED, f"worker {worker}", f"{detail}: has its archiving stopped?")
 
 
 def _check_signature(signatory: Signatory, signed: SignedSeal, seal: Seal, seen: _Seen) -> None:

@@ -13,8 +13,7 @@ from springtide.commands.estate import EstateFile
 from springtide.errors import NotFound
 from springtide.estate import estate_path, load_estate
 from springtide.model.audit import AuditLine
-from springtide.planning.audit_log import verdict_summary
-from springtide.planning.telling import amount
+from springtide.planning.audit_log import seal_told, verdict_summary
 
 Site = Annotated[str, typer.Option(help="Which site: first or second.")]
 Days = Annotated[
@@ -28,10 +27,8 @@ app = typer.Typer(help="The log of every change made to a cloud.", no_args_is_he
 def archive_lines(estate: EstateFile = None) -> None:
     """Store this machine's new lines at the first site, and seal them; makes the container."""
     seal = seal_new_lines(load_estate(estate or estate_path()))
-    if seal is None:
-        typer.echo("nothing new")
-    else:
-        typer.echo(f"worker {seal.worker}: seal {seal.number} over {amount(len(seal.runs), 'run')}")
+    told = seal_told(seal)
+    typer.echo(f"worker {seal.worker}: {told}" if seal else told)
 
 
 @app.command()

@@ -65,6 +65,8 @@ def open_site(estate: Estate, which: str) -> SwiftStore:
 def seal_new_lines(estate: Estate) -> Seal | None:
     """This machine's new lines are at the first site, and under the seal; None: there are none.
 
+    Once a day there is one over no lines.
+
     Raises:
         Misconfigured: the estate, the environment or the key is wrong.
         Damaged: the lines were changed here before they were sealed.
@@ -89,10 +91,10 @@ def verify_site(estate: Estate, estate_file: Path, site: str, days: int | None) 
     Raises:
         Misconfigured: there is no such site, or a file of keys is missing.
     """
-    signer = _signatory(estate, estate_file)
+    signer, retired = _signatory(estate, estate_file), audit_policy(estate).retired_workers
     with open_site(estate, site) as store:
         since = store.now() - timedelta(days=days) if days else None
-        return verify(store, signer, site=site, since=since)
+        return verify(store, signer, site=site, since=since, retired=retired)
 
 
 def _signatory(estate: Estate, estate_file: Path) -> Signatory:

@@ -77,7 +77,7 @@ class RunSeal(Model):
 
 
 class Seal(Model):
-    """What a worker signs: the runs that have grown since its seal before."""
+    """What a worker signs: the runs that have grown since its seal before; none: that it lives."""
 
     worker: WorkerName
     number: Annotated[int, Field(ge=1)]
@@ -129,6 +129,8 @@ class AuditPolicy(Model):
     """Path, relative to the estate file, of keys whose seals count no more."""
     keep_local_days: Annotated[int, Field(ge=1, le=3650)] = 30
     """How long the worker keeps a sealed run's lines after the last one, in days."""
+    retired_workers: tuple[WorkerName, ...] = ()
+    """Workers that are gone for good: no new seals of theirs are waited for, the old ones count."""
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -151,7 +153,7 @@ class Doubt(StrEnum):
     UNSIGNED = "unsigned"
     """A seal without a signature that counts."""
     UNSEALED = "unsealed"
-    """Lines that no seal covers, older than the archive's patience."""
+    """Lines that no seal covers, older than the archive's patience; a worker without new seals."""
     UNFINISHED = "unfinished"
     """An intent without its outcome: whether it was done, the cloud itself has to show."""
 

@@ -2,10 +2,19 @@
 
 from collections.abc import Sequence
 
-from springtide.model.audit import AuditVerdict
+from springtide.model.audit import AuditVerdict, Seal
 from springtide.planning.telling import Row, amount
 
 _TOLD = 3
+
+
+def seal_told(seal: Seal | None) -> str:
+    """What an archiving has done."""
+    if seal is None:
+        return "nothing new"
+    if not seal.runs:
+        return f"nothing new: seal {seal.number} says that the worker is there"
+    return f"seal {seal.number} over {amount(len(seal.runs), 'run')}"
 
 
 def verdict_rows(verdicts: Sequence[AuditVerdict]) -> list[Row]:
@@ -47,5 +56,6 @@ def verdict_alarm(verdicts: Sequence[AuditVerdict]) -> str | None:
 def cut_limitation(first: AuditVerdict, second: AuditVerdict) -> str | None:
     """Why the first site cannot be whole: the second, which only copies, has more; or None."""
     if second.seals > first.seals:
-        return f"the second site has {second.seals} seals, the first {first.seals}: it was cut"
+        more = amount(second.seals, "seal")
+        return f"the second site has {more}, the first {first.seals}: it was cut"
     return None

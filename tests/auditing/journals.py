@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from springtide.auditing.archive import archive
@@ -48,9 +48,24 @@ def sealed(folder: Path, store: FolderStore, worker: str = WORKER) -> Seal | Non
     )
 
 
-def verified(store: FolderStore, since: datetime | None = None) -> AuditVerdict:
+def verified(
+    store: FolderStore, since: datetime | None = None, *, retired: tuple[str, ...] = ()
+) -> AuditVerdict:
     """What a verification sees."""
-    return verify(store, signatory, site="first", since=since)
+    return verify(store, signatory, site="first", since=since, retired=retired)
+
+
+class Later(FolderStore):
+    """The same folder, so much later."""
+
+    def __init__(self, folder: Path, by: timedelta) -> None:
+        """`by` from now on."""
+        super().__init__(folder)
+        self._by = by
+
+    def now(self) -> datetime:
+        """By its clock."""
+        return super().now() + self._by
 
 
 def doubts(store: FolderStore) -> list[tuple[str, str]]:

@@ -12,7 +12,15 @@ from springtide.auditing.copying import copy_new
 from springtide.errors import Damaged
 from springtide.model.audit import AuditLine, SignedSeal
 from springtide.vault.store import FolderStore
-from tests.auditing.journals import aged, doubts, sealed, signature_of, verified, write
+from tests.auditing.journals import (
+    Later,
+    aged,
+    doubts,
+    sealed,
+    signature_of,
+    verified,
+    write,
+)
 
 ONE, TWO, WORKER = "run one", "run two", "worker worker-1"
 Damage = Callable[[Path], None]
@@ -165,6 +173,43 @@ def test_lines_that_nobody_seals_are_told(tmp_path: Path) -> None:
     sealed(folder, store)
     (tmp_path / "site/seals/worker-1/00000001.json").unlink()
     assert [("unsealed", "run one")] == doubts(store)
+
+
+def test_an_archive_that_stopped_is_told(tmp_path: Path) -> None:
+    """Its lines stay on the worker's disk, so nothing of them is here: its seals have ceased."""
+    folder, site = tmp_path / "audit", tmp_path / "site"
+    write(folder, "one")
+    sealed(folder, FolderStore(site))
+    write(folder, "two", 5)
+    assert [] == doubts(Later(site, timedelta(hours=25, minutes=59)))
+    late = Later(site, timedelta(hours=26, seconds=1))
+    (found,) = verified(late).findings
+    assert ("unsealed", WORKER) == (found.doubt.value, found.subject)
+    assert "its newest seal, 1, is of " in found.detail
+
+
+def test_a_worker_without_changes_signs_that_it_lives(tmp_path: Path) -> None:
+    """Once a day, so that weeks without a change are no finding."""
+    folder, site = tmp_path / "audit", tmp_path / "site"
+    for days in range(5):
+        now = Later(site, timedelta(days=days))
+        seal = sealed(folder, now)
+        assert seal is not None
+        assert (days + 1, ()) == (seal.number, seal.runs)
+        assert sealed(folder, Later(site, timedelta(days=days, hours=23))) is None
+        assert [] == doubts(Later(site, timedelta(days=days, hours=25)))
+
+
+def test_a_worker_that_is_gone_for_good_is_not_waited_for(tmp_path: Path) -> None:
+    """The estate names it; what it has sealed counts as before, and the others are waited for."""
+    folder, site = tmp_path / "audit", tmp_path / "site"
+    write(folder, "one")
+    sealed(folder, FolderStore(site))
+    write(tmp_path / "other", "two")
+    sealed(tmp_path / "other", FolderStore(site), "worker-2")
+    verdict = verified(Later(site, timedelta(days=9)), retired=("worker-1",))
+    assert ["worker worker-2"] == [each.subject for each in verdict.findings]
+    assert (2, 4) == (verdict.seals, verdict.lines)
 
 
 def test_since_leaves_older_runs_out(site: Path) -> None:

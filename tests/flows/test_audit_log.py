@@ -65,7 +65,7 @@ def test_what_was_done_to_it_is_an_alarm(audited: Storage) -> None:
             store.delete(each.name)
     state = audited.run(verify_audit_log, days=None)
     assert state.is_failed()
-    assert "the second site has 1 seals, the first 0: it was cut" in str(state.message)
+    assert "the second site has 1 seal, the first 0: it was cut" in str(state.message)
     assert 0 == command("verify", "--site", "second").exit_code
 
 
