@@ -17,6 +17,7 @@ from springtide.planning.audit_log import (
     verdict_alarm,
     verdict_summary,
 )
+from springtide.planning.telling import amount
 from tasks.audit_log import copy_audit_objects, seal_new_lines, show_verdicts, verify_audit_site
 from tasks.cloud import read_estate
 from tasks.outage import best_effort
@@ -46,7 +47,7 @@ async def copy_audit_log() -> State[int]:
     if audit is None or audit.second is None:
         return Completed(message="the estate has no second site for the audit log")
     copied = await asyncio.to_thread(copy_audit_objects.submit(path).result)
-    return Completed(message=f"{copied} objects copied", data=copied)
+    return Completed(message=f"{amount(copied, 'object')} copied", data=copied)
 
 
 @flow(name="verify-audit-log", flow_run_name="verify the audit log")

@@ -70,7 +70,7 @@ def _stored(folder: Path, store: Store, sealed: dict[str, int]) -> Iterator[RunS
         lines = path.read_bytes().split(b"\n")[:-1]
         before = sealed.get(run, 0)
         if len(lines) < before:
-            raise Damaged(f"{run}: {before} lines were sealed, {len(lines)} are left here")
+            raise Damaged(f"{run}: it is sealed to line {before} and ends with {len(lines)} here")
         if len(lines) == before:
             continue
         if (number := broken_at(lines, run)) is not None:

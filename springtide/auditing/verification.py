@@ -141,7 +141,7 @@ def _check_run(
 ) -> None:
     subject, seals = f"run {run}", seen.runs.get(run, [])
     if not objects:
-        seen.doubt(Doubt.MISSING, subject, f"it is sealed with {seals[-1].lines} lines and is gone")
+        seen.doubt(Doubt.MISSING, subject, f"it is sealed to line {seals[-1].lines} and is gone")
         return
     lines = _lines(store, objects, subject, seen)
     seen.lines += len(lines)
@@ -151,7 +151,9 @@ def _check_run(
         return
     for seal in seals:
         if seal.lines > len(lines):
-            seen.doubt(Doubt.CUT, subject, f"{seal.lines} lines are sealed, {len(lines)} are there")
+            seen.doubt(
+                Doubt.CUT, subject, f"it is sealed to line {seal.lines} and ends with {len(lines)}"
+            )
         elif digest_of(lines[seal.lines - 1]) != seal.head:
             seen.doubt(Doubt.CHANGED, subject, f"line {seal.lines} is not the one that was sealed")
     told = [AuditLine.model_validate_json(line) for line in lines]
@@ -163,7 +165,7 @@ def _check_ends(
 ) -> None:
     beyond = lines[sealed:]
     if beyond and beyond[0].time < now - SEALED_WITHIN:
-        detail = f"{len(beyond)} lines since {beyond[0].time:%Y-%m-%d %H:%M} are under no seal"
+        detail = f"from line {sealed + 1} of {beyond[0].time:%Y-%m-%d %H:%M} on it is under no seal"
         seen.doubt(Doubt.UNSEALED, subject, detail)
     ended = {line.act for line in lines if line.step == "outcome"}
     for line in lines:
@@ -187,7 +189,7 @@ def _lines(
             seen.doubt(Doubt.MISSING, subject, f"{name} is listed and gone")
             continue
         if len(found) != last - first + 1:
-            seen.doubt(Doubt.CHANGED, subject, f"{name} has {len(found)} lines")
+            seen.doubt(Doubt.CHANGED, subject, f"{name} ends with line {first + len(found) - 1}")
         if first > len(lines) + 1:
             detail = f"lines {len(lines) + 1} to {first - 1} are gone"
             seen.doubt(Doubt.MISSING, subject, detail)

@@ -178,7 +178,7 @@ def test_sealed_lines_that_left_the_folder_are_missed(folder: Path, store: Folde
     sealed(folder, store)
     path = folder / "one.jsonl"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
-    with pytest.raises(Damaged, match="one: 4 lines were sealed, 2 are left"):
+    with pytest.raises(Damaged, match="one: it is sealed to line 4 and ends with 2 here"):
         sealed(folder, store)
 
 
