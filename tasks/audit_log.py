@@ -6,10 +6,10 @@ from prefect import task
 from prefect.artifacts import create_table_artifact
 
 from springtide.auditing.copying import copy_new
-from springtide.commands import audit_hand
-from springtide.commands.audit_hand import open_site
 from springtide.model.audit import AuditVerdict, Seal
 from springtide.planning.audit_log import verdict_rows
+from springtide.stores import audit_sites
+from springtide.stores.audit_sites import open_site
 from tasks.cloud import read_estate
 from tasks.vaults import may_pass
 
@@ -22,7 +22,7 @@ from tasks.vaults import may_pass
 )
 def seal_new_lines(estate_file: Path) -> Seal | None:
     """The seal over what this machine's runs have written since the last one; None: nothing."""
-    return audit_hand.seal_new_lines(read_estate(estate_file))
+    return audit_sites.seal_new_lines(read_estate(estate_file))
 
 
 @task(
@@ -47,7 +47,7 @@ def copy_audit_objects(estate_file: Path) -> int:
 )
 def verify_audit_site(estate_file: Path, site: str, days: int | None) -> AuditVerdict:
     """What stands at that site; with `days` only runs that were sealed in so many days."""
-    return audit_hand.verify_site(read_estate(estate_file), estate_file, site, days)
+    return audit_sites.verify_site(read_estate(estate_file), estate_file, site, days)
 
 
 @task(task_run_name="show the verdict")

@@ -11,7 +11,6 @@ from prefect.tasks import exponential_backoff
 from springtide.clouds.postgres.base_backup import BaseFile, base_backup
 from springtide.clouds.postgres.dumps import dumps
 from springtide.clouds.postgres.server import base_server, primary
-from springtide.commands.vault_hand import opened_vault, writer_identity
 from springtide.errors import Retryable
 from springtide.model.backup import PartOutcome
 from springtide.model.cutting import Cutting
@@ -19,6 +18,7 @@ from springtide.model.postgres import BASE, DUMPS, PART_PATHS, PostgresSource
 from springtide.model.sources import Source
 from springtide.model.wal import BaseBackup
 from springtide.planning.wal_archive import base_segments
+from springtide.stores.vaults import opened_vault, writer_identity
 from springtide.vault.adoption import adopt_packs
 from springtide.vault.base_backups import base_backup_tags, base_backups
 from springtide.vault.nodes import Node, NodeKind

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from prefect import task
 
-from springtide.commands.vault_hand import opened_vault, writer_identity
 from springtide.errors import GuardRefused
 from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome, Proposed
@@ -19,6 +18,7 @@ from springtide.planning.document_erasure import (
     erasure_settled,
     erasure_steps,
 )
+from springtide.stores.vaults import opened_vault, writer_identity
 from springtide.vault.erasure import (
     Erasing,
     ErasureOrder,

@@ -9,7 +9,6 @@ from pathlib import Path
 from prefect import task
 from prefect.tasks import exponential_backoff
 
-from springtide.commands.vault_hand import opened_vault, writer_identity
 from springtide.errors import GuardRefused, Misconfigured
 from springtide.model.backup import BackupSource, Vault
 from springtide.model.offload import FetchOutcome, OffloadOutcome, OffloadPolicy
@@ -17,6 +16,7 @@ from springtide.model.retention import OFFLOADED
 from springtide.model.vault_keys import KeyRole
 from springtide.planning.document_offload import Document, plan_offload, untouched
 from springtide.planning.second_site import sameness
+from springtide.stores.vaults import opened_vault, writer_identity
 from springtide.vault.adoption import adopt_packs
 from springtide.vault.fetching import fetch_path
 from springtide.vault.offloading import (

@@ -13,18 +13,17 @@ from prefect import task
 from prefect.tasks import exponential_backoff
 
 from springtide.clouds.restic import is_installed, restore_by_restic
-from springtide.commands.vault import chosen_snapshot
-from springtide.commands.vault_hand import open_store, opened_vault, writer_identity
 from springtide.errors import Damaged, GuardRefused, Misconfigured, NotFound
 from springtide.model.backup import BackupSource, DrillOutcome, RestoreOutcome
 from springtide.model.retention import OFFLOADED
 from springtide.model.sources import Source
 from springtide.model.vault_keys import KeyRole
+from springtide.stores.vaults import open_store, opened_vault, writer_identity
 from springtide.vault.offloading import newest_offloaded, offload_host
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
 from springtide.vault.sharding import newest_snapshot
-from springtide.vault.snapshots import Snapshot, list_snapshots
+from springtide.vault.snapshots import Snapshot, chosen_snapshot, list_snapshots
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
 from springtide.vault.troubles import Trouble

@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 from prefect import task
 from prefect.tasks import exponential_backoff
 
-from springtide.commands.vault_hand import opened_vault, writer_identity
 from springtide.errors import Damaged, Misconfigured, NotFound
 from springtide.model.backup import CopyOutcome, Vault
 from springtide.model.vault_keys import KeyRole
 from springtide.planning.second_site import nearest_base, plan_copy
+from springtide.stores.vaults import opened_vault, writer_identity
 from springtide.vault.adoption import Adoption, adopt_packs
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import Session, write_session

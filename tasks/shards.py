@@ -8,8 +8,8 @@ from prefect import State, task
 from prefect.deployments import arun_deployment
 from prefect.tasks import exponential_backoff
 
-from springtide.commands.vault_hand import machine, opened_vault, writer_identity
 from springtide.model.backup import BackupSource, PartOutcome
+from springtide.stores.vaults import machine, opened_vault, writer_identity
 from springtide.vault.reports import load_report, save_report
 from springtide.vault.sessions import write_session
 from springtide.vault.sharding import (

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from springtide.clouds.postgres.receiver import LogGone, Receiver
 from springtide.clouds.postgres.server import Look, primary
-from springtide.commands.vault_hand import writer_identity
 from springtide.errors import Damaged, GuardRefused, Retryable
 from springtide.model.postgres import PostgresSource
 from springtide.model.wal import (
@@ -25,6 +24,7 @@ from springtide.model.wal import (
     parse_segment,
 )
 from springtide.planning.wal_archive import complete_at, next_segment
+from springtide.stores.vaults import writer_identity
 from springtide.vault.sessions import Session
 from springtide.vault.wal_archive import WalArchive
 

@@ -8,10 +8,10 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from springtide.clouds.postgres.receiver import held_spool
-from springtide.commands.vault_hand import opened_vault, writer_identity
 from springtide.model.postgres import PostgresSource
 from springtide.model.wal_state import WalOutcome, WalState, WalVerdict
 from springtide.planning.wal_archive import plan_wal_archive, wal_verdicts
+from springtide.stores.vaults import opened_vault, writer_identity
 from springtide.vault.adoption import adopt_packs
 from springtide.vault.base_backups import base_backups
 from springtide.vault.sessions import write_session

@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from springtide.auditing.objects import stored_lines
-from springtide.commands.audit_hand import open_site, seal_new_lines, verify_site
 from springtide.commands.estate import EstateFile
 from springtide.errors import NotFound
 from springtide.estate import estate_path, load_estate
 from springtide.model.audit import AuditLine
 from springtide.planning.audit_log import seal_told, verdict_summary
+from springtide.stores.audit_sites import open_site, seal_new_lines, verify_site
 
 Site = Annotated[str, typer.Option(help="Which site: first or second.")]
 Days = Annotated[

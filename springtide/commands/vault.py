@@ -11,7 +11,9 @@ from rich.table import Table
 
 from springtide.commands import vault_documents, vault_erasure, vault_keys
 from springtide.commands.estate import EstateFile
-from springtide.commands.vault_hand import (
+from springtide.estate import estate_path, load_estate
+from springtide.model.vault_keys import KeyRole
+from springtide.stores.vaults import (
     cache_folder,
     machine,
     open_store,
@@ -19,14 +21,11 @@ from springtide.commands.vault_hand import (
     read_password,
     write_password,
 )
-from springtide.errors import Misconfigured
-from springtide.estate import estate_path, load_estate
-from springtide.model.vault_keys import KeyRole
 from springtide.vault.escrow import store_password
 from springtide.vault.key_files import find_key
 from springtide.vault.reports import load_report
 from springtide.vault.repository import Identity, Repository
-from springtide.vault.snapshots import Snapshot, list_snapshots
+from springtide.vault.snapshots import chosen_snapshot, list_snapshots
 
 VaultName = Annotated[str, typer.Argument(help="Name of the vault in the estate file.")]
 SnapshotId = Annotated[str, typer.Argument(help="The first digits of the snapshot's id.")]
@@ -96,19 +95,3 @@ def report(vault: VaultName, snapshot: SnapshotId, estate: EstateFile = None) ->
         path = trouble.path.decode("utf-8", "backslashreplace")
         typer.echo(f"{path}: {trouble.kind} {trouble.reason}".rstrip())
     typer.echo(f"snapshot {chosen.id[:8]}: {len(troubles)} files with trouble", err=True)
-
-
-def chosen_snapshot(known: tuple[Snapshot, ...], start: str) -> Snapshot:
-    """The one snapshot whose id begins so.
-
-    Raises:
-        Misconfigured: there is none, or there are several.
-    """
-    found = [snapshot for snapshot in known if start and snapshot.id.startswith(start)]
-    if len(found) != 1:
-        raise Misconfigured(
-            f"{len(found)} snapshots begin with {start!r}",
-            field="snapshot",
-            allowed="the first digits of one that `springtide vault snapshots` shows",
-        )
-    return found[0]

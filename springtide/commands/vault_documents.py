@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from springtide.commands.estate import EstateFile
-from springtide.commands.vault_hand import opened_vault
 from springtide.estate import estate_path, load_estate
 from springtide.model.backup import BackupSource
 from springtide.model.vault_keys import KeyRole
+from springtide.stores.vaults import opened_vault
 from springtide.vault.fetching import fetch_path
 from springtide.vault.nodes import NodeKind
 from springtide.vault.offloading import newest_offloaded

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from springtide.commands.estate import EstateFile
-from springtide.commands.vault_hand import opened_vault
 from springtide.errors import Misconfigured
 from springtide.estate import estate_path, load_estate
 from springtide.model.backup import Vault
 from springtide.model.estate import Estate
+from springtide.stores.vaults import opened_vault
 from springtide.vault.erasure import save_order
 
 _MOST_PATHS = 100_000

@@ -10,17 +10,17 @@ from rich.table import Table
 
 from springtide.clouds.swift.store import SwiftStore
 from springtide.commands.estate import EstateFile
-from springtide.commands.vault_hand import (
+from springtide.errors import Misconfigured
+from springtide.estate import estate_path, load_estate
+from springtide.model.backup import Vault
+from springtide.model.vault_keys import KeyRole
+from springtide.stores.vaults import (
     machine,
     open_store,
     read_password,
     write_password,
     write_secret,
 )
-from springtide.errors import Misconfigured
-from springtide.estate import estate_path, load_estate
-from springtide.model.backup import Vault
-from springtide.model.vault_keys import KeyRole
 from springtide.vault.escrow import recovered_password
 from springtide.vault.key_files import find_key
 from springtide.vault.key_roles import issue_key, issued_keys, revoke_key

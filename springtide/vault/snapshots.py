@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from springtide.errors import Damaged, NotFound
+from springtide.errors import Damaged, Misconfigured, NotFound
 from springtide.model.base import Model, Moment
 from springtide.vault.repository import Repository
 
@@ -69,6 +69,22 @@ def list_snapshots(repository: Repository) -> tuple[Snapshot, ...]:
     if damaged:
         raise Damaged("a snapshot cannot be read", objects=damaged)
     return snapshots
+
+
+def chosen_snapshot(known: tuple[Snapshot, ...], start: str) -> Snapshot:
+    """The one snapshot whose id begins so.
+
+    Raises:
+        Misconfigured: there is none, or there are several.
+    """
+    found = [snapshot for snapshot in known if start and snapshot.id.startswith(start)]
+    if len(found) != 1:
+        raise Misconfigured(
+            f"{len(found)} snapshots begin with {start!r}",
+            field="snapshot",
+            allowed="the first digits of one that `springtide vault snapshots` shows",
+        )
+    return found[0]
 
 
 def read_snapshots(repository: Repository) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:

@@ -14,10 +14,10 @@ from prefect import Flow, State, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 
-from springtide.commands.vault_hand import opened_vault
 from springtide.estate import load_estate
 from springtide.model.approval import Approval, Proposal, Signer
 from springtide.model.vault_keys import KeyRole
+from springtide.stores.vaults import opened_vault
 from springtide.vault.repository import Repository
 from tasks.cloud import read_estate
 

@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 
 from flows.audit_log import archive_audit_log, copy_audit_log, verify_audit_log
 from springtide.cli import app
-from springtide.commands.audit_hand import open_site
 from springtide.estate import load_estate
+from springtide.stores.audit_sites import open_site
 from tests.auditing.journals import write
 from tests.convergence.stage import environment
 from tests.flows.storage import Storage

@@ -14,9 +14,9 @@ from flows.object_storage_backup import back_up_to_object_storage, expire_backup
 from flows.second_site import copy_to_second_site
 from flows.storage_restore import restore_from_object_storage
 from springtide.cli import app
-from springtide.commands.vault_hand import opened_vault
 from springtide.estate import load_estate
 from springtide.model.offload import OffloadOutcome
+from springtide.stores.vaults import opened_vault
 from tests.flows.storage import SECRET, Storage, packs_of
 
 OLD = datetime.now(UTC) - timedelta(days=1000)

@@ -9,10 +9,10 @@ from flows.object_storage_backup import back_up_to_object_storage, verify_backup
 from flows.second_site import copy_to_second_site
 from flows.storage_restore import drill_restore, restore_from_object_storage
 from springtide.clouds.swift.store import SwiftStore
-from springtide.commands.vault_hand import open_store
 from springtide.errors import Misconfigured
 from springtide.estate import load_estate
 from springtide.model.backup import Vault
+from springtide.stores.vaults import open_store
 from tests.flows.storage import SECRET, Storage, packs_of
 from tests.object_stores import QUICK
 from tests.vault.places import seen_in
