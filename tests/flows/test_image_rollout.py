@@ -96,6 +96,18 @@ def test_a_dry_run_shows_the_first_batch(standing: Evening) -> None:
     assert (0, []) == (standing.changes(), names("rollout"))
 
 
+def test_back_where_regions_got_their_copies_later(standing: Evening) -> None:
+    """As distribute_image leaves it: Glance dates a copy by when it was made."""
+    made = {BEFORE: "2026-11-01", NEWEST: "2026-11-16"}
+    for number, region in enumerate(standing.sandbox.world.regions.values()):
+        for image in region.images.values():
+            if (day := made.get(str(image["name"]))) is not None:
+                image["created_at"] = f"{day}T{9 + number:02}:00:00Z"
+    state = standing.run(roll_out_image, image="previous", dry_run=True, **WHO)
+    assert state.is_completed(), state.message
+    assert f"rollout of {BEFORE}: 6 servers have another image" in standing.artifact("plan-api")
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
