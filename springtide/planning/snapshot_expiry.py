@@ -3,7 +3,8 @@
 Rule: whatever one rule keeps, stays. Each rule keeps the newest of as many hours, days, weeks,
 months or years as it says, counting only those that have a snapshot. Snapshots of one host and one
 set of paths are judged among themselves. What is protected, or dated in the future, stays and
-takes nobody's place. Fewer than the minimum never remain.
+takes nobody's place. Fewer than the minimum never remain. Shards are no snapshots yet, and no rule
+counts them: the whole that they become removes them; of a backup that was given up they go later.
 
 Example: `keep_daily` 2 on Monday 22:00, Monday 10:00, Friday 22:00 and Thursday 22:00 keeps
 Monday 22:00 and Friday 22:00; a `minimum_copies` of 3 keeps Monday 10:00 as well.
@@ -13,15 +14,18 @@ Source: restic 0.14, `restic forget`: the rules, their words and the grouping by
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 from springtide.errors import Misconfigured
-from springtide.model.retention import OFFLOADED, BackupSnapshot, Retention
+from springtide.model.retention import OFFLOADED, SHARD, BackupSnapshot, Retention
 
 UNKEPT = "no rule keeps it"
 FUTURE = "its time lies in the future"
+UNDER_WAY = "its backup may be under way"
+_SHARD_KEPT = timedelta(days=14)
+"""Twice as long as a backup in shards may take: by then nothing will be made of it any more."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def _judged(
 ) -> Iterator[ExpiryVerdict]:
     """The verdicts over one group."""
     reasons = {s.id: list(_untouchable(s, retention, now)) for s in newest_first}
-    counted = [s for s in newest_first if not reasons[s.id]]
+    counted = [s for s in newest_first if not reasons[s.id] and SHARD not in s.tags]
     for snapshot, found in _kept_by_rules(counted, retention, zone):
         reasons[snapshot.id].append(found)
     missing = retention.minimum_copies - sum(bool(reasons[s.id]) for s in counted)
@@ -107,8 +111,11 @@ def _untouchable(snapshot: BackupSnapshot, retention: Retention, now: datetime) 
     for tag in dict.fromkeys((OFFLOADED, *retention.protected_tags)):
         if tag in snapshot.tags:
             yield f"protected by its tag {tag}"
-    if _instant(snapshot) > now.astimezone(UTC):
+    age = now.astimezone(UTC) - _instant(snapshot)
+    if age < timedelta(0):
         yield FUTURE
+    elif SHARD in snapshot.tags and age < _SHARD_KEPT:
+        yield UNDER_WAY
 
 
 def _kept_by_rules(

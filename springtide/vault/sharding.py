@@ -2,7 +2,8 @@
 
 Rule: every entry is dealt to just one shard, and a directory above to all; so the shards' trees
 laid over each other are the whole. A whole snapshot stands only when each shard of the run does;
-then the shards' own go. A run that failed leaves some: the next one's shards go on from them.
+then the shards' own go. A run that failed leaves some: the next one's shards go on from them, and
+expiry removes them after two weeks where none comes.
 """
 
 from collections.abc import Iterable, Sequence

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from springtide.errors import Misconfigured
 from springtide.model.retention import Retention
-from springtide.planning.snapshot_expiry import FUTURE, UNKEPT, ExpiryPlan, plan_expiry
+from springtide.planning.snapshot_expiry import FUTURE, UNDER_WAY, UNKEPT, ExpiryPlan, plan_expiry
 from springtide.vault.repository import Identity, Repository
 from springtide.vault.snapshots import Snapshot, save_snapshot
 from springtide.vault.store import FolderStore
@@ -162,6 +162,25 @@ DAILY = ("daily snapshot",)
                 "2026-03-31 10:00": LAST,
             },
             id="the-protected-stay-and-take-nobodys-place",
+        ),
+        pytest.param(
+            [
+                *(at(f"2026-03-31 2{hour}:00", "shard") for hour in range(4)),
+                at("2026-03-18 11:01", "shard"),
+                at("2026-03-18 11:00", "shard"),
+            ],
+            {"keep_last": 1, "keep_yearly": 9, "minimum_copies": 9},
+            {
+                **{f"2026-03-31 2{hour}:00": (UNDER_WAY,) for hour in range(4)},
+                "2026-03-18 11:01": (UNDER_WAY,),
+            },
+            id="shards-stay-for-two-weeks-and-by-no-rule",
+        ),
+        pytest.param(
+            [at("2026-03-31 22:00", "shard"), at("2026-03-31 10:00"), at("2026-03-30 10:00")],
+            {"keep_last": 1},
+            {"2026-03-31 22:00": (UNDER_WAY,), "2026-03-31 10:00": LAST},
+            id="a-shard-takes-nobodys-place",
         ),
         pytest.param(
             [

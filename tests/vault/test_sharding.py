@@ -6,6 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from springtide.errors import Misconfigured, Retryable
 from springtide.model.backup import BackupSource, ShardOrder
-from springtide.model.retention import PrunePolicy
+from springtide.model.retention import PrunePolicy, Retention
+from springtide.planning.snapshot_expiry import plan_expiry
 from springtide.vault.dealing import Shard
 from springtide.vault.nodes import NodeKind
 from springtide.vault.repository import Repository
@@ -176,6 +178,16 @@ def test_what_a_failed_run_has_left_is_gone_on_from(documents: Path, tmp_path: P
         assert left == newest_for([earlier, left], source, path, order)
         remove_shards(repository, known, earlier, "documents")
         assert [left] == list(list_snapshots(repository))
+
+
+def test_no_rule_of_retention_counts_shards(documents: Path, tmp_path: Path) -> None:
+    """A backup is under way for days, and expiry runs each morning: all its shards are there."""
+    retention = Retention(keep_last=1, minimum_copies=1)
+    with a_repository(tmp_path) as repository:
+        shards = [shard_of(repository, a_source(documents), an_order(n)) for n in (1, 2, 3)]
+        now = repository.store.now() + timedelta(days=6)
+        plan = plan_expiry(shards, retention, now, ZoneInfo("Europe/Paris"))
+        assert {each.id for each in shards} == {each.id for each in plan.kept}
 
 
 def test_a_shard_is_of_one_path(documents: Path, tmp_path: Path) -> None:
