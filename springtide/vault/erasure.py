@@ -2,14 +2,14 @@
 
 Rule: an order is stored sealed in the vault; every snapshot that holds what it names is stored anew
 without it, and the old one removed; what was only stored for it is *condemned*, and prune removes
-every pack with something condemned in it, however little. When no pack has any left, and the second
-site has had the time to do the same, the order goes too: it names the documents.
+every pack with something condemned in it, however little. When no pack has any left, the order is
+*done*; and when the second site has had the time to do the same it goes, as it names the documents.
 
 Each step can be killed and done again. A snapshot that is stored anew keeps its time, source, paths
 and tags, and is the same at both sites once both are done.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ from springtide.vault.tree_editing import Cut, Wanted, tree_without, wanted_of
 KIND = "erasures"
 ORDER_KEPT = timedelta(days=14)
 """So long an order is kept, sealed, for the second site to follow."""
-_ORDER, _CONDEMNED = "order", "condemned"
+_ORDER, _CONDEMNED, _DONE = "order", "condemned", "done"
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,11 @@ def load_order(repository: Repository, order: str) -> ErasureOrder:
 
 
 def is_carried_out(repository: Repository, order: str) -> bool:
-    """Whether its snapshots were stored anew here."""
-    return any(each.order == order for each in read_condemned(repository))
+    """Whether its snapshots were stored anew here; known for as long as the order is."""
+    return any(
+        document.get("stage") in {_CONDEMNED, _DONE} and document["order"] == order
+        for _, document in repository.documents(KIND)
+    )
 
 
 def read_condemned(repository: Repository) -> tuple[Condemned, ...]:
@@ -134,19 +137,44 @@ def erase(repository: Repository, order: ErasureOrder, *, session: Session | Non
 
 
 def forget_done(repository: Repository, gone: Iterable[Condemned], *, now: datetime) -> int:
-    """Remove what speaks of erasures that are done, and orders that are old enough; how many."""
+    """Remove what speaks of erasures that are done, and orders that are old enough; how many.
+
+    That an order is done stands beside it until it goes; where it does not lie, for as long.
+    """
     removed = 0
     for each in gone:
+        _put_down_as_done(repository, each.order, now)
         repository.remove_document(KIND, each.id)
         removed += 1
-    left = {each.order for each in read_condemned(repository)}
-    for name, document in repository.documents(KIND):
-        if document.get("stage") != _ORDER or name in left:
-            continue
-        if now - _order(name, document).at > ORDER_KEPT:
-            repository.remove_document(KIND, name)
-            removed += 1
+    for name in _outlived(dict(repository.documents(KIND)), now):
+        repository.remove_document(KIND, name)
+        removed += 1
     return removed
+
+
+def _put_down_as_done(repository: Repository, order: str, now: datetime) -> None:
+    """Before what was condemned goes, as the second site asks for it days later."""
+    known = (document for _, document in repository.documents(KIND))
+    if not any(each.get("stage") == _DONE and each["order"] == order for each in known):
+        document = {"stage": _DONE, "time": now.isoformat(), "order": order}
+        repository.save_document(KIND, document)
+
+
+def _outlived(documents: Mapping[str, Mapping[str, Any]], now: datetime) -> Iterator[str]:
+    """Orders that are old enough and of which nothing is left; then, that they are done."""
+    left = {each["order"] for each in documents.values() if each.get("stage") == _CONDEMNED}
+    orders = {name: each for name, each in documents.items() if each.get("stage") == _ORDER}
+    standing = set(orders)
+    for name, document in orders.items():
+        if name not in left and now - _order(name, document).at > ORDER_KEPT:
+            standing.remove(name)
+            yield name
+    for name, document in documents.items():
+        if document.get("stage") != _DONE or document["order"] in standing:
+            continue
+        at = datetime.fromisoformat(document["time"])
+        if document["order"] in orders or now - at > ORDER_KEPT:
+            yield name
 
 
 def _condemn(

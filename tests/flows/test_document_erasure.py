@@ -105,6 +105,13 @@ def test_expiry_brings_it_to_its_end(pupil: tuple[Storage, str, Path]) -> None:
         assert state.is_completed(), state.message
     assert 0 == left
     assert storage.run(verify_backups, vault="documents", everything=True).is_completed()
+    # The second site may follow some days later.
+    again = carried_out(storage, "documents", order)
+    assert "nothing to do" in (again.message or "")
+    done = carried_out(storage, "documents-second", order)
+    assert done.is_completed(), done.message
+    again = carried_out(storage, "documents-second", order)
+    assert "nothing to do" in (again.message or "")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from springtide.vault.erasure import (
     KIND,
     ORDER_KEPT,
     Erasing,
+    ErasureOrder,
     erase,
+    forget_done,
     is_carried_out,
     load_order,
     read_condemned,
@@ -121,11 +123,28 @@ def test_a_document_is_gone_from_snapshots_and_then_from_packs(
     assert set() == stored_blobs(repository) & done.blobs
     assert [OTHER] * 3 == held(repository)
     assert () == read_condemned(repository)
+    assert (order, True) == (load_order(repository, order).id, is_carried_out(repository, order))
     store.passed += ORDER_KEPT
     pruned(repository)
     assert [] == names(store, f"{KIND}/")
     if judged:
         restic_check(tmp_path)
+
+
+def test_where_the_order_does_not_lie(repository: Repository, store: TimedStore) -> None:
+    """The second site knows for as long that it was carried out, and then nothing of it is left."""
+    order = ErasureOrder("5ec0" * 16, store.now(), (PUPIL,))
+    with write_session(repository, identity=IDENTITY, policy=POLICY) as session:
+        erase(repository, order, session=session)
+    for _ in range(5):
+        pruned(repository)
+        assert is_carried_out(repository, order.id)
+        store.passed += POLICY.grace + HOUR
+    assert () == read_condemned(repository)
+    assert 1 == len(names(store, f"{KIND}/"))
+    store.passed += ORDER_KEPT
+    pruned(repository)
+    assert [] == names(store, f"{KIND}/")
 
 
 def test_a_dry_run_counts_and_stores_nothing(repository: Repository) -> None:
@@ -236,3 +255,26 @@ def test_an_order_of_what_is_nowhere(repository: Repository) -> None:
         load_order(repository, condemned.id)
     with pytest.raises(NotFound):
         load_snapshot(repository, order)
+    # The second site may hold it still, and asks.
+    pruned(repository)
+    assert ((), True) == (read_condemned(repository), is_carried_out(repository, order))
+    before_again = names(repository.store, f"{KIND}/")
+    erased(repository, order)
+    assert before_again == names(repository.store, f"{KIND}/")
+
+
+def test_forgetting_that_is_killed(repository: Repository, tmp_path: Path) -> None:
+    """Between what was done and what was condemned: either tells that it was carried out."""
+    order = save_order(repository, [b"/srv/documents/nobody.pdf"])
+    erased(repository, order)
+    condemned = read_condemned(repository)
+    for number in range(3):
+        with opened(tmp_path, DyingStore(tmp_path / "repository", number)) as dying:
+            try:
+                forget_done(dying, condemned, now=repository.store.now())
+            except _KilledError:
+                pass
+            else:
+                assert 2 == number
+        assert is_carried_out(repository, order)
+    assert 2 == len(names(repository.store, f"{KIND}/"))
