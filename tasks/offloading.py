@@ -25,6 +25,7 @@ from springtide.vault.offloading import (
     offload_host,
     releasable,
     remove_documents,
+    save_manifest,
     scan,
     stands_as_stored,
     store_documents,
@@ -32,7 +33,7 @@ from springtide.vault.offloading import (
 from springtide.vault.references import opened_path
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import Session, write_session
-from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
+from springtide.vault.snapshots import Snapshot, list_snapshots
 from tasks.vaults import VaultOrder, may_pass
 
 _MOST_SKEW_S = 3600.0
@@ -166,7 +167,8 @@ class _Offloading:
             parent=self._newest.id if self._newest else None,
             tags=(OFFLOADED,),
         )
-        return save_snapshot(repository, snapshot).id, len(backup.troubles)
+        made = save_manifest(repository, snapshot, earlier=self._newest)
+        return made.id, len(backup.troubles)
 
 
 @task(task_run_name="fetch a document of {source.name}")

@@ -104,8 +104,9 @@ class _Copying:
             self.failures.append(f"snapshots/{snapshot.id} needs what is not there: {error}")
             return
         self._session.refuse_if_expired()
-        self.here.append(save_copy(self._target, snapshot))
-        self.copied += 1
+        if (copy := save_copy(self._source, self._target, snapshot)) is not None:
+            self.here.append(copy)
+            self.copied += 1
 
 
 def _original(order: VaultOrder) -> Vault:

@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from springtide.errors import Damaged, NotFound
+from springtide.errors import Damaged, NotFound, Retryable
 from springtide.model.retention import OFFLOADED
 from springtide.vault.blobs import BlobId, BlobKind, PackEntry
 from springtide.vault.nodes import Node, NodeKind, parse_tree
 from springtide.vault.repository import Repository
-from springtide.vault.snapshots import Snapshot
+from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
 from springtide.vault.stretches import Stretch, stretches
 from springtide.vault.tree_backup import TreeBackup, TreeSource, back_up_tree
 from springtide.vault.tree_editing import Wanted, merged_tree, wanted_of
@@ -82,10 +82,24 @@ def store_documents(
     return tree, backup
 
 
+def save_manifest(
+    repository: Repository, manifest: Snapshot, *, earlier: Snapshot | None
+) -> Snapshot:
+    """The new manifest, stored; it goes on from the `earlier` one.
+
+    Raises:
+        Retryable: that one is not the newest any more. What was erased from it meanwhile, or what
+            another run has added, is not so in this one.
+    """
+    known = list_snapshots(repository)
+    if _newest(known, manifest.hostname, manifest.paths) != earlier:
+        raise Retryable("what was offloaded was stored anew meanwhile: begin again from that")
+    return save_snapshot(repository, manifest)
+
+
 def newest_offloaded(known: Iterable[Snapshot], source: str, path: str) -> Snapshot | None:
     """The manifest of a source's part: the newest snapshot of what was offloaded of it."""
-    of_part = [s for s in known if (s.hostname, s.paths) == (offload_host(source), (path,))]
-    return max(of_part, key=lambda each: (each.time, each.id), default=None)
+    return _newest(known, offload_host(source), (path,))
 
 
 def nodes_at(repository: Repository, tree: BlobId, paths: Collection[bytes]) -> dict[bytes, Node]:
@@ -154,6 +168,11 @@ def stands_as_stored(path: bytes, node: Node) -> bool:
         )
     except OSError:
         return False
+
+
+def _newest(known: Iterable[Snapshot], host: str, paths: tuple[str, ...]) -> Snapshot | None:
+    of_part = (each for each in known if (each.hostname, each.paths) == (host, paths))
+    return max(of_part, key=lambda each: (each.time, each.id), default=None)
 
 
 def _touched(found: os.stat_result) -> datetime:

@@ -18,7 +18,7 @@ from typing import Self
 
 from springtide.vault.blobs import BlobId, BlobKind, PackEntry
 from springtide.vault.repository import Repository
-from springtide.vault.snapshots import Snapshot, save_snapshot
+from springtide.vault.snapshots import KIND, Snapshot, save_snapshot
 from springtide.vault.stretches import Stretch, stretches
 from springtide.vault.trees import links_of
 
@@ -65,8 +65,13 @@ def copy_tree(
     return copying.counts
 
 
-def save_copy(target: Repository, snapshot: Snapshot) -> Snapshot:
-    """The snapshot as it stands in the target now; its tree was copied before."""
+def save_copy(source: Repository, target: Repository, snapshot: Snapshot) -> Snapshot | None:
+    """The snapshot as it stands in the target now; its tree was copied before.
+
+    None: it went at the source meanwhile, and what was erased there must not come to stand here.
+    """
+    if source.store.size(f"{KIND}/{snapshot.id}") is None:
+        return None
     update = {"id": "", "parent": None, "original": snapshot.id}
     return save_snapshot(target, snapshot.model_copy(update=update))
 

@@ -61,7 +61,9 @@ def copied(
     """The snapshot at the second site, and what that took."""
     before = bytes.fromhex(base.tree) if base else None
     counts = copy_tree(source, target, bytes.fromhex(snapshot.tree), base=before)
-    return save_copy(target, snapshot), counts
+    copy = save_copy(source, target, snapshot)
+    assert copy is not None
+    return copy, counts
 
 
 def assert_whole(target: Repository, snapshot: Snapshot, folder: Path) -> None:
@@ -116,6 +118,17 @@ def test_nothing_is_written_where_it_is_read_from(
         reading.load_index()
         copied(reading, target, snapshot)
     assert [] == store.written
+
+
+def test_what_went_meanwhile_does_not_come_to_stand(
+    source: Repository, target: Repository, documents: Path
+) -> None:
+    """A copy lasts for hours: what was erased at the first site by then would be back here."""
+    snapshot = backed_up(source, documents)
+    copy_tree(source, target, bytes.fromhex(snapshot.tree))
+    source.remove_document("snapshots", snapshot.id)
+    assert save_copy(source, target, snapshot) is None
+    assert [] == names(target.store, "snapshots/")
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

@@ -115,7 +115,7 @@ def test_a_copy_and_a_prune_despite(
             source.load_index()
             (snapshot,) = list_snapshots(source)
             copy_tree(source, target, bytes.fromhex(snapshot.tree))
-            save_copy(target, snapshot)
+            save_copy(source, target, snapshot)
             prune(target, identity=IDENTITY, policy=PrunePolicy(), dry_run=False)
     restic_on(swift, second, tmp_path).check()
 
