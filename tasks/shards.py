@@ -15,12 +15,13 @@ from springtide.vault.sessions import write_session
 from springtide.vault.sharding import (
     joined_summary,
     joined_tree,
+    newest_snapshot,
     remove_shards,
     shards_of,
 )
 from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
 from springtide.vault.troubles import TroubleKind
-from tasks.vaults import VaultOrder, may_pass
+from tasks.vaults import VaultOrder, may_pass, refuse_emptied
 
 SHARD_FLOW = "back-up-shard"
 _SHARD_S = 6 * 24 * 3600.0
@@ -71,6 +72,8 @@ def join_shards(order: VaultOrder, source: BackupSource, part: int, run: str) ->
         shards = shards_of(known, source.name, path, run, source.shards)
         troubles = [each for shard in shards for each in load_report(repository, shard.id)]
         summary = joined_summary(shards)
+        before = newest_snapshot(known, source.name, path)
+        refuse_emptied(summary.total_files_processed, before)
         whole = Snapshot(
             time=repository.store.now(),
             tree=joined_tree(repository, shards).hex(),

@@ -16,7 +16,7 @@ from prefect.artifacts import (
 from prefect.tasks import exponential_backoff
 
 from springtide.commands.vault_hand import opened_vault, writer_identity
-from springtide.errors import Retryable
+from springtide.errors import GuardRefused, Retryable
 from springtide.model.backup import (
     BackupSource,
     PartOutcome,
@@ -28,7 +28,7 @@ from springtide.model.backup import (
 from springtide.model.base import Model, Name
 from springtide.model.estate import Estate
 from springtide.model.sources import Source
-from springtide.planning.object_storage_backup import source_ages
+from springtide.planning.object_storage_backup import emptied_limitation, source_ages
 from springtide.planning.telling import Row
 from springtide.vault.adoption import adopt_packs
 from springtide.vault.reports import save_report
@@ -111,6 +111,8 @@ def back_up_part(
             earlier=bytes.fromhex(earlier.tree) if earlier else None,
             progress=meter.show,
         )
+        if shard is None:
+            refuse_emptied(backup.counts.files, earlier)
         repository.flush()
         session.refuse_if_expired()
         made = _snapshot(repository, source, path, (backup, earlier))
@@ -132,6 +134,18 @@ def back_up_part(
         took_s=time.monotonic() - began,
         failure=failures_of(findings),
     )
+
+
+def refuse_emptied(files: int, before: Snapshot | None) -> None:
+    """Go on only with what is not suddenly empty.
+
+    Raises:
+        GuardRefused: it is.
+    """
+    summary = before.summary if before else None
+    held = summary.total_files_processed if summary else None
+    if (why_not := emptied_limitation(files, held)) is not None:
+        raise GuardRefused(why_not)
 
 
 @task(

@@ -17,6 +17,19 @@ from springtide.planning.wal_archive import wal_state_alarm, wal_state_rows
 _MB = 1_000_000
 
 
+def emptied_limitation(files: int, before: int | None) -> str | None:
+    """Why what was found of a part is not to be stored; None: it may be.
+
+    `before` is how many files the newest snapshot holds, where that is known.
+    """
+    if files or not before:
+        return None
+    return (
+        f"there is no file in it that can be read, and it held {amount(before, 'file')}: is it"
+        " mounted? Where it is empty on purpose, put a file there"
+    )
+
+
 def backup_rows(outcomes: Iterable[PartOutcome]) -> list[Row]:
     """One row for each part; no path, no file's name."""
     return [

@@ -37,9 +37,14 @@ def newest_for(
     if shard is None:
         return whole
     mine = f"{shard.number}-of-{shard.of}"
-    same = [each for each in known if mine in each.tags]
+    same = [each for each in known if mine in each.tags and not _is_empty(each)]
     left = newest_snapshot(same, shard_host(source.name), path)
     return max((each for each in (whole, left) if each), key=lambda s: s.time, default=None)
+
+
+def _is_empty(shard: Snapshot) -> bool:
+    """Whether nothing can be recognised against it, as against that of a mount that was gone."""
+    return shard.summary is not None and not shard.summary.total_files_processed
 
 
 def dealt(source: BackupSource, shard: ShardOrder | None) -> Shard:

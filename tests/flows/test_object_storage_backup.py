@@ -1,14 +1,18 @@
 """Backup and verification as flows, on a real Swift and the sandbox's Keystone."""
 
+import asyncio
 import logging
 import os
 import shutil
 import time
+from typing import Any
 
 import pytest
+from prefect import State, flow
 from typer.testing import CliRunner
 
 from flows.object_storage_backup import (
+    back_up_shard,
     back_up_to_object_storage,
     expire_backups,
     sweep_vault,
@@ -16,7 +20,12 @@ from flows.object_storage_backup import (
 )
 from flows.storage_restore import drill_restore, restore_from_object_storage
 from springtide.cli import app
+from springtide.estate import load_estate
+from springtide.model.backup import PartOutcome
 from springtide.vault.repository import Repository
+from springtide.vault.snapshots import list_snapshots
+from tasks.shards import join_shards
+from tasks.vaults import VaultOrder
 from tests.flows.storage import SECRET, Storage, packs_of
 from tests.vault.places import seen_in
 
@@ -75,6 +84,38 @@ def test_a_file_that_cannot_be_read_fails_the_run_and_costs_nothing_else(storage
     told = CliRunner().invoke(app, ["vault", "report", "documents", outcomes[1].snapshot])
     assert f"{unreadable}: could not be read EIO" in told.output
     assert unreadable not in (state.message or "") + storage.artifact("backup-documents")
+
+
+def test_a_source_whose_mount_is_gone_is_not_backed_up_as_nothing(storage: Storage) -> None:
+    """Neither whole nor of shards; where it is empty on purpose, any file says so."""
+    storage.run(back_up_to_object_storage, source="documents")
+    storage.source.rename(storage.source.with_name("what was mounted"))
+    storage.source.mkdir()
+    state = storage.run(back_up_to_object_storage, source="documents")
+    assert state.is_failed()
+    assert "part 1: there is no file in it that can be read" in (state.message or "")
+    shard = storage.run(back_up_shard, source="documents", part=1, shard=1, of=1, run="a")
+    assert shard.is_completed(), shard.message
+    assert "it held 61 files" in (joined(storage, "a").message or "")
+    with storage.opened() as repository:
+        assert ["documents", "documents/shards"] == sorted(
+            each.hostname for each in list_snapshots(repository)
+        )
+    (storage.source / "empty since 2026").touch()
+    state = storage.run(back_up_to_object_storage, source="documents")
+    assert state.is_completed(), state.message
+
+
+def joined(storage: Storage, run: str) -> State[Any]:
+    """The state in which the run's shards are joined, or not."""
+    order = VaultOrder(estate_file=storage.estate_file, vault="documents")
+    source = load_estate(storage.estate_file).directories("documents")
+
+    @flow(name="join-for-a-test")
+    async def join_it() -> PartOutcome:
+        return await asyncio.to_thread(join_shards.submit(order, source, 1, run).result)
+
+    return storage.run(join_it)
 
 
 def test_verification_is_whole_and_notices_age(storage: Storage) -> None:

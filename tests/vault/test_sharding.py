@@ -28,7 +28,7 @@ from springtide.vault.sharding import (
     remove_shards,
     shards_of,
 )
-from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
+from springtide.vault.snapshots import Snapshot, Summary, list_snapshots, save_snapshot
 from springtide.vault.tree_backup import TreeSource, back_up_tree
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
@@ -175,6 +175,9 @@ def test_what_a_failed_run_has_left_is_gone_on_from(documents: Path, tmp_path: P
         later = left.model_copy(update=update | {"time": left.time + timedelta(hours=1)})
         earlier = left.model_copy(update=update | {"time": left.time - timedelta(hours=1)})
         assert later == newest_for([left, later], source, path, order)
+        # As of a mount that was gone: all would be read again.
+        empty = left.model_copy(update={"summary": Summary()})
+        assert earlier == newest_for([earlier, empty], source, path, order)
         assert left == newest_for([earlier, left], source, path, order)
         remove_shards(repository, known, earlier, "documents")
         assert [left] == list(list_snapshots(repository))
