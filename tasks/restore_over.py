@@ -21,6 +21,7 @@ from springtide.planning.object_storage_backup import megabytes
 from springtide.planning.storage_restore import over_limitation, over_rows, over_settled
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
+from springtide.vault.trees import tree_size
 from tasks.restores import chosen_for, reading
 from tasks.vault_changes import VaultChange
 from tasks.vaults import VaultOrder
@@ -58,9 +59,15 @@ def look_at_part(
     """What is to be restored, and what stands in its place; nothing is changed."""
     with reading(order) as repository:
         chosen = chosen_for(repository, source, part, snapshot)
+        told = chosen.summary
+        # A manifest and what others have made tell nothing of their size.
+        size = (
+            told.total_bytes_processed
+            if told is not None
+            else tree_size(repository, bytes.fromhex(chosen.tree))
+        )
     places = _Places(Path(source.paths[part - 1]), chosen.id)
     room = shutil.disk_usage(places.part.parent)
-    size = chosen.summary.total_bytes_processed if chosen.summary else 0
     return RestoreOverView(
         plan=RestoreOverPlan(source=source.name, part=part, vault=order.vault, snapshot=chosen.id),
         bytes=size,

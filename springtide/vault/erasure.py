@@ -21,7 +21,7 @@ from springtide.vault.reports import KIND as REPORTS
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import Session
 from springtide.vault.snapshots import KIND as SNAPSHOTS
-from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
+from springtide.vault.snapshots import Snapshot, Summary, list_snapshots, save_snapshot
 from springtide.vault.tree_editing import Cut, Wanted, tree_without, wanted_of
 
 KIND = "erasures"
@@ -196,11 +196,25 @@ def _replace(
     repository: Repository, snapshot: Snapshot, cut: Cut, known: Iterable[Snapshot]
 ) -> None:
     tree = cut.tree.hex()
-    update = {"id": "", "tree": tree, "original": snapshot.id, "parent": None, "summary": None}
-    anew = snapshot.model_copy(update=update)
+    update = {"id": "", "tree": tree, "original": snapshot.id, "parent": None}
+    anew = snapshot.model_copy(update=update | {"summary": _summary_without(snapshot, cut)})
     if not any(_same(anew, each) for each in known):
         save_snapshot(repository, anew)
     repository.remove_document(SNAPSHOTS, snapshot.id)
+
+
+def _summary_without(snapshot: Snapshot, cut: Cut) -> Summary | None:
+    """What it tells of its size is asked for before a restore, and by the next backup."""
+    if (before := snapshot.summary) is None:
+        return None
+    files = max(0, before.total_files_processed - cut.files)
+    size = max(0, before.total_bytes_processed - cut.bytes)
+    update = {
+        "files_unmodified": min(before.files_unmodified, files),
+        "total_files_processed": files,
+        "total_bytes_processed": size,
+    }
+    return before.model_copy(update=update)
 
 
 def _same(one: Snapshot, other: Snapshot) -> bool:

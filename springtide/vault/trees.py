@@ -7,7 +7,7 @@ import orjson
 
 from springtide.errors import Damaged
 from springtide.vault.blobs import BlobId, BlobKind, PackEntry, pack_name
-from springtide.vault.nodes import Node, parse_tree
+from springtide.vault.nodes import Node, NodeKind, parse_tree
 from springtide.vault.repository import Repository
 
 _PACKS = 4
@@ -30,6 +30,23 @@ def links_of(tree: bytes) -> tuple[dict[str, BlobId], list[BlobId]]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Damaged("a tree is not what a tree has to be") from error
     return below, content
+
+
+def tree_size(repository: Repository, tree: BlobId) -> int:
+    """How many bytes all its files have together, each as often as it stands there.
+
+    Raises:
+        NotFound: no index names a tree of it, or its pack is gone.
+        Damaged: one is not what was saved.
+    """
+    reader, waiting, size = TreeReader(repository), [tree], 0
+    while waiting:
+        for node in reader.nodes(waiting.pop()):
+            if node.subtree is not None:
+                waiting.append(node.subtree)
+            elif node.kind is NodeKind.FILE:
+                size += node.size
+    return size
 
 
 class TreeReader:

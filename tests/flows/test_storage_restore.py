@@ -17,7 +17,7 @@ from springtide.clouds.restic import is_installed
 from springtide.estate import load_estate
 from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome
-from springtide.vault.snapshots import list_snapshots
+from springtide.vault.snapshots import list_snapshots, save_snapshot
 from tasks.restore_over import RestoreOver
 from tasks.vaults import VaultOrder
 from tests.flows.storage import SECRET, Storage, packs_of, two_have_signed
@@ -116,6 +116,18 @@ def test_a_snapshot_in_the_place_of_production(storage: Storage) -> None:
     told = storage.artifact("proposal-restore-over-production")
     assert SECRET not in told
     assert str(storage.source) not in told
+
+
+def test_the_room_for_a_snapshot_that_does_not_tell_its_size(storage: Storage) -> None:
+    """As a manifest, or one of restic's: its tree is asked, before anybody signs."""
+    storage.run(back_up_to_object_storage, source="documents")
+    with storage.opened() as repository:
+        (snapshot,) = list_snapshots(repository)
+        save_snapshot(repository, snapshot.model_copy(update={"id": "", "summary": None}))
+        repository.remove_document("snapshots", snapshot.id)
+    shown = storage.run(restore_over_production, source="documents")
+    assert "dry run: plan" in (shown.message or "")
+    assert "3.1 MB" in storage.artifact("proposal-restore-over-production")
 
 
 @pytest.mark.parametrize("step", ["half restored", "moved away"])

@@ -26,8 +26,15 @@ from springtide.vault.pruning import PruneReport, prune
 from springtide.vault.reports import load_report, save_report
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
-from springtide.vault.snapshots import Snapshot, list_snapshots, load_snapshot, save_snapshot
+from springtide.vault.snapshots import (
+    Snapshot,
+    Summary,
+    list_snapshots,
+    load_snapshot,
+    save_snapshot,
+)
 from springtide.vault.store import FolderStore
+from springtide.vault.trees import tree_size
 from springtide.vault.troubles import Trouble, TroubleKind
 from springtide.vault.verification import EVERYTHING, verify_repository
 from tests.vault.places import IDENTITY, a_repository
@@ -37,6 +44,7 @@ from tests.vault.vaults import a_snapshot, names, opened, pack_id, restic_check
 PUPIL = b"/srv/documents/3/martin.pdf"
 SECRET = b"marks of one pupil" * 50
 OTHER = {f"/srv/documents/{n}/{n}.txt": b"%d" % n * 5000 for n in range(4)}
+SIZE = sum(map(len, OTHER.values()))
 WITH = OTHER | {PUPIL.decode(): SECRET}
 POLICY = PrunePolicy()
 HOUR = timedelta(hours=1)
@@ -165,6 +173,50 @@ def test_snapshots_keep_what_they_were(repository: Repository) -> None:
     after = list_snapshots(repository)
     assert before == [_kept(snapshot) for snapshot in after]
     assert 2 == sum(snapshot.original is not None for snapshot in after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(
+            Summary(
+                files_unmodified=5,
+                data_added=7,
+                total_files_processed=5,
+                total_bytes_processed=SIZE + len(SECRET),
+            ),
+            Summary(
+                files_unmodified=4,
+                data_added=7,
+                total_files_processed=4,
+                total_bytes_processed=SIZE,
+            ),
+            id="less what went",
+        ),
+        pytest.param(
+            Summary(total_files_processed=9, files_unmodified=3, total_bytes_processed=10**9),
+            Summary(
+                total_files_processed=8,
+                files_unmodified=3,
+                total_bytes_processed=10**9 - len(SECRET),
+            ),
+            id="as much as was told",
+        ),
+        pytest.param(Summary(), Summary(), id="never less than nothing"),
+        pytest.param(None, None, id="of none there is none"),
+    ],
+)
+def test_a_snapshot_still_tells_its_size(
+    tmp_path: Path, before: Summary | None, after: Summary | None
+) -> None:
+    """A restore over production asks for that much room; a backup, whether all has gone."""
+    with a_repository(tmp_path) as repository:
+        snapshot = a_snapshot(repository, tree_of(repository, WITH).hex())
+        save_snapshot(repository, snapshot.model_copy(update={"summary": before}))
+        erased(repository, save_order(repository, [PUPIL]))
+        (found,) = list_snapshots(repository)
+        assert after == found.summary
+        assert SIZE == tree_size(repository, bytes.fromhex(found.tree))
 
 
 def _kept(snapshot: Snapshot) -> tuple[object, ...]:
