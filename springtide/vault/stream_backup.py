@@ -13,6 +13,7 @@ from typing import NamedTuple
 from springtide.model.cutting import Cutting
 from springtide.vault.blobs import BlobId, BlobKind
 from springtide.vault.chunking import Readable, chunks
+from springtide.vault.file_content import FileContent, SavedChunk, parted_ids
 from springtide.vault.nodes import Node, NodeKind, tree_bytes
 from springtide.vault.repository import Repository
 from springtide.vault.tree_backup import Counts
@@ -20,7 +21,6 @@ from springtide.vault.tree_backup import Counts
 _WORKERS = 2
 _UNDER_WAY = 16
 """So many chunks are in memory at once."""
-_ID_BYTES = 32
 
 
 class StreamedFile(NamedTuple):
@@ -110,12 +110,7 @@ class _Stream:
         prefix = path + b"/" if path else b""
         for name, node in folder.below.items():
             ids = self._contents.pop(prefix + name, b"")
-            places = range(0, len(ids), _ID_BYTES)
-            yield (
-                node._replace(content=tuple(ids[at : at + _ID_BYTES] for at in places))
-                if ids
-                else node
-            )
+            yield node._replace(content=parted_ids(ids)) if ids else node
 
     def _folder(self, path: bytes, like: Node) -> _Folder:
         if (found := self._folders.get(path)) is not None:
@@ -128,22 +123,22 @@ class _Stream:
 
     def _saved(self, content: Readable) -> tuple[bytes, int, int]:
         """The ids of a file's chunks, its size, and how many bytes the repository did not hold."""
-        size, saved = 0, []
+        size, saved = 0, FileContent()
         for chunk in chunks(content, self._cutting):
             size += len(chunk)
-            saved.append(self._submit(chunk))
-        results = [each.result() for each in saved]
-        return b"".join(blob for blob, _ in results), size, sum(new for _, new in results)
+            saved.add(self._submit(chunk))
+        ids, new = saved.result()
+        return ids, size, new
 
-    def _submit(self, chunk: bytes) -> Future[tuple[BlobId, int]]:
+    def _submit(self, chunk: bytes) -> Future[SavedChunk]:
         self._room.acquire()
         future = self._workers.submit(self._save, chunk)
         future.add_done_callback(lambda _: self._room.release())
         return future
 
-    def _save(self, chunk: bytes) -> tuple[BlobId, int]:
+    def _save(self, chunk: bytes) -> SavedChunk:
         blob = self._repository.save(BlobKind.DATA, chunk)
-        return blob.id, len(chunk) if blob.new else 0
+        return SavedChunk(blob.id, len(chunk) if blob.new else 0)
 
 
 def a_folder(name: bytes, at_ns: int) -> Node:

@@ -24,6 +24,7 @@ from springtide.model.cutting import Cutting
 from springtide.vault.blobs import BlobId, BlobKind
 from springtide.vault.chunking import LEAST, chunks
 from springtide.vault.dealing import WHOLE, Shard
+from springtide.vault.file_content import FileContent, SavedChunk, parted_ids
 from springtide.vault.nodes import Node, NodeKind, kind_of, tree_bytes
 from springtide.vault.repository import Repository
 from springtide.vault.tree_reading import node_of, opened, same_file, unchanged, untouched
@@ -276,29 +277,25 @@ class _Walk:
         self._count(Counts(files=len(batch), bytes=size, read_bytes=size, new_bytes=new))
 
     def _large_file(self, path: bytes, node: Node) -> Future[Node]:
-        saved: list[Future[tuple[tuple[BlobId, ...], int]]] = []
-        size = 0
+        saved, size = FileContent(), 0
         with opened(path) as descriptor, FileIO(descriptor, closefd=False) as file:
             for chunk in chunks(file, self._source.cutting):
                 size += len(chunk)
-                saved.append(self._submit(self._saved, chunk))
+                saved.add(self._submit(self._saved, chunk))
             if not same_file(node, os.fstat(descriptor)):
                 self._add_trouble(path, TroubleKind.CHANGED)
         return self._submit(self._large_node, node._replace(size=size), saved)
 
-    def _large_node(self, node: Node, saved: list[Future[tuple[tuple[BlobId, ...], int]]]) -> Node:
-        results = [each.result() for each in saved]
-        content = tuple(blob for blobs, _ in results for blob in blobs)
-        new = sum(size for _, size in results)
+    def _large_node(self, node: Node, saved: FileContent) -> Node:
+        ids, new = saved.result()
         self._count(Counts(files=1, bytes=node.size, read_bytes=node.size, new_bytes=new))
-        return node._replace(content=content)
+        return node._replace(content=parted_ids(ids))
 
-    def _saved(self, chunk: bytes) -> tuple[tuple[BlobId, ...], int]:
-        """The chunk's id, none of an empty one; how many bytes the repository did not hold."""
+    def _saved(self, chunk: bytes) -> SavedChunk:
         if not chunk:
-            return (), 0
+            return SavedChunk(b"", 0)
         blob = self._repository.save(BlobKind.DATA, chunk)
-        return (blob.id,), len(chunk) if blob.new else 0
+        return SavedChunk(blob.id, len(chunk) if blob.new else 0)
 
     def _finish(self, directory: _Directory) -> Node:
         for batch in directory.batches:

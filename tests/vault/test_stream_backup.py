@@ -1,8 +1,10 @@
 """Files that come one after another, and what is restored of them."""
 
+import gc
 import io
 import os
 import random
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from springtide.model.cutting import Cutting
+from springtide.vault.blobs import BlobKind, SavedBlob
 from springtide.vault.nodes import Node, NodeKind
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import save_snapshot
+from springtide.vault.store import FolderStore
 from springtide.vault.stream_backup import StreamedFile, back_up_stream
+from springtide.vault.tree_backup import TreeSource, back_up_tree
 from springtide.vault.tree_restore import restore_tree
-from tests.vault.places import a_repository, seen_in
+from springtide.vault.trees import tree_size
+from tests.vault.places import IDENTITY, PASSWORD, a_repository, seen_in
 from tests.vault.vaults import KIB, a_snapshot, restic_check
 
 BLOCK = 128 * KIB
@@ -80,6 +86,59 @@ def test_what_comes_is_restored(tmp_path: Path) -> None:
     # Which nobody sent: open to nobody but us.
     assert 0o40700 == seen[b"base/base"].mode
     restic_check(tmp_path)
+
+
+class Counting(Repository):
+    """Counts the chunks that are given to it, and what waits in memory at one of the last."""
+
+    chunks = waiting = 0
+
+    def save(self, kind: BlobKind, plain: bytes) -> SavedBlob:
+        """As `Repository.save`."""
+        self.chunks += kind is BlobKind.DATA
+        if self.chunks == MANY and not self.waiting:
+            self.waiting = sum(isinstance(each, Future) for each in gc.get_objects())
+        return super().save(kind, plain)
+
+
+class Zeros:
+    """A file of so many bytes that are all zero; they cost nothing to make."""
+
+    def __init__(self, size: int) -> None:
+        """Nothing was read yet."""
+        self._left = size
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """As of a file."""
+        count = min(len(buffer), self._left)
+        self._left -= count
+        return count
+
+
+MANY = 2_000
+
+
+@pytest.mark.parametrize("way", ["stream", "tree"])
+def test_a_large_file_needs_no_more_memory_than_its_ids(tmp_path: Path, way: str) -> None:
+    """Of a chunk that is stored nothing else is held, however many come after it."""
+    size = (MANY + 10) * BLOCK
+    store = FolderStore(tmp_path / "repository")
+    work = tmp_path / "work"
+    with Counting.create(store, PASSWORD, identity=IDENTITY, work_folder=work) as repository:
+        repository.load_index()
+        if way == "stream":
+            coming = a_file("dump", b"")._replace(content=Zeros(size))
+            tree, counts = back_up_stream(repository, [coming], Cutting.BLOCKS)
+        else:
+            with (tmp_path / "dump").open("wb") as file:
+                file.truncate(size)
+            source = TreeSource((tmp_path / "dump",), cutting=Cutting.BLOCKS)
+            done = back_up_tree(repository, source)
+            tree, counts = done.tree, done.counts
+        repository.flush()
+        assert (size, BLOCK) == (counts.bytes, counts.new_bytes)
+        assert 0 < repository.waiting < MANY / 10
+        assert size == tree_size(repository, tree)
 
 
 names = st.text("abc", min_size=1, max_size=3)
