@@ -15,8 +15,9 @@ run does what is due by then, and can be killed after any call; a later one goes
 A pack that a snapshot needs again at step 3 or 4 stays, and is like any other after step 5. One
 that holds what was erased by law is tombstoned at first sight, however little of it that is.
 
-Example: a backup ends on Monday and its snapshot expires on Tuesday. Prune runs daily: sighted on
-Tuesday, tombstoned on Friday, cleared on Saturday, deleted some minutes later.
+Example: a backup ends on Monday and its snapshot expires on Tuesday. Prune runs daily, and what one
+run put down is a day old only after the next has begun: sighted on Tuesday, tombstoned on Saturday,
+cleared on Monday, deleted on Tuesday, a week after the first look.
 """
 
 from collections.abc import Iterable, Iterator

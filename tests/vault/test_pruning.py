@@ -24,6 +24,7 @@ from tests.vault.pruned_world import (
     POLICY,
     GuardedStore,
     Killed,
+    World,
     back_up,
     content,
     put_pack,
@@ -64,6 +65,29 @@ def test_a_whole_cycle(stand: Stand) -> None:
 def len_of_a_pack_around_a() -> int:
     """What a pack costs beside its blobs: its header, sealed, and its length."""
     return 4 + 32 + 37
+
+
+class Ticking(World):
+    """A world in which each look at the clock comes a second later."""
+
+    def now(self) -> datetime:
+        """As `Store.now`."""
+        self.clock_s += 1
+        return super().now()
+
+
+def test_by_a_run_each_day(tmp_path: Path) -> None:
+    """At one hour: what a run has put down is a day old a little after the next one has begun."""
+    stand, days = Stand(tmp_path), dict[str, int]()
+    stand.world = Ticking()
+    with stand.opened("first") as repository:
+        put_pack(repository, DATA, content("x"))
+    for day in range(8):
+        stand.wait(max(0, day * 24 * 3600 - stand.world.clock_s))
+        stand.prune(PrunePolicy())
+        days |= {str(told["stage"]): day for told in stand.ledger() if told["stage"] not in days}
+    assert {"sighted": 0, "tombstone": 4, "standing": 4, "cleared": 6, "swept": 7} == days
+    assert set() == stand.packs()
 
 
 def test_a_dry_run_changes_nothing(stand: Stand) -> None:
