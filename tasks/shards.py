@@ -16,6 +16,7 @@ from springtide.vault.sharding import (
     joined_summary,
     joined_tree,
     newest_snapshot,
+    refuse_if_replaced,
     remove_shards,
     shards_of,
 )
@@ -84,6 +85,7 @@ def join_shards(order: VaultOrder, source: BackupSource, part: int, run: str) ->
             summary=summary,
         )
         session.refuse_if_expired()
+        refuse_if_replaced(repository, shards)
         whole = save_snapshot(repository, whole)
         save_report(repository, troubles, snapshot=whole.id, at=whole.time)
         remove_shards(repository, known, whole, source.name)

@@ -14,7 +14,7 @@ from springtide.model.retention import SHARD
 from springtide.vault.blobs import BlobId
 from springtide.vault.dealing import WHOLE, Shard
 from springtide.vault.repository import Repository
-from springtide.vault.snapshots import KIND, Snapshot, Summary
+from springtide.vault.snapshots import KIND, Snapshot, Summary, still_stands
 from springtide.vault.tree_editing import merged_tree
 
 
@@ -86,6 +86,16 @@ def joined_tree(repository: Repository, shards: Sequence[Snapshot]) -> BlobId:
         tree = merged_tree(repository, tree, other)
         repository.flush()  # what is merged next is read back
     return tree
+
+
+def refuse_if_replaced(repository: Repository, shards: Iterable[Snapshot]) -> None:
+    """Go on only while each of them stands.
+
+    Raises:
+        Retryable: one was stored anew, by an erasure: what was joined of it holds what went.
+    """
+    if not all(still_stands(repository, each) for each in shards):
+        raise Retryable("a shard was stored anew meanwhile: join them again")
 
 
 def joined_summary(shards: Iterable[Snapshot]) -> Summary:

@@ -18,7 +18,7 @@ from typing import Self
 
 from springtide.vault.blobs import BlobId, BlobKind, PackEntry
 from springtide.vault.repository import Repository
-from springtide.vault.snapshots import KIND, Snapshot, save_snapshot
+from springtide.vault.snapshots import Snapshot, save_snapshot, still_stands
 from springtide.vault.stretches import Stretch, stretches
 from springtide.vault.trees import links_of
 
@@ -70,7 +70,7 @@ def save_copy(source: Repository, target: Repository, snapshot: Snapshot) -> Sna
 
     None: it went at the source meanwhile, and what was erased there must not come to stand here.
     """
-    if source.store.size(f"{KIND}/{snapshot.id}") is None:
+    if not still_stands(source, snapshot):
         return None
     update = {"id": "", "parent": None, "original": snapshot.id}
     return save_snapshot(target, snapshot.model_copy(update=update))

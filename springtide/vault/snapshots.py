@@ -117,4 +117,9 @@ def load_snapshot(repository: Repository, snapshot: str) -> Snapshot:
         raise Damaged(f"{name} is no snapshot", objects=(name,)) from error
 
 
+def still_stands(repository: Repository, snapshot: Snapshot) -> bool:
+    """Whether it is there now: by its name, as a listing may be late."""
+    return repository.store.size(f"{KIND}/{snapshot.id}") is not None
+
+
 _FIELDS = frozenset(Snapshot.model_fields)

@@ -25,6 +25,7 @@ from springtide.vault.sharding import (
     dealt,
     joined_tree,
     newest_for,
+    refuse_if_replaced,
     remove_shards,
     shards_of,
 )
@@ -191,6 +192,16 @@ def test_no_rule_of_retention_counts_shards(documents: Path, tmp_path: Path) -> 
         now = repository.store.now() + timedelta(days=6)
         plan = plan_expiry(shards, retention, now, ZoneInfo("Europe/Paris"))
         assert {each.id for each in shards} == {each.id for each in plan.kept}
+
+
+def test_shards_that_were_stored_anew_meanwhile(documents: Path, tmp_path: Path) -> None:
+    """As by an erasure: what was joined of the old ones would bring back what went."""
+    with a_repository(tmp_path) as repository:
+        shards = [shard_of(repository, a_source(documents), an_order(n)) for n in (1, 2, 3)]
+        refuse_if_replaced(repository, shards)
+        repository.remove_document("snapshots", shards[1].id)
+        with pytest.raises(Retryable, match="meanwhile"):
+            refuse_if_replaced(repository, shards)
 
 
 def test_a_shard_is_of_one_path(documents: Path, tmp_path: Path) -> None:
