@@ -2,8 +2,9 @@
 
 Rule: an order is stored sealed in the vault; every snapshot that holds what it names is stored anew
 without it, and the old one removed; what was only stored for it is *condemned*, and prune removes
-every pack with something condemned in it, however little. When no pack has any left, the order is
-*done*; and when the second site has had the time to do the same it goes, as it names the documents.
+every pack with something condemned in it, however little. Last, that the order was carried out is
+put down by its id. When no pack has any left, and the second site has had the time to do the same,
+the order goes too: it names the documents.
 
 Each step can be killed and done again. A snapshot that is stored anew keeps its time, source, paths
 and tags, and is the same at both sites once both are done.
@@ -27,7 +28,7 @@ from springtide.vault.tree_editing import Cut, Wanted, tree_without, wanted_of
 KIND = "erasures"
 ORDER_KEPT = timedelta(days=14)
 """So long an order is kept, sealed, for the second site to follow."""
-_ORDER, _CONDEMNED, _DONE = "order", "condemned", "done"
+_ORDER, _CONDEMNED, _CARRIED_OUT = "order", "condemned", "carried-out"
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,9 @@ def load_order(repository: Repository, order: str) -> ErasureOrder:
 
 
 def is_carried_out(repository: Repository, order: str) -> bool:
-    """Whether its snapshots were stored anew here; known for as long as the order is."""
+    """Whether all its snapshots were stored anew here; known for as long as the order is."""
     return any(
-        document.get("stage") in {_CONDEMNED, _DONE} and document["order"] == order
+        document.get("stage") == _CARRIED_OUT and document["order"] == order
         for _, document in repository.documents(KIND)
     )
 
@@ -133,17 +134,20 @@ def erase(repository: Repository, order: ErasureOrder, *, session: Session | Non
             session.refuse_if_expired()
             _replace(repository, snapshot, cut, snapshots)
     found.reports = _clean_reports(repository, wanted, at_work=session is not None)
+    if session is not None and not is_carried_out(repository, order.id):
+        # The second site asks for it days later, when nothing here is condemned any more.
+        time = repository.store.now().isoformat()
+        repository.save_document(KIND, {"stage": _CARRIED_OUT, "time": time, "order": order.id})
     return found
 
 
 def forget_done(repository: Repository, gone: Iterable[Condemned], *, now: datetime) -> int:
     """Remove what speaks of erasures that are done, and orders that are old enough; how many.
 
-    That an order is done stands beside it until it goes; where it does not lie, for as long.
+    That an order was carried out goes with it; where it does not lie, after as long a time.
     """
     removed = 0
     for each in gone:
-        _put_down_as_done(repository, each.order, now)
         repository.remove_document(KIND, each.id)
         removed += 1
     for name in _outlived(dict(repository.documents(KIND)), now):
@@ -152,16 +156,8 @@ def forget_done(repository: Repository, gone: Iterable[Condemned], *, now: datet
     return removed
 
 
-def _put_down_as_done(repository: Repository, order: str, now: datetime) -> None:
-    """Before what was condemned goes, as the second site asks for it days later."""
-    known = (document for _, document in repository.documents(KIND))
-    if not any(each.get("stage") == _DONE and each["order"] == order for each in known):
-        document = {"stage": _DONE, "time": now.isoformat(), "order": order}
-        repository.save_document(KIND, document)
-
-
 def _outlived(documents: Mapping[str, Mapping[str, Any]], now: datetime) -> Iterator[str]:
-    """Orders that are old enough and of which nothing is left; then, that they are done."""
+    """Orders that are old enough and of which nothing is left; then, that they were carried out."""
     left = {each["order"] for each in documents.values() if each.get("stage") == _CONDEMNED}
     orders = {name: each for name, each in documents.items() if each.get("stage") == _ORDER}
     standing = set(orders)
@@ -170,7 +166,7 @@ def _outlived(documents: Mapping[str, Mapping[str, Any]], now: datetime) -> Iter
             standing.remove(name)
             yield name
     for name, document in documents.items():
-        if document.get("stage") != _DONE or document["order"] in standing:
+        if document.get("stage") != _CARRIED_OUT or document["order"] in standing:
             continue
         at = datetime.fromisoformat(document["time"])
         if document["order"] in orders or now - at > ORDER_KEPT:
@@ -180,8 +176,7 @@ def _outlived(documents: Mapping[str, Mapping[str, Any]], now: datetime) -> Iter
 def _condemn(
     repository: Repository, order: ErasureOrder, blobs: set[tuple[BlobKind, BlobId]]
 ) -> None:
-    """Put it down; once also where it is nothing: that the order was carried out here."""
-    if not blobs and is_carried_out(repository, order.id):
+    if not blobs:
         return
     document = {
         "stage": _CONDEMNED,

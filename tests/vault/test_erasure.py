@@ -15,7 +15,6 @@ from springtide.vault.erasure import (
     Erasing,
     ErasureOrder,
     erase,
-    forget_done,
     is_carried_out,
     load_order,
     read_condemned,
@@ -237,8 +236,12 @@ def test_a_run_killed_at_any_write_is_done_by_the_next(
             pass
         else:
             assert number > 7
+    assert not is_carried_out(repository, order)
+    pruned(repository)
+    assert not is_carried_out(repository, order)
     done = erased(repository, order)
     repository.load_index()
+    assert is_carried_out(repository, order)
     assert [OTHER] * 3 == held(repository)
     doomed = frozenset().union(*(each.blobs for each in read_condemned(repository)))
     assert (BlobKind.DATA, blob_id(SECRET)) in doomed
@@ -302,31 +305,13 @@ def test_an_order_of_what_is_nowhere(repository: Repository) -> None:
     assert (0, 0) == ((done := erased(repository, order)).snapshots, done.files)
     assert before == list_snapshots(repository)
     assert is_carried_out(repository, order)
-    (condemned,) = read_condemned(repository)
+    (other,) = set(names(repository.store, f"{KIND}/")) - {f"{KIND}/{order}"}
     with pytest.raises(NotFound, match="is no order"):
-        load_order(repository, condemned.id)
+        load_order(repository, other.removeprefix(f"{KIND}/"))
     with pytest.raises(NotFound):
         load_snapshot(repository, order)
     # The second site may hold it still, and asks.
     pruned(repository)
-    assert ((), True) == (read_condemned(repository), is_carried_out(repository, order))
-    before_again = names(repository.store, f"{KIND}/")
     erased(repository, order)
-    assert before_again == names(repository.store, f"{KIND}/")
-
-
-def test_forgetting_that_is_killed(repository: Repository, tmp_path: Path) -> None:
-    """Between what was done and what was condemned: either tells that it was carried out."""
-    order = save_order(repository, [b"/srv/documents/nobody.pdf"])
-    erased(repository, order)
-    condemned = read_condemned(repository)
-    for number in range(3):
-        with opened(tmp_path, DyingStore(tmp_path / "repository", number)) as dying:
-            try:
-                forget_done(dying, condemned, now=repository.store.now())
-            except _KilledError:
-                pass
-            else:
-                assert 2 == number
-        assert is_carried_out(repository, order)
-    assert 2 == len(names(repository.store, f"{KIND}/"))
+    assert is_carried_out(repository, order)
+    assert [other] == sorted(set(names(repository.store, f"{KIND}/")) - {f"{KIND}/{order}"})
