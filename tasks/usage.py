@@ -12,6 +12,7 @@ from pydantic import model_validator
 from springtide.clouds.vcenter.access import VCenter
 from springtide.commands.vault_hand import open_store
 from springtide.errors import Misconfigured
+from springtide.ledger.looks import kept_amounts
 from springtide.ledger.sums import last_counts
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.base import Model
@@ -22,7 +23,12 @@ from springtide.model.usage import CounterReading, UsageRecord, UtcMoment, hour_
 from springtide.planning.claim_book import PREFIX
 from springtide.planning.cost_service import shortage_usage
 from springtide.pricing.counters import counted_usage
-from springtide.pricing.standing_usage import container_usage, core_usage
+from springtide.pricing.standing_usage import (
+    STANDING,
+    container_usage,
+    core_usage,
+    since_first_seen,
+)
 from springtide.pricing.usage_hours import cut_into_hours
 from tasks.cloud import cloud_access, open_audit, read_estate
 
@@ -142,13 +148,14 @@ def keep_usage(
 ) -> int:
     """Merge what was collected into the ledger in that folder; how many months' files changed.
 
-    Keeping the same again changes nothing.
+    Keeping the same again changes nothing. What nobody had seen yet is kept from this look on.
     """
-    ledger = UsageLedger(folder)
-    counted = counted_usage(readings, last_counts(ledger, hour_of(order.last_moment)))
-    until = hour_of(order.last_moment) + timedelta(hours=1)
+    ledger, seen_in = UsageLedger(folder), hour_of(order.last_moment)
+    counted = counted_usage(readings, last_counts(ledger, seen_in))
+    until = seen_in + timedelta(hours=1)
     hours = cut_into_hours([*records, *counted], order.begins_at, until)
-    return ledger.merge(hours)
+    kept = kept_amounts(ledger, STANDING, order.begins_at, until)
+    return ledger.merge(since_first_seen(hours, kept, seen_in=seen_in))
 
 
 def _traffic_note(fleet: Fleet) -> TrafficNote | None:
