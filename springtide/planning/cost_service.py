@@ -1,7 +1,8 @@
 """Whether pupils were served, shown beside the savings: late evenings, and too few servers.
 
-An evening is late where no run had it serve in full within ten minutes of its start. Where no run
-of any evening is known, nothing was measured, which is not the same as nothing was late.
+An evening is late where no run had it serve in full within ten minutes of its start; one that no
+run opened at all is, too. Of evenings that were over before the earliest run that is known, nobody
+can tell: nothing was measured, which is not the same as nothing was late.
 
 What stood was too few where a sample of the open sessions is more than its servers carry when full,
 and what stands elsewhere. A sample holds until the next one, at the longest for the policy's
@@ -34,14 +35,19 @@ class OpeningRun:
 
 
 def late_openings(evenings: Iterable[Evening], runs: Sequence[OpeningRun]) -> int | None:
-    """How many of the evenings opened late; None where no run of any of them is known."""
-    found = [(evening, _runs_of(evening, runs)) for evening in evenings]
-    if not any(of_evening for _, of_evening in found):
+    """How many of the evenings opened late; None where no run was known before any had closed."""
+    known_from = min((run.began_at for run in runs), default=None)
+    if known_from is None:
+        return None
+    told = [evening for evening in evenings if known_from < evening.closes_at]
+    if not told:
         return None
     return sum(
-        not any(run.served_at and run.served_at <= evening.opens_at + PATIENCE for run in runs_of)
-        for evening, runs_of in found
-        if runs_of
+        not any(
+            run.served_at and run.served_at <= evening.opens_at + PATIENCE
+            for run in _runs_of(evening, runs)
+        )
+        for evening in told
     )
 
 

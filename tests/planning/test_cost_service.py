@@ -31,13 +31,33 @@ def run(began_minutes: float, served_minutes: float | None) -> OpeningRun:
         pytest.param((run(0, None),), 1, id="it failed"),
         pytest.param((run(0, None), run(3, 9)), 0, id="the second one made it good in time"),
         pytest.param((run(-60, 1),), 0, id="an early run counts"),
-        pytest.param((run(-61, 1),), None, id="one of the afternoon does not"),
+        pytest.param((run(-61, 1),), 1, id="one of the afternoon does not, and was the last"),
         pytest.param((run(360, 361),), None, id="nor one after the window"),
     ],
 )
 def test_late_openings(runs: tuple[OpeningRun, ...], late: int | None) -> None:
     """Late is who served in full later than ten minutes after the start."""
     assert late == late_openings([EVENING], runs)
+
+
+TUESDAY = MONDAY + timedelta(days=1)
+TWO = evenings_between((a_window(),), CALENDAR, first=MONDAY, last=TUESDAY)
+DAY_MINUTES = 24 * 60
+
+
+@pytest.mark.parametrize(
+    ("runs", "late"),
+    [
+        pytest.param((run(0, 4), run(DAY_MINUTES, DAY_MINUTES + 4)), 0, id="both in time"),
+        pytest.param((run(0, 4),), 1, id="nobody opened the second"),
+        pytest.param(
+            (run(DAY_MINUTES, DAY_MINUTES + 4),), 0, id="the first was before all that is known"
+        ),
+    ],
+)
+def test_an_evening_that_nobody_opened_is_late(runs: tuple[OpeningRun, ...], late: int) -> None:
+    """No run may mean that no worker was there; only what is older than all runs is forgotten."""
+    assert late == late_openings(TWO, runs)
 
 
 FIVE = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)

@@ -235,7 +235,9 @@ def test_many_differences_are_cut_and_said_to_be(page: str) -> None:
             id="corrected",
         ),
         pytest.param(
-            {"service": ServiceFigures(evenings=7)}, "Evenings opened", id="service not measured"
+            {"service": ServiceFigures(evenings=7)},
+            "Evenings by the calendar",
+            id="service not measured",
         ),
         pytest.param({"notes": ("Rehearsed.",)}, "Rehearsed.", id="a note"),
         pytest.param({"own_cost": Decimal("49.03")}, "for Springtide itself", id="our own cost"),
