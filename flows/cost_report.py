@@ -39,7 +39,7 @@ from tasks.usage import (
     read_counters,
 )
 from tasks.usage_orders import collected, elastic_regions, usage_folder, usage_order
-from tasks.witnesses import known, read_deletions, read_surges, witness_service
+from tasks.witnesses import known, read_deletions, read_orders, read_surges, witness_service
 
 Asked = Literal["month", "last-month", "day", "school-year", "days"]
 
@@ -124,6 +124,7 @@ def _evidence(
     evidence = Evidence(
         charges=priced.charges,
         surges=read_surges(order.fleet, asked),
+        orders=read_orders(order.fleet, asked),
         bill=bill,
         inventory=listing.items if listing else None,
         deletions=deletions,

@@ -114,8 +114,7 @@ async def extend_claim(name: str, *, hours: float, owner: str, reason: str) -> s
     book, _ = await read_claims(now)
     old = claim_named(name, book)
     fleet = estate.fleet(old.fleet)
-    ident, longer_h = flow_run.id[:8], _bounded(hours)
-    wish = Longer(ident=ident, hours=longer_h, owner=owner, reason=reason, at=now)
+    wish = Longer(ident=flow_run.id, hours=_bounded(hours), owner=owner, reason=reason, at=now)
     claim, spending = extension(
         old,
         wish,

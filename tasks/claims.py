@@ -33,7 +33,21 @@ async def read_claims(now: Moment) -> tuple[ClaimBook, dict[str, str]]:
     return read_book(entries, now)
 
 
-@task(task_run_name="store {entry.key}", retries=2, retry_delay_seconds=1)
+def _storing() -> str:
+    return f"store {_told(entry_name(task_run.parameters['entry']))}"
+
+
+def _clearing() -> str:
+    return f"clear {_told(task_run.parameters['name'])}"
+
+
+def _told(name: str) -> str:
+    kind, _, key = name.removeprefix(PREFIX).partition("_")
+    # A note's key says its kind already, as a claim's says why it is there.
+    return key if key.startswith(f"{kind}-") else f"{kind} {key}"
+
+
+@task(task_run_name=_storing, retries=2, retry_delay_seconds=1)
 async def store_entry(
     entry: Claim | Ceiling | Freeze | Rollout | SurgeSpending | SurgeProposal,
 ) -> str:
@@ -59,12 +73,6 @@ async def store_entry(
 async def remember_note(note: Note) -> None:
     """Store a note, in place of an older one of the same key."""
     await Variable.aset(entry_name(note), note.model_dump(mode="json"), overwrite=True)
-
-
-def _clearing() -> str:
-    kind, _, key = task_run.parameters["name"].removeprefix(PREFIX).partition("_")
-    # A note's key says its kind already, as a claim's says why it is there.
-    return f"clear {key}" if key.startswith(f"{kind}-") else f"clear {kind} {key}"
 
 
 @task(task_run_name=_clearing)

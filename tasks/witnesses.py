@@ -1,19 +1,24 @@
 """What our own runs tell of a period: its surges, its late evenings, the servers they deleted."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
-from prefect import State, get_client, get_run_logger, task
+from prefect import State, get_client, task
 from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
     FlowRunFilterStartTime,
+    TaskRunFilter,
+    TaskRunFilterName,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 from springtide.auditing.reading import archived_lines, local_lines
@@ -21,10 +26,12 @@ from springtide.commands.audit_hand import FOLDER_VARIABLE, open_site
 from springtide.costing.gathering import Gathered
 from springtide.costing.report import Premises, Standpoint
 from springtide.model.bill import Deletion
-from springtide.model.claim import Claim, ClaimKind
+from springtide.model.claim import Claim
 from springtide.model.cost_figures import ServiceFigures
 from springtide.model.cost_report import ReportPeriod
+from springtide.model.outcome import Ending
 from springtide.model.usage import UsageKind
+from springtide.planning.claim_history import MAY_LAST, ClaimRun, surges_claimed
 from springtide.planning.cost_report import evenings_between
 from springtide.planning.cost_service import OpeningRun, late_openings
 from springtide.pricing.audit_reconciliation import deletions_of
@@ -34,17 +41,34 @@ from tasks.vaults import may_pass
 
 _AROUND = timedelta(hours=2)
 """A day of Paris begins up to so long before that of UTC."""
-_SURGE = "emergency-surge"
+_REMEMBERED = timedelta(days=31)
+"""Before the period: whether Prefect knew of openings then, and so would know of the period's."""
+_SURGE, _EXTENSION, _LIFTING = "emergency-surge", "extend-claim", "lift-entry"
 _OPENING = "open-evening-window"
 _PAGE = 200
 _MOST_PAGES = 100
+_Span = tuple[datetime, datetime]
+Run = TypeVar("Run")
 
 
 @task(task_run_name="read surges of {period.name}", retries=2, retry_delay_seconds=5)
 def read_surges(fleet: str, period: ReportPeriod) -> tuple[Claim, ...]:
-    """The fleet's surges that began in the period, by their runs; longer ago ones are forgotten."""
-    found = (_surge(run, fleet) for run in _runs(_SURGE, fleet, period))
-    return tuple(claim for claim in found if claim)
+    """The fleet's surges that lasted into the period, by their runs; longer ago ones are forgotten.
+
+    What a lengthened or lifted one came to is theirs, too.
+    """
+    span = _span(period, before=MAY_LAST + _AROUND)
+    surges = [run for run in _storing(_SURGE, span) if run.given.get("fleet") == fleet]
+    claims = surges_claimed(surges, [*_storing(_EXTENSION, span), *_lifting(span)])
+    begins_at = _span(period)[0]
+    return tuple(claim for claim in claims if claim.ends_at > begins_at)
+
+
+@task(task_run_name="read orders of {period.name}", retries=2, retry_delay_seconds=5)
+def read_orders(fleet: str, period: ReportPeriod) -> tuple[ClaimRun, ...]:
+    """The openings of the fleet's windows that had a number of servers of their own."""
+    found = _storing(_OPENING, _span(period))
+    return tuple(run for run in found if run.given.get("fleet") == fleet)
 
 
 @task(task_run_name="read openings of {at.period.name}", retries=2, retry_delay_seconds=5)
@@ -54,9 +78,11 @@ def witness_service(premises: Premises, at: Standpoint, gathered: Gathered) -> S
         premises.windows, premises.calendar, first=at.period.first, last=at.last_known
     )
     runs = [
-        OpeningRun(run.start_time, run.end_time if run.state and run.state.is_completed() else None)
-        for run in _runs(_OPENING, premises.fleet.name, at.period)
+        OpeningRun(run.start_time, run.end_time if served(run) else None)
+        for run in _runs(_OPENING, _span(at.period, before=_REMEMBERED))
         if run.start_time
+        and run.parameters.get("fleet") == premises.fleet.name
+        and not run.parameters.get("dry_run")
     ]
     return ServiceFigures(
         evenings=len(evenings),
@@ -97,43 +123,63 @@ def known(
     return state.result(), ()
 
 
-def _runs(flow: str, fleet: str, period: ReportPeriod) -> Iterator[FlowRun]:
-    """The flow's runs for the fleet that began in the period."""
-    after = datetime.combine(period.first, time(0), UTC) - _AROUND
-    before = datetime.combine(period.last, time(0), UTC) + timedelta(days=1)
-    began = FlowRunFilter(start_time=FlowRunFilterStartTime(after_=after, before_=before))
-    named = FlowFilter(name=FlowFilterName(any_=[flow]))
+def served(run: FlowRun) -> bool:
+    """Whether it ended with all servers serving, and not because it was to change nothing."""
+    state = run.state
+    told = (state.message if state and state.is_completed() else None) or ""
+    return told.startswith(Ending.SETTLED)
+
+
+def _span(period: ReportPeriod, *, before: timedelta = _AROUND) -> _Span:
+    """The period's time, and so much before it."""
+    begins_at = datetime.combine(period.first, time(0), UTC)
+    return begins_at - before, datetime.combine(period.last, time(0), UTC) + timedelta(days=1)
+
+
+def _lifting(span: _Span) -> Iterator[ClaimRun]:
+    """The runs that lifted an entry, and when."""
+    for run in _runs(_LIFTING, span):
+        if run.start_time and run.state and run.state.is_completed():
+            yield ClaimRun(str(run.id), run.name, run.parameters, run.start_time)
+
+
+def _storing(flow: str, span: _Span) -> list[ClaimRun]:
+    """The flow's runs that stored a claim, and when."""
+    tasks = TaskRunFilter(
+        name=TaskRunFilterName(like_="store claim "),
+        state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.COMPLETED])),
+    )
+    stored: dict[UUID, datetime] = {}
     with get_client(sync_client=True) as client:
-        for page in range(_MOST_PAGES):
-            found = client.read_flow_runs(
-                flow_filter=named,
-                flow_run_filter=began,
-                sort=FlowRunSort.START_TIME_ASC,
-                limit=_PAGE,
-                offset=page * _PAGE,
-            )
-            yield from (run for run in found if run.parameters.get("fleet") == fleet)
-            if len(found) < _PAGE:
-                return
+        for task_run in _pages(client.read_task_runs, **_began(flow, span), task_run_filter=tasks):
+            if task_run.flow_run_id and task_run.start_time:
+                stored.setdefault(task_run.flow_run_id, task_run.start_time)
+    return [
+        ClaimRun(str(run.id), run.name, run.parameters, stored[run.id])
+        for run in _runs(flow, span)
+        if run.id in stored
+    ]
 
 
-def _surge(run: FlowRun, fleet: str) -> Claim | None:
-    """The claim that a run asked for; None where its parameters are none of a surge's."""
-    given: dict[str, Any] = run.parameters
-    try:
-        hours, servers = float(given["hours"]), int(given["servers"])
-        if run.start_time is None or not hours > 0:
-            return None
-        return Claim(
-            key=f"surge-{run.id}",
-            fleet=fleet,
-            kind=ClaimKind.SURGE,
-            servers=servers,
-            starts_at=run.start_time,
-            ends_at=run.start_time + timedelta(hours=hours),
-            owner=f"flow run {run.name}",
-            reason=str(given.get("reason") or "a surge")[:500].ljust(3),
+def _runs(flow: str, span: _Span) -> Iterator[FlowRun]:
+    """The flow's runs that began in that time."""
+    with get_client(sync_client=True) as client:
+        yield from _pages(
+            client.read_flow_runs, **_began(flow, span), sort=FlowRunSort.START_TIME_ASC
         )
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        get_run_logger().warning("surge=unreadable run=%s why=%s", run.name, error)
-        return None
+
+
+def _began(flow: str, span: _Span) -> dict[str, Any]:
+    began = FlowRunFilterStartTime(after_=span[0], before_=span[1])
+    return {
+        "flow_filter": FlowFilter(name=FlowFilterName(any_=[flow])),
+        "flow_run_filter": FlowRunFilter(start_time=began),
+    }
+
+
+def _pages(read: Callable[..., list[Run]], **asked: Any) -> Iterator[Run]:  # noqa: ANN401 - Prefect's filters
+    for page in range(_MOST_PAGES):
+        found = read(**asked, limit=_PAGE, offset=page * _PAGE)
+        yield from found
+        if len(found) < _PAGE:
+            return

@@ -20,6 +20,7 @@ from springtide.model.proof import (
     Reconciliation,
 )
 from springtide.model.window import Evening
+from springtide.planning.claim_history import ClaimRun, with_orders
 from springtide.pricing.proofs import prove_all
 from springtide.pricing.reconciliation import reconcile_all
 
@@ -33,6 +34,8 @@ class Evidence:
     charges: Sequence[Charge]
     """Of the period."""
     surges: Sequence[Claim] = ()
+    orders: Sequence[ClaimRun] = ()
+    """The openings that ordered a number of servers of their own."""
     bill: ProviderBill | None = None
     inventory: Sequence[InventoryItem] | None = None
     """What stands now; None: nobody has looked."""
@@ -62,7 +65,7 @@ def prove(
         hours=gathered.running,
         billed_cost=sum((charge.billed_cost for charge in evidence.charges), Decimal(0)),
         complete=not gathered.missing,
-        occasions=(*_evenings(evenings), *_surges(evidence.surges)),
+        occasions=(*_evenings(with_orders(evenings, evidence.orders)), *_surges(evidence.surges)),
         figures=tuple(evidence.baselines),
     )
     reconciled = reconcile_all(

@@ -41,7 +41,7 @@ class Longer(Model):
     """A person's wish that a claim lasts so much longer."""
 
     ident: str
-    """Short and unique: it becomes part of the new claim's key."""
+    """Unique: its begin becomes part of the new claim's key."""
     hours: float
     owner: str
     reason: str
@@ -61,7 +61,7 @@ def extension(
     """
     longer = old.model_copy(
         update={
-            "key": f"{old.key[:80]}-x{wish.ident}",
+            "key": longer_key(old.key, wish.ident),
             "ends_at": old.ends_at + timedelta(hours=wish.hours),
             "owner": wish.owner,
             "reason": f"{wish.reason} (longer than {old.key})"[:500],
@@ -81,6 +81,11 @@ def extension(
         over_at=claim.ends_at,
     )
     return claim, spending
+
+
+def longer_key(key: str, ident: str) -> str:
+    """The key of the claim that takes over from the one of that key, by the wish of that ident."""
+    return f"{key[:80]}-x{ident[:8]}"
 
 
 def _authorised(
