@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, model_validator
 
 from springtide.model.base import Model
 from springtide.model.usage import Text
@@ -167,6 +167,11 @@ class PriceBook(Model):
     monthly_resources: frozenset[str] = frozenset()
     """Ids of instances that are on the monthly plan."""
     purchases: tuple[Purchase, ...] = ()
+
+    @field_serializer("monthly_resources")
+    def _in_order(self, value: frozenset[str]) -> list[str]:
+        # A set of strings has another order in each process: the same book would not read the same.
+        return sorted(value)
 
     @model_validator(mode="after")
     def _one_price_a_day(self) -> Self:

@@ -1,5 +1,6 @@
 """Price books: which price holds, and what makes no book."""
 
+import json
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -111,3 +112,12 @@ def test_no_book_prices_nothing() -> None:
     """An estate without prices is told so."""
     with pytest.raises(Misconfigured, match="prices"):
         join_books([])
+
+
+def test_a_book_is_written_in_order() -> None:
+    """Else its fingerprint would be another one in each process, and restate a report."""
+    ids = [f"i-{number}" for number in range(9)]
+    book = a_book(monthly_resources=frozenset(reversed(ids)))
+    written = json.loads(book.model_dump_json())
+    assert ids == written["monthly_resources"]
+    assert book == PriceBook.model_validate(written)
