@@ -12,7 +12,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import duckdb
@@ -40,6 +40,7 @@ _NAMES = ", ".join(COLUMNS)
 _MERGED = ", ".join(name if name in _KEY else f"max({name}) AS {name}" for name in COLUMNS)
 _DESCRIBED = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
 _UNNESTED = ", ".join(f"unnest(?::{kind}[])" for kind in COLUMNS.values())
+_NO_ROWS = "0"
 
 # Made of the columns' names above and of nothing that anybody gives.
 _KEEP = f"""
@@ -51,8 +52,8 @@ _COPY = f"""
     TO ? (FORMAT parquet, COMPRESSION zstd)
 """  # noqa: S608
 _HASH = f"""
-    SELECT coalesce(hex(bit_xor(md5_number(concat_ws('|', {_NAMES})))), '0')
-    FROM read_parquet(?)
+    SELECT coalesce(hex(bit_xor(md5_number(concat_ws('|', {_NAMES})))), '{_NO_ROWS}')
+    FROM read_parquet(?) WHERE hour >= ? AND hour < ?
 """  # noqa: S608
 
 
@@ -117,20 +118,28 @@ class UsageLedger:
 
 
 def fingerprint(ledger: UsageLedger, begin: date, end: date) -> str:
-    """A hash of the months with days in [begin, end): equal rows have an equal one.
+    """A hash of the rows before `end`, since the first of the month that `begin` is in.
 
-    Whatever was computed from a ledger names it; another one now means that usage came late.
+    Equal rows have an equal one, whatever else is in their months' files. Whatever was computed
+    from a ledger names it; another one now means that usage came late. A monthly plan is billed on
+    the month's first day of use, so that earlier days of the month count.
     """
     digest = hashlib.sha256()
+    span = datetime.combine(begin.replace(day=1), time()), datetime.combine(end, time())
     with engine(ledger.folder / "scratch") as connection:
         for path in ledger.files(begin, end):
-            digest.update(f"{path.parent.name} {_hash(connection, path)}\n".encode())
+            if (found := _hash(connection, path, span)) != _NO_ROWS:
+                digest.update(f"{path.parent.name} {found}\n".encode())
     return digest.hexdigest()
 
 
-def _hash(connection: duckdb.DuckDBPyConnection, path: Path) -> str:
+def _hash(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    span: tuple[datetime, datetime] = (datetime.min, datetime.max),  # noqa: DTZ901 - the columns'
+) -> str:
     # Keys are unique, so that no two rows cancel each other out.
-    return str(next(rows_of(connection, _HASH, [str(path)]))[0])
+    return str(next(rows_of(connection, _HASH, [str(path), *span]))[0])
 
 
 def _load(connection: duckdb.DuckDBPyConnection, rows: list[UsageHour]) -> None:

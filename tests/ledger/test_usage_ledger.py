@@ -9,6 +9,7 @@ import pytest
 
 from springtide.ledger.sums import daily_sums, totals
 from springtide.ledger.usage_ledger import UsageLedger, fingerprint
+from springtide.model.usage import UsageRecord
 from tests.pricing.using import a_record, hours_of, totals_of
 
 BEGIN, END = date(2026, 1, 1), date(2028, 1, 1)
@@ -70,6 +71,29 @@ def test_late_usage_is_merged(ledger: UsageLedger) -> None:
     assert 1 == ledger.merge(hours_of(a_record("23 16:00", "23 17:10")))
     assert totals_of(a_record("23 16:00", "23 17:10")) == list(totals(ledger, BEGIN, END))
     assert before != fingerprint(ledger, BEGIN, END)
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        pytest.param(a_record("05 16:00", "05 22:00", resource="late"), False, id="of its day"),
+        pytest.param(a_record("02 16:00", "02 22:00", resource="late"), False, id="of its month"),
+        pytest.param(a_record("06 01:00", "06 22:00", resource="late"), True, id="of later"),
+        pytest.param(
+            a_record("2026-10-31 16:00", "2026-10-31 22:00"), True, id="of the month before"
+        ),
+    ],
+)
+@pytest.mark.parametrize("kept", [True, False], ids=["with usage", "without any"])
+def test_a_days_fingerprint_is_of_its_month_until_then(
+    ledger: UsageLedger, other: UsageRecord, *, same: bool, kept: bool
+) -> None:
+    """What was used later changes no report of a day; earlier days count for the monthly plan."""
+    ledger.merge(hours_of(a_record("05 16:00", "05 22:00")) if kept else [])
+    day = date(2026, 11, 5), date(2026, 11, 6)
+    before = fingerprint(ledger, *day)
+    assert 1 == ledger.merge(hours_of(other))
+    assert same == (before == fingerprint(ledger, *day))
 
 
 def test_a_day_is_replaced(ledger: UsageLedger) -> None:
