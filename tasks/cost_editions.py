@@ -28,7 +28,13 @@ from springtide.model.bill import ProviderBill
 from springtide.model.cost_figures import CostReport
 from springtide.model.cost_report import CostReporting, ReportPeriod, ReportStatus
 from springtide.model.estate import Estate
-from springtide.planning.cost_report import Edition, edition_of, is_settled, next_edition
+from springtide.planning.cost_report import (
+    Edition,
+    edition_of,
+    evenings_between,
+    is_settled,
+    next_edition,
+)
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.pricing.price_book import join_books
 from tasks.cloud import read_estate
@@ -173,10 +179,18 @@ def open_place(order: CostOrder) -> SwiftStore:
 
 
 def _inputs(order: CostOrder, period: ReportPeriod, bill: ProviderBill | None) -> str:
-    """Fingerprint of usage, prices, what is planned, and the bill."""
+    """Fingerprint of usage, prices, what is planned, and the bill.
+
+    Raises:
+        Misconfigured: school holidays are not known on one of the period's days.
+    """
     premises = order.premises()
+    # What holidays leave of the windows: a calendar that is corrected plans other evenings.
+    planned = evenings_between(
+        premises.windows, premises.calendar, first=period.first, last=period.last
+    )
     digest = hashlib.sha256(fingerprint(order.ledger, period.first, period.last + _DAY).encode())
-    for model in (premises.book, premises.fleet, *premises.windows, premises.reporting):
+    for model in (premises.book, premises.fleet, *premises.windows, *planned, premises.reporting):
         digest.update(model.model_dump_json().encode())
     if bill is not None:
         digest.update(bill.model_dump_json().encode())

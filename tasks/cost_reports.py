@@ -1,15 +1,18 @@
 """Cost reports: priced from the ledger, written as files, published with links that expire."""
 
+import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from springtide.clouds.swift.links import signed_link
+from springtide.clouds.swift.store import SwiftStore
 from springtide.costing.gathering import Gathered, Gathering
 from springtide.costing.report import Premises, Standpoint
 from springtide.ledger.charge_files import (
@@ -40,6 +43,8 @@ _TYPES = {
     ".csv": ("text/csv; charset=utf-8", "charges by resource, SKU and day, in FOCUS"),
     ".parquet": ("application/vnd.apache.parquet", "the same, with exact decimals"),
 }
+_LOOKED = frozenset({".html", ".json"})
+"""What holds looks at the present, too: another run of the same inputs may say another thing."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,12 @@ def render_report(order: CostOrder, report: CostReport, at: Standpoint) -> list[
 def publish_report(order: CostOrder, at: Standpoint, files: Sequence[Path]) -> list[ReportFile]:
     """Put the files into object storage, each once, with links that expire; there is success.
 
+    A final report that says another thing than what is published of it stands beside that.
+
     Without a place they stay where they are; without a key they are published and not linked.
     """
-    key = os.environ.get(order.reporting.temp_url_key_env)
+    variable = order.reporting.temp_url_key_env
+    key = os.environ.get(variable)
     until = datetime.now(UTC) + timedelta(days=order.reporting.link_days)
     if order.reporting.place is None:
         return [_told(path, None) for path in files]
@@ -99,14 +107,14 @@ def publish_report(order: CostOrder, at: Standpoint, files: Sequence[Path]) -> l
         if key:
             store.set_link_key(key)
         else:
-            get_run_logger().warning("links=none why=%s is not set", _key_name(order))
-        names = {path: f"{edition_place(order, at)}/{_published(path, at)}" for path in files}
-        for path, name in names.items():
+            get_run_logger().warning("links=none why=%s is not set", variable)
+        names = _object_names(store, edition_place(order, at), at, files)
+        for name, path in names:
             if store.size(name) is None:
                 store.put(name, path.read_bytes(), content_type=_TYPES[path.suffix][0])
         return [
             _told(path, signed_link(store, name, key=key, until=until) if key else None)
-            for path, name in names.items()
+            for name, path in names[: len(files)]
         ]
 
 
@@ -127,18 +135,44 @@ def _kept(charges: Iterable[Charge], kept: list[Charge]) -> Iterator[Charge]:
         yield charge
 
 
-def _published(path: Path, at: Standpoint) -> str:
-    """An object's name: a provisional report says another thing each day."""
-    return (
-        path.name
-        if at.status is not ReportStatus.PROVISIONAL
-        else f"{at.now:%Y%m%dt%H%M%S}-{path.name}"
-    )
+def _object_names(
+    store: SwiftStore, place: str, at: Standpoint, files: Sequence[Path]
+) -> list[tuple[str, Path]]:
+    """The objects' names, each with its file, in the order in which they are put.
+
+    What a provisional report says is another thing each day, so that all of it has its time before
+    its name; of a final one page and figures have, where those that are there say another thing.
+    The first figures stand under their own name all the same: by them the edition is whole.
+    """
+    moment = f"{at.now:%Y%m%dt%H%M%S}-"
+    if at.status is ReportStatus.PROVISIONAL:
+        return [(f"{place}/{moment}{path.name}", path) for path in files]
+    prefix = _prefix(store, place, {path.suffix: path for path in files}, moment)
+    names = [
+        (f"{place}/{prefix if path.suffix in _LOOKED else ''}{path.name}", path) for path in files
+    ]
+    return [*names, *((f"{place}/{path.name}", path) for path in files if path.name == REPORT_NAME)]
+
+
+def _prefix(store: SwiftStore, place: str, files: Mapping[str, Path], moment: str) -> str:
+    """What stands before the names of page and figures: of the last ones, if these say the same."""
+    names = [found.name.removeprefix(f"{place}/") for found in store.listing(f"{place}/")]
+    page, figures = files[".html"], files[".json"]
+    published = [name.removesuffix(REPORT_NAME) for name in names if name.endswith(REPORT_NAME)]
+    if published:
+        last = max(published)
+        same = _said(store.get(f"{place}/{last}{REPORT_NAME}")) == _said(figures.read_bytes())
+        return last if same else moment
+    # A killed run may have left a page, and what is put stays as it is.
+    left = page.name in names and store.get(f"{place}/{page.name}") != page.read_bytes()
+    return moment if left else ""
+
+
+def _said(figures: bytes) -> dict[str, Any]:
+    """All that the figures say, but for when they were made."""
+    document: dict[str, Any] = json.loads(figures)
+    return document | {"made_at": None}
 
 
 def _told(path: Path, url: str | None) -> ReportFile:
     return ReportFile(name=path.name, what=_TYPES[path.suffix][1], url=url)
-
-
-def _key_name(order: CostOrder) -> str:
-    return order.reporting.temp_url_key_env

@@ -34,7 +34,8 @@ def report(deed: Deed) -> None:
     """November's report, by the steps of the flow that leave something behind."""
     order = CostOrder(estate_file=Path(deed["estate"]), fleet="api")
     premises = order.premises()
-    at = choose_standpoint.fn(order, month_of(FIRST), None)
+    # At one moment, which is on the page: those that say another thing stand beside each other.
+    at = replace(choose_standpoint.fn(order, month_of(FIRST), None), now=END)
     before = find_edition_before.fn(order, at)
     priced = price_period.fn(order, premises, at, before=before)
     evidence = Evidence(charges=priced.charges)

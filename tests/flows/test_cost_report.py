@@ -29,6 +29,7 @@ from springtide.model.usage import UsageKind
 from springtide.planning.cost_report import month_of, school_year
 from tasks.bills import find_bill
 from tasks.budgets import announce_alert
+from tasks.cloud import read_estate
 from tests.clouds.ovhcloud.fake_api import ENDPOINT, ENVIRONMENT, fake_provider
 from tests.clouds.ovhcloud.usage import PROJECT, USAGE, listed, usage
 from tests.convergence.stage import environment
@@ -48,6 +49,15 @@ async def artifact(key: str) -> str:
     return str(found[0].data)
 
 
+def linked() -> str:
+    """The link to the page of the newest report."""
+    page = asyncio.run(artifact("cost-report-api"))
+    (link,) = [
+        part for part in page.replace("(", " ").replace(")", " ").split() if ".html?" in part
+    ]
+    return link
+
+
 def test_a_month_is_priced_proved_and_published(desk: Desk) -> None:
     """Evenings of thirty servers for six hours; the link shows the very page, and no other does."""
     state = desk.run()
@@ -56,10 +66,7 @@ def test_a_month_is_priced_proved_and_published(desk: Desk) -> None:
     assert EVENINGS * 30 * 6 * read_price_book(BOOK).entries[0].price == report.billed
     assert {"final"} == {report.status.value}
     assert str(state.message).startswith("2024-11, final: 1\u202f009.80 EUR without VAT")
-    page = asyncio.run(artifact("cost-report-api"))
-    (link,) = [
-        part for part in page.replace("(", " ").replace(")", " ").split() if ".html?" in part
-    ]
+    link = linked()
     answer = httpx.get(link)
     shown = answer.status_code, answer.headers["content-type"].lower()
     assert (200, "text/html; charset=utf-8") == shown
@@ -120,6 +127,46 @@ def test_the_same_inputs_make_the_same_edition(desk: Desk) -> None:
     assert ["final", "restated"] == [name.split("-")[0] for name in desk.editions()]
     assert (restated.billed, Decimal("3.06")) == desk.billed(desk.editions()[1])
     assert 1 == desk.report(publish=False).revision
+
+
+def test_a_holiday_that_is_corrected_restates_the_report(desk: Desk) -> None:
+    """Other evenings were planned than the final report says."""
+    estate = yaml.safe_load(desk.estate_file.read_text("utf-8"))
+    changed = estate | {"school_holidays_file": "holidays.yaml"}
+    desk.estate_file.write_text(yaml.safe_dump(changed), "utf-8")
+    holidays = desk.estate_file.with_name("holidays.yaml")
+    holidays.write_text("holidays: []\n", "utf-8")
+    read_estate.cache_clear()
+    final = desk.report(publish=False)
+    entry = {"zones": ["A", "B", "C"], "name": "snow"}
+    for key in ("first_day", "last_day"):
+        entry[key] = "2024-11-25"
+    holidays.write_text(yaml.safe_dump({"holidays": [entry]}), "utf-8")
+    restated = desk.report(publish=False)
+    assert [("final", EVENINGS), ("restated", EVENINGS - 1)] == [
+        (found.status.value, found.service.evenings) for found in (final, restated)
+    ]
+
+
+def test_a_final_report_that_says_another_thing_is_published_beside_it(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """The same edition, with what is looked at anew; whoever has the first link has the first."""
+    (tmp_path / "audit").mkdir()
+    (tmp_path / "audit" / "close.jsonl").write_text("no line\n", "utf-8")
+    note = "The audit log could not be read"
+    with environment(SPRINGTIDE_AUDIT_LOG=str(tmp_path / "audit")):
+        desk.run()
+    first = linked()
+    links = [first]
+    for _ in range(2):
+        desk.run()
+        links.append(linked())
+    assert 1 == len(desk.editions())
+    assert [True, False, False] == [note in httpx.get(link).text for link in links]
+    pages = [link.partition("?")[0].rpartition("/")[2] for link in links]
+    assert ("cost-2024-11.html", pages[1]) == (pages[0], pages[2])
+    assert pages[1].endswith("-cost-2024-11.html")
 
 
 def test_usage_without_a_price_leaves_it_incomplete(desk: Desk) -> None:
