@@ -123,7 +123,7 @@ def _report(rehearsed: Rehearsed, period: ReportPeriod, *, known_until: date) ->
         now=datetime.combine(known_until + timedelta(days=5 if over else 1), clock(6), UTC),
         known_until=known_until,
         status=ReportStatus.FINAL if over else ReportStatus.PROVISIONAL,
-        inputs=fingerprint(ledger, period.first, known_until)[:16],
+        inputs=fingerprint(ledger, period.first, known_until + timedelta(days=1))[:16],
     )
     gathered = gathering.gathered(premises.reporting.own_resources)
     found = Findings(

@@ -22,6 +22,7 @@ from springtide.costing.report import Premises, Standpoint
 from springtide.errors import Misconfigured
 from springtide.estate import price_books, school_holidays
 from springtide.ledger.charge_files import CSV_NAME
+from springtide.ledger.looks import looked_days
 from springtide.ledger.usage_ledger import UsageLedger, fingerprint
 from springtide.model.base import Model, Name
 from springtide.model.bill import ProviderBill
@@ -35,6 +36,7 @@ from springtide.planning.cost_report import (
     is_settled,
     next_edition,
 )
+from springtide.planning.known_usage import known_usage
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.pricing.price_book import join_books
 from tasks.cloud import read_estate
@@ -67,6 +69,11 @@ class CostOrder(Model):
         if self.estate.cost_report is None:
             raise Misconfigured("the estate reports no cost", field="cost_report")
         return self.estate.cost_report
+
+    @property
+    def regions(self) -> frozenset[str]:
+        """Those in which a fleet of the estate may stand."""
+        return frozenset(each.name for fleet in self.estate.fleets for each in fleet.regions)
 
     @property
     def ledger(self) -> UsageLedger:
@@ -108,17 +115,20 @@ def choose_standpoint(
 ) -> Standpoint:
     """From where the report looks; its edition follows from what was made before."""
     today, reporting = order.today(), order.reporting
-    known_until = today - _DAY
     inputs = _inputs(order, period, bill)
     settled = is_settled(period, today, settled_after_days=reporting.settled_after_days)
     found = next_edition(_earlier(order, period), inputs, settled=settled)
+    looked, regions = looked_days(order.ledger), order.regions
+    known = known_usage(period, looked, regions, yesterday=today - _DAY, settled=settled)
     return Standpoint(
         period=period,
         now=order.now(),
-        known_until=known_until,
+        known_until=known.until,
         status=found.status,
         inputs=found.inputs,
         revision=found.revision,
+        unknown=known.unknown,
+        notes=known.notes,
     )
 
 

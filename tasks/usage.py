@@ -19,7 +19,14 @@ from springtide.model.base import Model
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet
 from springtide.model.traffic import BALANCERS, TrafficNote
-from springtide.model.usage import CounterReading, UsageRecord, UtcMoment, hour_of
+from springtide.model.usage import (
+    CounterReading,
+    UsageKind,
+    UsageRecord,
+    UsageSource,
+    UtcMoment,
+    hour_of,
+)
 from springtide.planning.claim_book import PREFIX
 from springtide.planning.cost_service import shortage_usage
 from springtide.pricing.counters import counted_usage
@@ -70,7 +77,7 @@ class UsageOrder(Model):
 
 @task(task_run_name="collect usage in {region}", retries=2, retry_delay_seconds=5)
 def collect_region(order: UsageOrder, region: str) -> tuple[UsageRecord, ...]:
-    """Servers, those that are gone included, load balancers and volumes of one region.
+    """Servers, those that are gone included, load balancers and volumes, and that it was looked at.
 
     Volumes that the credential may not list are left out: the report says so.
     """
@@ -83,7 +90,7 @@ def collect_region(order: UsageOrder, region: str) -> tuple[UsageRecord, ...]:
     except Misconfigured as error:
         get_run_logger().warning("volumes=unread region=%s why=%s", region, error)
         volumes = ()
-    return (*servers, *balancers, *volumes)
+    return (*servers, *balancers, *volumes, _look(order, region))
 
 
 @task(task_run_name="read counters in {region}", retries=2, retry_delay_seconds=5)
@@ -156,6 +163,19 @@ def keep_usage(
     hours = cut_into_hours([*records, *counted], order.begins_at, until)
     kept = kept_amounts(ledger, STANDING, order.begins_at, until)
     return ledger.merge(since_first_seen(hours, kept, seen_in=seen_in))
+
+
+def _look(order: UsageOrder, region: str) -> UsageRecord:
+    """That the region told what was used in the order's time."""
+    return UsageRecord(
+        resource=f"look at {region}",
+        kind=UsageKind.LOOK,
+        sku="look",
+        region=region,
+        source=UsageSource.NOVA,
+        start=order.begins_at,
+        end=order.ends_at,
+    )
 
 
 def _traffic_note(fleet: Fleet) -> TrafficNote | None:

@@ -17,6 +17,7 @@ from springtide.model.proof import (
     Proof,
     ProofFacts,
     ProofInput,
+    ProofVerdict,
     Reconciliation,
 )
 from springtide.model.window import Evening
@@ -76,6 +77,14 @@ def prove(
         deletions=evidence.deletions,
     )
     return prove_all(facts), reconciled
+
+
+def unproven_without(missing: str, proof: Proof) -> Proof:
+    """The proof, unproven where it passed without usage that is missing; a FAIL stays one."""
+    if proof.verdict is not ProofVerdict.PASS:
+        return proof
+    changes = {"verdict": ProofVerdict.UNPROVEN, "why": missing, "overturned_by": "that usage"}
+    return proof.model_copy(update=changes)
 
 
 def _evenings(evenings: Iterable[Evening]) -> Iterable[Occasion]:

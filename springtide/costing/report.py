@@ -11,7 +11,7 @@ from typing import Any
 
 from springtide.costing.comparison import comparison, running_cells
 from springtide.costing.gathering import Gathered
-from springtide.costing.proving import Evidence, prove
+from springtide.costing.proving import Evidence, prove, unproven_without
 from springtide.model.cost_figures import (
     Alternative,
     BudgetAlert,
@@ -58,6 +58,9 @@ class Standpoint:
     status: ReportStatus
     inputs: str
     revision: int = 0
+    unknown: tuple[str, ...] = ()
+    """What regions did not tell of the days that it looks at."""
+    notes: tuple[str, ...] = ()
 
     @property
     def last_known(self) -> date:
@@ -113,12 +116,13 @@ def cost_report(at: Standpoint, premises: Premises, found: Findings) -> CostRepo
         currency=premises.book.currency,
         vat=premises.book.vat,
         missing=found.gathered.missing,
+        unknown=at.unknown,
         service=found.service,
         forecasts=forecasts,
         alerts=_alerts(premises, forecasts),
         alternatives=_alternatives(at, premises),
         comparison=_comparison(at, premises, found),
-        notes=found.notes,
+        notes=(*at.notes, *found.notes),
         **_verdicts(at, premises, found),
         **_figures(at, premises, found),
     )
@@ -131,6 +135,8 @@ def _verdicts(at: Standpoint, premises: Premises, found: Findings) -> dict[str, 
     proofs, reconciliations = prove(
         premises.fleet, premises.book, found.gathered, found.evidence, evenings=opened
     )
+    if at.unknown:
+        proofs = tuple(unproven_without(at.unknown[0], proof) for proof in proofs)
     hours = (clock_hours_touched(each.opens_at, each.closes_at) for each in opened)
     return {
         "proofs": proofs,

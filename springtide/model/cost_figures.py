@@ -204,6 +204,8 @@ class CostReport(Model):
     groups: tuple[tuple[str, Decimal, Decimal], ...] = ()
     """Name, billed and effective cost of each group, the dearest first."""
     missing: tuple[MissingPrice, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """Usage that a region did not tell."""
     proofs: tuple[Proof, ...] = ()
     reconciliations: tuple[Reconciliation, ...] = ()
     service: ServiceFigures
@@ -228,8 +230,8 @@ class CostReport(Model):
 
     @property
     def complete(self) -> bool:
-        """Whether all usage has its price."""
-        return not self.missing
+        """Whether all usage is known and has its price."""
+        return not self.missing and not self.unknown
 
     @property
     def saving(self) -> Saving | None:

@@ -44,10 +44,18 @@ class UsageKind(StrEnum):
     """Seconds in which more sessions were open than what stood can carry; 0 was measured, too."""
     COUNTER = "counter"
     """How far a counter had come, so that the next look knows what is new."""
+    LOOK = "look"
+    """That a region told its usage: what it used while nobody looked is not known."""
 
 
 UNBILLED = frozenset(
-    {UsageKind.CONNECTIONS, UsageKind.REQUEST_ERRORS, UsageKind.SHORTAGE, UsageKind.COUNTER}
+    {
+        UsageKind.CONNECTIONS,
+        UsageKind.REQUEST_ERRORS,
+        UsageKind.SHORTAGE,
+        UsageKind.COUNTER,
+        UsageKind.LOOK,
+    }
 )
 """What is counted and has no price."""
 

@@ -40,7 +40,8 @@ def cost_summary(report: CostReport) -> str:
     found.update(each.verdict.value for each in report.reconciliations)
     verdicts = ", ".join(f"{found[name]} {name}" for name in ("PASS", "FAIL", "UNPROVEN"))
     saved = f"; {_saved(report.saving)}" if report.saving else ""
-    incomplete = f"; incomplete: {report.missing[0]}" if report.missing else ""
+    lacking = next((str(each) for each in (*report.missing, *report.unknown)), None)
+    incomplete = f"; incomplete: {lacking}" if lacking else ""
     return (
         f"{report.period.name}, {report.status}: {money(report.billed)} {report.currency} without"
         f" VAT{saved}; {verdicts}{incomplete}"
@@ -64,7 +65,7 @@ def cost_markdown(report: CostReport, files: Iterable[ReportFile]) -> str:
         f" {money(f.low)} and {money(f.high)}. {f.reason}."
         for f in report.forecasts
     ]
-    lines += [f"- {note}" for note in report.notes]
+    lines += [f"- {note}" for note in (*report.unknown, *report.notes)]
     lines += ["", f"| beside | {report.currency} |", "|---|---:|"]
     lines += [f"| {each.name} | {money(each.cost)} |" for each in report.comparison]
     return "\n".join(lines)

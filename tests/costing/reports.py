@@ -84,8 +84,10 @@ def gathered_from(
     return Gathering(ledger, BOOK, period, known_until=known_until).gathered()
 
 
-def a_report(gathered: Gathered, *, known_until: date, **changes: object) -> CostReport:
-    """November as it is known until that day."""
+def a_report(
+    gathered: Gathered, *, known_until: date, unknown: tuple[str, ...] = (), **changes: object
+) -> CostReport:
+    """November as it is known until that day, but for what is unknown."""
     over = known_until >= NOVEMBER.last
     at = Standpoint(
         period=NOVEMBER,
@@ -93,6 +95,7 @@ def a_report(gathered: Gathered, *, known_until: date, **changes: object) -> Cos
         known_until=known_until,
         status=ReportStatus.FINAL if over else ReportStatus.PROVISIONAL,
         inputs="0123456789abcdef",
+        unknown=unknown,
     )
     found: dict[str, Any] = {
         "gathered": gathered,

@@ -8,10 +8,14 @@ import pytest
 
 from springtide.costing.comparison import running_cells
 from springtide.costing.gathering import Gathering
+from springtide.costing.proving import unproven_without
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.cost_figures import CostReport, Saving
+from springtide.model.proof import ProofVerdict
 from springtide.model.usage import RunningHour, UsageKind
 from springtide.pricing.usage_hours import cut_into_hours
+from springtide.reporting.cost_page import cost_page
+from springtide.reporting.cost_summary import cost_summary
 from tests.costing.reports import (
     BOOK,
     NOVEMBER,
@@ -163,6 +167,28 @@ def test_usage_without_a_price_leaves_the_report_incomplete(tmp_path: Path) -> N
     report = a_report(gathered, known_until=NOVEMBER.last)
     assert ["no price for b9 in GRA11 on 2026-11-23"] == [str(each) for each in report.missing]
     assert (False, Decimal("3.06")) == (report.complete, report.billed)
+
+
+def test_what_a_region_did_not_tell_proves_nothing(ledger: UsageLedger, final: CostReport) -> None:
+    """What passed is unproven and says why; what failed failed with less than there was."""
+    why = "SBG5 did not tell all usage of 2026-11-03"
+    gathered = gathered_from(ledger, known_until=NOVEMBER.last)
+    report = a_report(gathered, known_until=NOVEMBER.last, unknown=(why,))
+    before = [proof.verdict for proof in final.proofs]
+    failed = final.proofs[0].model_copy(update={"verdict": ProofVerdict.FAIL})
+    assert (failed, True) == (unproven_without(why, failed), ProofVerdict.PASS in before)
+    assert [
+        ProofVerdict.UNPROVEN if verdict is ProofVerdict.PASS else verdict for verdict in before
+    ] == [proof.verdict for proof in report.proofs]
+    assert {why} == {
+        after.why
+        for after, verdict in zip(report.proofs, before, strict=True)
+        if verdict is ProofVerdict.PASS
+    }
+    assert not report.complete
+    assert f"incomplete: {why}" in cost_summary(report)
+    assert why in cost_page(report)
+    assert final.billed == report.billed
 
 
 def test_only_the_periods_charges_are_given_on(ledger: UsageLedger) -> None:

@@ -14,7 +14,7 @@ from flows.cost_report import report_cost
 from springtide.estate import load_estate
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.cost_figures import CostReport
-from springtide.model.usage import UsageRecord
+from springtide.model.usage import UsageKind, UsageRecord, UsageSource
 from springtide.planning.cost_report import evenings_between, planned_usage
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.pricing.usage_hours import cut_into_hours
@@ -23,6 +23,8 @@ from tests.costing.reports import midnight
 from tests.flows.evening import ESTATE
 
 FIRST, LAST = date(2024, 11, 1), date(2024, 11, 30)
+BEGIN, END = midnight(FIRST - timedelta(days=1)), midnight(LAST + timedelta(days=1))
+"""Regions are held to their looks from the day after the first one."""
 EVENINGS = 11
 """Mondays to Wednesdays of November 2024, but for Armistice."""
 BOOK = ESTATE.parent / "prices" / "ovhcloud-2025-01.yaml"
@@ -37,8 +39,22 @@ class Desk:
 
     def use(self, *records: UsageRecord) -> None:
         """Have these records in the ledger, too."""
-        UsageLedger(self.folder / "usage").merge(
-            cut_into_hours(records, midnight(FIRST), midnight(LAST + timedelta(days=1)))
+        UsageLedger(self.folder / "usage").merge(cut_into_hours(records, BEGIN, END))
+
+    def looks(self) -> tuple[UsageRecord, ...]:
+        """That every region told its usage."""
+        order = CostOrder(estate_file=self.estate_file, fleet="api")
+        return tuple(
+            UsageRecord(
+                resource=f"look at {region}",
+                kind=UsageKind.LOOK,
+                sku="look",
+                region=region,
+                source=UsageSource.NOVA,
+                start=BEGIN,
+                end=END,
+            )
+            for region in sorted(order.regions)
         )
 
     def planned(self) -> tuple[UsageRecord, ...]:
@@ -99,5 +115,5 @@ def write_desk(folder: Path) -> Desk:
     prices = BOOK.read_text("utf-8").replace("2025-01-01", "2024-01-01")
     (folder / "prices.yaml").write_text(prices, "utf-8")
     desk = Desk(folder / "estate.yaml", folder)
-    desk.use(*desk.planned())
+    desk.use(*desk.planned(), *desk.looks())
     return desk

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -27,9 +29,11 @@ from springtide.model.cost_figures import AlertKind, BudgetAlert
 from springtide.model.traffic import TrafficNote
 from springtide.model.usage import UsageKind
 from springtide.planning.cost_report import month_of, school_year
+from springtide.sandbox.faults import FaultRule
 from tasks.bills import find_bill
 from tasks.budgets import announce_alert
 from tasks.cloud import read_estate
+from tasks.cost_editions import CostOrder, choose_standpoint
 from tests.clouds.ovhcloud.fake_api import ENDPOINT, ENVIRONMENT, fake_provider
 from tests.clouds.ovhcloud.usage import PROJECT, USAGE, listed, usage
 from tests.convergence.stage import environment
@@ -268,22 +272,28 @@ def watched() -> dict[str, Any]:
     return note.model_dump(mode="json")
 
 
-def test_usage_is_collected_from_every_source(evening: Evening, tmp_path: Path) -> None:
-    """The six servers of the evening are in the ledger, and collecting again is harmless."""
+@contextmanager
+def counting(evening: Evening, folder: Path) -> Iterator[CostOrder]:
+    """The evening's estate keeps its usage in that folder."""
     estate = yaml.safe_load(evening.estate_file.read_text("utf-8"))
-    estate["cost_report"] |= {"usage_folder": str(tmp_path / "usage")}
+    estate["cost_report"] |= {"usage_folder": str(folder / "usage"), "place": None}
+    estate["cost_report"] |= {"folder": str(folder / "reports")}
     path = evening.estate_file.with_name("costs.yaml")
     path.write_text(yaml.safe_dump(estate), "utf-8")
-    before = os.environ["SPRINGTIDE_ESTATE"]
-    os.environ["SPRINGTIDE_ESTATE"] = str(path)
-    try:
+    read_estate.cache_clear()
+    with environment(SPRINGTIDE_ESTATE=str(path)):
+        yield CostOrder(estate_file=path, fleet="api")
+    read_estate.cache_clear()
+
+
+def test_usage_is_collected_from_every_source(evening: Evening, tmp_path: Path) -> None:
+    """The six servers of the evening are in the ledger, and collecting again is harmless."""
+    with counting(evening, tmp_path):
         evening.run(open_evening_window)
         Variable.set("springtide_traffic_api", watched(), overwrite=True)
         evening.sandbox.set_clock(MONDAY_16H + timedelta(hours=1, minutes=30))
         state = collect_usage(hours=3, return_state=True)
         again = collect_usage(hours=3, return_state=True)
-    finally:
-        os.environ["SPRINGTIDE_ESTATE"] = before
     assert state.is_completed(), state.message
     day = MONDAY_16H.date()
     hours = running_hours(UsageLedger(tmp_path / "usage"), day, day + timedelta(days=1))
@@ -295,3 +305,26 @@ def test_usage_is_collected_from_every_source(evening: Evening, tmp_path: Path) 
     short = [each.amount for each in hours if each.kind is UsageKind.SHORTAGE]
     assert [120] == short
     assert again.is_completed()
+
+
+def test_a_day_that_a_region_did_not_tell_is_not_known(evening: Evening, tmp_path: Path) -> None:
+    """SBG5 is away from Monday's afternoon on; once it answers, Monday is known whole."""
+    monday, tuesday = MONDAY_16H.date(), MONDAY_16H + timedelta(hours=15)
+    away = FaultRule(service="compute", region="SBG5", status=503)
+    with counting(evening, tmp_path) as order:
+        assert collect_usage(hours=72, return_state=True).is_completed()
+        evening.sandbox.set_clock(tuesday)
+        evening.sandbox.add_fault(away)
+        assert collect_usage(hours=24, return_state=True).is_failed()
+        without = choose_standpoint.fn(order, month_of(monday), None)
+        evening.sandbox.clear_faults()
+        assert collect_usage(hours=24, return_state=True).is_completed()
+        whole = choose_standpoint.fn(order, month_of(monday), None)
+    since = "Whether GRA11, RBX1, SBG5 told all usage is noted since 2026-11-21, and not before."
+    assert (monday - timedelta(days=1), (), since) == (
+        without.known_until,
+        without.unknown,
+        without.notes[-1],
+    )
+    assert "SBG5 has not told all usage of 2026-11-23 yet." == without.notes[0]
+    assert (monday, (), (since,)) == (whole.known_until, whole.unknown, whole.notes)

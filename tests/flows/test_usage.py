@@ -52,7 +52,12 @@ def test_an_evening_is_collected_after_its_end(evening: Evening, tmp_path: Path)
     assert [6] * 6 == [total.clock_hours for total in servers]
     assert {"api"} == {total.fleet for total in servers}
     kinds = {each.kind for each in daily_sums(at_once, BEGIN, END)}
-    assert {UsageKind.INSTANCE, UsageKind.LOAD_BALANCER, UsageKind.COUNTER} == kinds
+    assert {
+        UsageKind.INSTANCE,
+        UsageKind.LOAD_BALANCER,
+        UsageKind.COUNTER,
+        UsageKind.LOOK,
+    } == kinds
 
 
 def test_containers_are_collected_once_each(storage: Storage, tmp_path: Path) -> None:
