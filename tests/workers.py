@@ -16,7 +16,7 @@ FAMILIES = {
     "tests/deployments/test_stack_kills": "stack of surges",
     "tests/deployments/test_stack_restore": "stack with a store",
     "tests/deployments/test_stack_": "stack",
-    "tests/real/patroni/": "private cloud",
+    "tests/real/patroni/": "database cluster",
     "tests/real/vcenter/": "private cloud",
     "tests/ui/": "browser",
 }
@@ -24,6 +24,7 @@ FAMILIES = {
 
 LONGEST = (
     "test bed",
+    "database cluster",
     "private cloud",
     "browser",
     "stack of surges",
