@@ -140,7 +140,7 @@ def _lifting(span: _Span) -> Iterator[ClaimRun]:
     """The runs that lifted an entry, and when."""
     for run in _runs(_LIFTING, span):
         if run.start_time and run.state and run.state.is_completed():
-            yield ClaimRun(str(run.id), run.name, run.parameters, run.start_time)
+            yield ClaimRun(str(run.id), run.name, run.parameters, _plain(run.start_time))
 
 
 def _storing(flow: str, span: _Span) -> list[ClaimRun]:
@@ -153,12 +153,17 @@ def _storing(flow: str, span: _Span) -> list[ClaimRun]:
     with get_client(sync_client=True) as client:
         for task_run in _pages(client.read_task_runs, **_began(flow, span), task_run_filter=tasks):
             if task_run.flow_run_id and task_run.start_time:
-                stored.setdefault(task_run.flow_run_id, task_run.start_time)
+                stored.setdefault(task_run.flow_run_id, _plain(task_run.start_time))
     return [
         ClaimRun(str(run.id), run.name, run.parameters, stored[run.id])
         for run in _runs(flow, span)
         if run.id in stored
     ]
+
+
+def _plain(at: datetime) -> datetime:
+    """That moment, without what Prefect's own datetimes do otherwise when one reckons with them."""
+    return datetime.fromtimestamp(at.timestamp(), UTC)
 
 
 def _runs(flow: str, span: _Span) -> Iterator[FlowRun]:
