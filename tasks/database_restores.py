@@ -170,6 +170,7 @@ class Place:
             try:
                 with feeder:
                     server.recover(feeder.command, target, durable=durable, patience_s=_PATIENCE_S)
+                self._refuse_cut_short(plan, feeder.given)
                 yield server
             except SpringtideError:
                 if feeder.failure is not None:
@@ -196,6 +197,20 @@ class Place:
         # Owners are set afterwards: here they are those of another machine.
         if damaged := self.restored.damaged:
             raise Damaged(f"{len(damaged)} files of the base backup are damaged in the vault")
+
+    def _refuse_cut_short(self, plan: DatabaseRestorePlan, given: set[str]) -> None:
+        """Return where the server came to the newest segment, if it was to.
+
+        At a record that it cannot read a server takes its log for ended, whatever lies beyond.
+        """
+        newest = self.contents.name(plan.newest)
+        if plan.point.time is None and newest not in given:
+            size = self.contents.segment_bytes
+            last = max((name for name in given if parse_segment(name, size)), default="its base")
+            raise Damaged(
+                f"the log is archived up to {newest}, and recovery ended in {last}: restore to a"
+                " time before that"
+            )
 
     def _following(self, name: str) -> list[str]:
         size = self.contents.segment_bytes

@@ -234,22 +234,25 @@ class WalArchive:
         """Write an archived file to `target`, whole or not at all.
 
         Raises:
-            NotFound: it is not archived, or its pack is gone.
-            Damaged: it is not what was saved.
+            NotFound: it is not archived; that alone, as a recovering server takes it for the end.
+            Damaged: it is not what was saved, or a part of it is gone.
         """
-        if not self.holds(name):
-            raise NotFound(f"{name} is not archived")
-        node = self._nodes(_folder_of(name))[name.encode()]
         partial = target.with_name(f".{target.name}.partial")
-        with partial.open("wb") as file:
-            for blob in node.content:
-                file.write(self._repository.load(BlobKind.DATA, blob))
+        try:
+            archived = self.holds(name)
+            if archived:
+                self._write(name, partial)
+        except NotFound as error:
+            raise Damaged(f"{name} is archived, and a part of it is gone") from error
+        if not archived:
+            raise NotFound(f"{name} is not archived")
         partial.replace(target)
 
-    def last_change(self, name: str) -> datetime:
-        """When the file was written to last, on the machine that received it."""
+    def _write(self, name: str, target: Path) -> None:
         node = self._nodes(_folder_of(name))[name.encode()]
-        return datetime.fromtimestamp(node.mtime_ns / 1e9).astimezone()
+        with target.open("wb") as file:
+            for blob in node.content:
+                file.write(self._repository.load(BlobKind.DATA, blob))
 
     def _unite(self, snapshot: Snapshot) -> None:
         for node in self._below(bytes.fromhex(snapshot.tree)):

@@ -1,7 +1,8 @@
 """A vault in a folder for a cluster's backups, and runs over it without Prefect."""
 
 import logging
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -99,13 +100,18 @@ class Archives:
 
     def restored(self, name: str, point: RestorePoint | None = None) -> list[int]:
         """The lines of the book in the cluster, restored to that point."""
-        with ExitStack() as stack:
-            repository = self._session(stack).repository
-            place = Place(self.folder / "restores" / name, repository, self.source)
+        with self.place(name) as place:
             plan = plan_database_restore(place.contents, place.bases, point or RestorePoint())
             with place.recovered(plan, durable=False):
                 pass
             return numbers_in(place.data)
+
+    @contextmanager
+    def place(self, name: str) -> Iterator[Place]:
+        """Where the cluster is restored, in a folder of that name."""
+        with ExitStack() as stack:
+            repository = self._session(stack).repository
+            yield Place(self.folder / "restores" / name, repository, self.source)
 
     @property
     def _vault(self) -> Path:

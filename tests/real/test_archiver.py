@@ -1,16 +1,17 @@
 """The archiver on a real PostgreSQL: kills, a lost slot, a promotion, a wrong cluster."""
 
+import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from springtide.errors import GuardRefused
-from springtide.model.wal import Segment, parse_lsn
-from springtide.planning.database_restore import RestorePoint
+from springtide.errors import Damaged, GuardRefused
+from springtide.model.wal import HEADER_BYTES, Segment, parse_lsn
+from springtide.planning.database_restore import RestorePoint, plan_database_restore
 from springtide.planning.wal_archive import wal_state_alarm
 from springtide.vault.blobs import BlobKind
 from tests.real.archives import Archives
@@ -119,6 +120,32 @@ def test_after_all_the_kills_nothing_is_lost_and_nothing_was_sent_twice(
     assert lines(ground.primary) == archives.restored("after-kills")
     Restic(archives.folder).says("unlock", "--remove-all")
     restic_check(archives.folder)
+
+
+def test_a_log_that_breaks_off_is_not_taken_for_whole(archives: Archives, ground: Ground) -> None:
+    """In one segment no record can be read: the server ends there, content."""
+    write(ground.primary, segments=3)
+    archives.archive_all()
+    with archives.place("breaks-off") as place:
+        plan = plan_database_restore(place.contents, place.bases, RestorePoint())
+        broken = plan.newest._replace(number=plan.newest.number - 1)
+        place.archive.fetch = zeroed(place.archive.fetch, broken.name())
+        said = f"up to {plan.newest.name()}, and recovery ended in {broken.name()}: restore to a"
+        with pytest.raises(Damaged, match=said), place.recovered(plan, durable=False):
+            pass
+
+
+def zeroed(fetch: Callable[[str, Path], None], name: str) -> Callable[[str, Path], None]:
+    """The same, but for one file, in which all is zeros behind the first page's header."""
+
+    def fetched(wanted: str, target: Path) -> None:
+        fetch(wanted, target)
+        if wanted == name:
+            size = target.stat().st_size
+            os.truncate(target, HEADER_BYTES)
+            os.truncate(target, size)
+
+    return fetched
 
 
 def test_a_lost_spool_is_made_anew(archives: Archives, ground: Ground) -> None:

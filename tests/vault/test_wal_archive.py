@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from springtide.errors import GuardRefused, NotFound
+from springtide.errors import Damaged, GuardRefused, NotFound
 from springtide.model.retention import PrunePolicy
 from springtide.model.wal import Segment, Switch
 from springtide.vault.adoption import adopt_packs
+from springtide.vault.blobs import BlobKind, blob_id, pack_name
 from springtide.vault.sessions import write_session
 from springtide.vault.snapshots import list_snapshots
 from springtide.vault.store import FolderStore
@@ -63,6 +64,12 @@ class Archiving:
         """The numbers that are archived."""
         return sorted(segment.number for segment in self.archive.contents().segments)
 
+    def lose(self, number: int) -> None:
+        """The pack of that segment's chunk is lost in the store."""
+        chunk = blob_id((self.folder / Segment(1, number).name()).read_bytes())
+        place = self.repository.place(BlobKind.DATA, chunk)
+        self.store.delete(pack_name(place.pack))
+
     def snapshots(self) -> int:
         """How many snapshots stand."""
         return len(list_snapshots(self.repository))
@@ -102,6 +109,23 @@ def test_segments_are_archived_and_fetched(store: ClockedStore, tmp_path: Path) 
     assert WAL_TAG in snapshot.tags
     again.end()
     restic_check(tmp_path)
+
+
+def test_a_segment_of_which_a_part_is_gone_is_damaged(store: ClockedStore, tmp_path: Path) -> None:
+    """Not found is what is not archived: a recovering server takes that for the log's end."""
+    archiving = run(store, tmp_path, "a")
+    for number in (1, 2, 3):
+        archiving.add(number)
+    archiving.lose(2)
+    archiving.end()
+    again = run(store, tmp_path, "b")
+    assert [1, 2, 3] == again.held()
+    target = tmp_path / "fetched"
+    with pytest.raises(Damaged, match="000000010000000000000002 is archived, and a part of it is"):
+        again.archive.fetch("000000010000000000000002", target)
+    assert not target.exists()
+    again.archive.fetch("000000010000000000000003", target)
+    again.end()
 
 
 def test_histories_are_read(store: ClockedStore, tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ class Feeder:
         self._thread = threading.Thread(target=self._serve, name="springtide-feeder")
         self.failure: BaseException | None = None
         """What stopped it."""
-        self.given = 0
+        self.given: set[str] = set()
+        """The files that the server has had."""
 
     def __enter__(self) -> Self:
         """Begin to serve."""
@@ -110,7 +111,7 @@ class Feeder:
         if not found:
             (self._folder / "none" / name).touch()
             return
-        self.given += 1
+        self.given.add(name)
         (self._folder / "ahead" / name).rename(self._folder / "given" / name)
         for following in self._following(name)[:_AHEAD]:
             self._asked(following)

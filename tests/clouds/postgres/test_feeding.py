@@ -7,6 +7,8 @@ from pathlib import Path
 
 from springtide.clouds.postgres.feeding import Feeder
 from springtide.errors import Damaged, NotFound
+from tests.vault.places import a_repository
+from tests.vault.test_wal_archive import Archiving, ClockedStore
 
 
 class Shelf:
@@ -51,6 +53,7 @@ def test_what_is_asked_for_is_given(tmp_path: Path) -> None:
             assert name == target.read_text()
         assert 1 == asked(feeder, "00000002.history", tmp_path / "none")
     assert sorted([*shelf.names, "00000002.history"]) == sorted(shelf.fetched)
+    assert set(shelf.names) == feeder.given
     assert not (tmp_path / "none").exists()
 
 
@@ -70,6 +73,24 @@ def test_what_is_damaged_is_not_taken_for_the_end(tmp_path: Path) -> None:
         assert 200 == asked(feeder, "broken", tmp_path / "x")
         assert isinstance(feeder.failure, Damaged)
         assert 200 == asked(feeder, "segment", tmp_path / "x")
+
+
+def test_a_segment_that_the_vault_has_lost_is_not_taken_for_the_end(tmp_path: Path) -> None:
+    """It is archived and one of its packs is gone: the recovery ends, and not the log."""
+    store = ClockedStore(tmp_path / "repository")
+    a_repository(tmp_path, store).close()
+    archiving = Archiving(tmp_path, store, work="archiver")
+    for number in (1, 2, 3):
+        archiving.add(number)
+    archiving.lose(2)
+    fetch = archiving.archive.fetch
+    with Feeder(tmp_path / "feed", fetch, lambda _: []) as feeder:
+        assert 0 == asked(feeder, "000000010000000000000001", tmp_path / "x")
+        assert 200 == asked(feeder, "000000010000000000000002", tmp_path / "x")
+        assert isinstance(feeder.failure, Damaged)
+    with Feeder(tmp_path / "again", fetch, lambda _: []) as feeder:
+        assert 1 == asked(feeder, "000000010000000000000004", tmp_path / "x")
+    archiving.end()
 
 
 def test_without_a_feeder_the_recovery_ends(tmp_path: Path) -> None:
