@@ -19,6 +19,7 @@ from springtide.model.wal import (
     HEADER_BYTES,
     Segment,
     ServerPosition,
+    lsn_text,
     parse_header,
     parse_history_name,
     parse_segment,
@@ -59,6 +60,10 @@ class Archiver:
         self._contents = archive.contents()
         self._head = self._contents.head
         self._added: set[Segment] = set()
+        self._uncommitted: set[str] = set()
+        """The names of what was added since the last commit: no snapshot names them yet."""
+        self._newest = {each.timeline: each.number for each in sorted(self._contents.segments)}
+        """By timeline."""
         self._positions: list[ServerPosition] = []
         self._timeline = 0
         self._committed = self._closed = time.monotonic()
@@ -111,6 +116,7 @@ class Archiver:
 
     def _look(self) -> None:
         look = self._server.look()
+        self._refuse_unfit(look)
         if self._timeline != look.position.timeline:
             self._receiver.end()
             self._meet(look)
@@ -123,9 +129,9 @@ class Archiver:
             self._server.close_segment()
             self._closed = time.monotonic()
 
-    def _meet(self, look: Look) -> None:
-        """Know the server, have it keep its log, and put the spool to where it leads on."""
-        facts = self._archive.facts
+    def _refuse_unfit(self, look: Look) -> None:
+        """Return where it is the primary of the archived cluster, and no earlier state of it."""
+        facts, position = self._archive.facts, look.position
         if look.standby:
             raise GuardRefused(
                 f"service {self._source.service} leads to a standby; archived is the primary's log:"
@@ -136,6 +142,17 @@ class Archiver:
                 f"service {self._source.service} leads to cluster {look.system}, and the archive is"
                 f" of cluster {facts.system}: give the new one a name of its own in the estate"
             )
+        # What was added before this look was written to the server's disk before it was received.
+        newest = Segment(position.timeline, self._newest.get(position.timeline, -1))
+        if position.lsn < (newest.number + 1) * look.segment_bytes:
+            raise GuardRefused(
+                f"the server is at {lsn_text(position.lsn)}, and the archive goes on to the end of"
+                f" {newest.name(look.segment_bytes)}: the server was set back; give it another name"
+                " in the estate"
+            )
+
+    def _meet(self, look: Look) -> None:
+        """Know the server, have it keep its log, and put the spool to where it leads on."""
         self._archive.note(system=look.system, segment_bytes=look.segment_bytes)
         self._contents = self._contents.model_copy(update={"segment_bytes": look.segment_bytes})
         kept_from = self._server.keep_log(self._source.slot)
@@ -169,7 +186,8 @@ class Archiver:
         waiting = [path for path in self._received() if not self._archive.holds(path.name)]
         since = time.monotonic() - self._committed
         batch_s = min(_BATCH_S, self._patience_s / 4)
-        if waiting and (at_once or since > batch_s or len(waiting) >= _BATCH_SEGMENTS):
+        batch = {path.name for path in waiting} | self._uncommitted
+        if batch and (at_once or since > batch_s or len(batch) >= _BATCH_SEGMENTS):
             for path in waiting:
                 self._add(path)
             self._commit()
@@ -181,10 +199,13 @@ class Archiver:
         if segment is not None:
             self._refuse_foreign(path, segment)
         self._archive.add(path)
+        self._uncommitted.add(path.name)
         if segment is not None:
             self.segments += 1
             self.bytes += path.stat().st_size
             self._added.add(segment)
+            number = self._newest.get(segment.timeline, segment.number)
+            self._newest[segment.timeline] = max(number, segment.number)
             self._head = max(segment, self._head or segment)
 
     def _commit(self) -> None:
@@ -194,6 +215,7 @@ class Archiver:
         username = writer_identity().username
         self._archive.commit(self._session, username=username, lag=self._lag)
         self._committed = time.monotonic()
+        self._uncommitted.clear()
         self._log.info(
             "log archived newest=%s segments=%d complete_at=%s",
             *(self.newest, self.segments, self._archive.facts.complete_at),
@@ -213,7 +235,8 @@ class Archiver:
 
     def _remove_archived(self) -> None:
         for path in self._received():
-            if self._segment(path) is not None and self._archive.holds(path.name):
+            archived = path.name not in self._uncommitted and self._archive.holds(path.name)
+            if archived and self._segment(path) is not None:
                 path.unlink()
 
     def _received(self) -> list[Path]:

@@ -1,7 +1,8 @@
-"""The archiver on a real PostgreSQL: kills, a lost slot, a promotion, a wrong cluster."""
+"""The archiver on a real PostgreSQL: kills, a lost slot, a promotion, a machine set back."""
 
 import os
 import shutil
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -194,6 +195,33 @@ def test_a_log_that_the_server_dropped_is_named(archives: Archives, ground: Grou
     assert () == archives.state().gaps[1:]
     assert None is wal_state_alarm(archives.state())
     assert lines(ground.primary) == archives.restored("after-gap")
+
+
+def test_a_server_that_was_set_back_is_refused(archives: Archives, ground: Ground) -> None:
+    """Its machine goes back to a snapshot: what it writes then would be another past."""
+    data = ground.folder / "primary" / "data"
+    snapshot, later = data.with_name("snapshot"), data.with_name("later")
+    ground.primary.end()
+    subprocess.run(["/bin/cp", "-a", data, snapshot], check=True)
+    ground.primary.start()
+    write(ground.primary, segments=2)
+    archives.archive_all()
+    before = archives.contents()
+    ground.primary.end()
+    data.rename(later)
+    snapshot.rename(data)
+    ground.primary.start()
+    kept_from = slot(ground.primary)
+    with pytest.raises(GuardRefused, match="the server was set back"):
+        archives.archive()
+    assert (before, kept_from) == (archives.contents(), slot(ground.primary))
+    ground.primary.end()
+    shutil.rmtree(data)
+    later.rename(data)
+    ground.primary.start()
+    write(ground.primary)
+    archives.archive_all()
+    assert before.segments <= archives.contents().segments
 
 
 def test_a_promotion_is_followed(archives: Archives, ground: Ground) -> None:
