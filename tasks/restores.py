@@ -21,7 +21,7 @@ from springtide.model.vault_keys import KeyRole
 from springtide.stores.vaults import open_store, opened_vault, writer_identity
 from springtide.vault.offloading import newest_offloaded, offload_host
 from springtide.vault.repository import Repository
-from springtide.vault.sessions import write_session
+from springtide.vault.sessions import load_for_reading, write_session
 from springtide.vault.sharding import newest_snapshot
 from springtide.vault.snapshots import Snapshot, chosen_snapshot, list_snapshots
 from springtide.vault.tree_comparison import compare_tree
@@ -140,13 +140,15 @@ class SnapshotDrill:
 
 @contextmanager
 def reading(order: VaultOrder) -> Iterator[Repository]:
-    """The vault, its index read; nothing of it can go meanwhile where a session may be written."""
+    """The vault, its index read; nothing of it can go meanwhile where a session may be written.
+
+    By a `read_cloud` none may: then what is about to go is read where it stays.
+    """
     vault = order.estate.vault(order.vault)
     with opened_vault(order.estate, vault, role=KeyRole.RESTORE) as repository:
         if vault.read_cloud is not None:
-            # What goes is in prune's steps for days: longer than a restore takes.
             with suppress(Damaged):  # what is named damaged is missed file by file
-                repository.load_index()
+                load_for_reading(repository)
             yield repository
             return
         with write_session(repository, identity=writer_identity(), policy=vault.prune):

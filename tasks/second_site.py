@@ -13,7 +13,7 @@ from springtide.planning.second_site import nearest_base, plan_copy
 from springtide.stores.vaults import opened_vault, writer_identity
 from springtide.vault.adoption import Adoption, adopt_packs
 from springtide.vault.repository import Repository
-from springtide.vault.sessions import Session, write_session
+from springtide.vault.sessions import Session, load_for_reading, write_session
 from springtide.vault.snapshot_copy import CopyCounts, copy_tree, save_copy
 from springtide.vault.snapshots import Snapshot, list_snapshots, read_snapshots
 from tasks.vaults import Meter, VaultOrder, may_pass, read_back_sample
@@ -77,11 +77,12 @@ class _Copying:
     def run(self) -> None:
         """Copy what is missing, oldest first; what cannot be is told, and stops nothing else."""
         self.adopted = adopt_packs(self._target, except_for=self._session.tombstoned)
-        try:
-            self._source.load_index()
-        except Damaged as error:
-            self.failures += (f"{name} is not what was stored" for name in error.objects)
+        # Before the index: of a snapshot that is stored between the two it would not know all.
         there, damaged = read_snapshots(self._source)
+        try:
+            load_for_reading(self._source)
+        except Damaged as error:
+            damaged += error.objects
         self.failures += (f"{name} is not what was stored" for name in damaged)
         self.here = list(list_snapshots(self._target))
         now = self._target.store.now()

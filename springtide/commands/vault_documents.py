@@ -18,6 +18,7 @@ from springtide.vault.nodes import NodeKind
 from springtide.vault.offloading import newest_offloaded
 from springtide.vault.references import sealed_path
 from springtide.vault.repository import Repository
+from springtide.vault.sessions import load_for_reading
 from springtide.vault.snapshots import list_snapshots
 from springtide.vault.trees import TreeReader
 
@@ -49,7 +50,7 @@ def offloaded(source: SourceName, estate: EstateFile = None) -> None:
     found = load_estate(estate or estate_path())
     wanted = found.directories(source)
     with opened_vault(found, found.vault(wanted.vault), role=KeyRole.RESTORE) as repository:
-        repository.load_index()
+        load_for_reading(repository)
         count = sum(_list_part(repository, wanted, part) for part in wanted.paths)
     typer.echo(f"{count} documents", err=True)
 

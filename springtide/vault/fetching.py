@@ -12,6 +12,7 @@ from springtide.model.backup import BackupSource
 from springtide.vault.blobs import BlobId
 from springtide.vault.offloading import newest_offloaded, nodes_at
 from springtide.vault.repository import Repository
+from springtide.vault.sessions import load_for_reading
 from springtide.vault.snapshots import list_snapshots
 from springtide.vault.tree_restore import restore_tree
 
@@ -31,7 +32,7 @@ def fetch_path(repository: Repository, source: BackupSource, path: bytes) -> tup
         raise Misconfigured(f"the document is none of {source.name}", field="document")
     if os.path.lexists(path):
         return os.lstat(path).st_size, True
-    repository.load_index()
+    load_for_reading(repository)
     manifest = newest_offloaded(list_snapshots(repository), source.name, part)
     if manifest is None:
         raise NotFound(f"nothing was ever offloaded of {source.name}")

@@ -96,6 +96,24 @@ def write_session(
     _end(repository, name)
 
 
+def load_for_reading(repository: Repository) -> None:
+    """Read the index for somebody who may store no session: of two places that counts which stays.
+
+    What is about to go now is not read from where it goes, so it may go at once. Of what is to go
+    later nothing is known: a read that takes longer than prune's grace may miss some of that.
+
+    Raises:
+        Damaged: an index cannot be read; the others are known all the same.
+    """
+    retired: frozenset[bytes] = frozenset()
+    with suppress(Damaged):  # a restore is worth more than prune's order, of which writers are told
+        retired = read_ledger(repository).tombstoned
+    try:
+        repository.load_index()
+    finally:
+        repository.index.retire(retired)
+
+
 def list_sessions(repository: Repository) -> tuple[LiveSession, ...]:
     """All sessions that are stored, those of writers that were killed too, oldest first.
 

@@ -8,7 +8,7 @@ import pytest
 from springtide.model.retention import PrunePolicy
 from springtide.vault.blobs import BlobKind, blob_id, pack_name
 from springtide.vault.packs import OpenPack
-from springtide.vault.sessions import write_session
+from springtide.vault.sessions import load_for_reading, write_session
 from springtide.vault.snapshots import save_snapshot
 from springtide.vault.tombstones import Stage
 from tests.vault.pruned_world import (
@@ -22,6 +22,7 @@ from tests.vault.pruned_world import (
     Lag,
     back_up,
     content,
+    put_pack,
     store_tree,
 )
 from tests.vault.pruning_stand import Stand, sizes
@@ -84,6 +85,33 @@ def test_a_writer_with_or_without_a_session(stand: Stand, *, lost: bool) -> None
                 stand.prune()
             save_snapshot(writer, snapshot)
     assert lost == bool(stand.missing())
+
+
+def test_a_reader_without_a_session(stand: Stand) -> None:
+    """What is about to go when it begins it reads where that is to stay: it misses nothing."""
+    needed = "fghijklm"
+    with stand.opened("writer") as writer:
+        for name in needed:
+            put_pack(writer, DATA, *(content(each) for each in (name, name + "1", name + "2")))
+        back_up(writer, needed)
+    stand.prune_up_to(Stage.CLEARED)
+    with stand.opened("reader") as reader:
+        load_for_reading(reader)
+        stand.wait(LAG_S + 1)
+        stand.prune()
+        assert Stage.SWEPT in {told["stage"] for told in stand.ledger()}
+        for name in needed:
+            assert content(name) == reader.load(DATA, blob_id(content(name)))
+
+
+def test_a_reader_who_cannot_read_what_is_about_to_go(stand: Stand) -> None:
+    """A restore is not to fail for that: it reads what there is."""
+    stand.prune_up_to(Stage.STANDING)
+    for name in stand.world.names("tombstones"):
+        stand.world.objects[name] = b"no tombstone"
+    with stand.opened("reader") as reader:
+        load_for_reading(reader)
+        assert content("a") == reader.load(DATA, blob_id(content("a")))
 
 
 def test_a_snapshot_that_is_not_listed_yet(stand: Stand) -> None:
