@@ -32,7 +32,7 @@ from springtide.vault.offloading import (
 )
 from springtide.vault.references import opened_path
 from springtide.vault.repository import Repository
-from springtide.vault.sessions import Session, write_session
+from springtide.vault.sessions import Session, load_for_reading, write_session
 from springtide.vault.snapshots import Snapshot, list_snapshots
 from tasks.vaults import VaultOrder, may_pass
 
@@ -195,7 +195,7 @@ def _sites(
         sites = [first]
         for copy in copies:
             site = stack.enter_context(opened_vault(order.estate, copy, role=KeyRole.RESTORE))
-            site.load_index()
+            load_for_reading(site)
             sites.append(site)
         yield session, sites
 
