@@ -127,12 +127,11 @@ def _unconfirmed(order: VaultOrder, source: PostgresSource, part: int, snapshot:
 
 def _missing_log(order: VaultOrder, source: PostgresSource, snapshot: str) -> str | None:
     vault = order.estate.vault(order.vault)
-    with (
-        opened_vault(order.estate, vault) as repository,
-        write_session(repository, identity=writer_identity(), policy=vault.prune),
-    ):
+    with opened_vault(order.estate, vault) as repository:
+        # Before the session reads the index: of one that comes between it would not know all.
         known = list_snapshots(repository)
-        contents = WalArchive(repository, source.name, known).contents()
+        with write_session(repository, identity=writer_identity(), policy=vault.prune):
+            contents = WalArchive(repository, source.name, known).contents()
         base = next(b for b in base_backups(known, source.name) if b.snapshot == snapshot)
     return missing_for(base, contents.segments, contents.segment_bytes, contents.system)
 

@@ -40,7 +40,6 @@ from springtide.vault.snapshots import (
     Snapshot,
     Summary,
     list_snapshots,
-    read_snapshots,
     save_snapshot,
 )
 from springtide.vault.tree_backup import Counts, TreeBackup, TreeSource, back_up_tree
@@ -165,13 +164,12 @@ def verify_vault(order: VaultOrder, part: int, of: int) -> VaultVerification:
         write_session(repository, identity=writer_identity(), policy=vault.prune) as session,
     ):
         found = verify_repository(repository, Part(part, of), progress=meter.show_read)
-        snapshots, _ = read_snapshots(repository)
         now = repository.store.now()
         databases = order.estate.databases_in(order.vault)
-        logs = tuple(log_state(repository, each, snapshots, now) for each in databases)
+        logs = tuple(log_state(repository, each, found.snapshots, now) for each in databases)
     findings = found.findings | {Finding(name, Fault.CONTENT) for name in session.damaged}
     newest: dict[tuple[str, str], datetime] = {}
-    for snapshot in snapshots:
+    for snapshot in found.snapshots:
         for path in snapshot.paths:
             newest[snapshot.hostname, path] = snapshot.time
     sources = _expected_in(order.estate, vault)
@@ -181,7 +179,7 @@ def verify_vault(order: VaultOrder, part: int, of: int) -> VaultVerification:
         packs=found.packs,
         read_packs=found.read_packs,
         read_bytes=found.read_bytes,
-        snapshots=found.snapshots,
+        snapshots=len(found.snapshots),
         findings=tuple(VaultFinding(name=f.name, fault=f.fault) for f in sorted(findings)),
         ages=source_ages(sources, newest, now),
         logs=logs,

@@ -35,18 +35,16 @@ def archive_log(order: VaultOrder, source: PostgresSource, lasts: timedelta) -> 
     """
     began = time.monotonic()
     vault = order.estate.vault(order.vault)
-    with (
-        held_spool(Path(source.spool_folder)),
-        opened_vault(order.estate, vault) as repository,
-        write_session(repository, identity=writer_identity(), policy=vault.prune) as session,
-    ):
-        adopted = adopt_packs(repository, except_for=session.tombstoned)
+    with held_spool(Path(source.spool_folder)), opened_vault(order.estate, vault) as repository:
+        # Before the session reads the index: of one that comes between it would not know all.
         snapshots, damaged = read_snapshots(repository)
-        archive = WalArchive(repository, source.name, snapshots)
-        archiver = Archiver(
-            source, archive, session, lag=vault.prune.listing_lag, log=get_run_logger()
-        )
-        failure = archiver.run(lasts)
+        with write_session(repository, identity=writer_identity(), policy=vault.prune) as session:
+            adopted = adopt_packs(repository, except_for=session.tombstoned)
+            archive = WalArchive(repository, source.name, snapshots)
+            archiver = Archiver(
+                source, archive, session, lag=vault.prune.listing_lag, log=get_run_logger()
+            )
+            failure = archiver.run(lasts)
         if damaged and not failure:
             failure = f"{', '.join(damaged)} cannot be read"
         return WalOutcome(
@@ -72,12 +70,10 @@ def archive_log(order: VaultOrder, source: PostgresSource, lasts: timedelta) -> 
 def look_at_log(order: VaultOrder, source: PostgresSource) -> WalState:
     """How complete a source's archive is, by what the vault holds alone."""
     vault = order.estate.vault(order.vault)
-    with (
-        opened_vault(order.estate, vault) as repository,
-        write_session(repository, identity=writer_identity(), policy=vault.prune),
-    ):
-        snapshots = list_snapshots(repository)
-        return log_state(repository, source, snapshots, repository.store.now())
+    with opened_vault(order.estate, vault) as repository:
+        snapshots = list_snapshots(repository)  # before the index, as above
+        with write_session(repository, identity=writer_identity(), policy=vault.prune):
+            return log_state(repository, source, snapshots, repository.store.now())
 
 
 @task(
@@ -94,20 +90,19 @@ def expire_log(
     `gone` are snapshots that have gone, or would have in a dry run.
     """
     vault = order.estate.vault(order.vault)
-    with (
-        opened_vault(order.estate, vault) as repository,
-        write_session(repository, identity=writer_identity(), policy=vault.prune) as session,
-    ):
-        snapshots = list_snapshots(repository)
-        archive = WalArchive(repository, source.name, snapshots)
-        bases = tuple(b for b in base_backups(snapshots, source.name) if b.snapshot not in gone)
-        contents = archive.contents()
-        plan = plan_wal_archive(contents, bases, source.recover_within, repository.store.now())
-        if plan.removed and not dry_run:
-            archive.remove(plan.removed, floor=plan.floor)
-            user = writer_identity().username
-            archive.commit(session, username=user, lag=vault.prune.listing_lag)
-        if not dry_run:
-            # Where nobody archives, as at a second site, they would heap up.
-            archive.remove_superseded(vault.prune.listing_lag)
-        return wal_verdicts(contents, plan)
+    user = writer_identity()
+    with opened_vault(order.estate, vault) as repository:
+        snapshots = list_snapshots(repository)  # before the index, as above
+        with write_session(repository, identity=user, policy=vault.prune) as session:
+            archive = WalArchive(repository, source.name, snapshots)
+            bases = [b for b in base_backups(snapshots, source.name) if b.snapshot not in gone]
+            contents = archive.contents()
+            plan = plan_wal_archive(contents, bases, source.recover_within, repository.store.now())
+            lag = vault.prune.listing_lag
+            if plan.removed and not dry_run:
+                archive.remove(plan.removed, floor=plan.floor)
+                archive.commit(session, username=user.username, lag=lag)
+            if not dry_run:
+                # Where nobody archives, as at a second site, they would heap up.
+                archive.remove_superseded(lag)
+            return wal_verdicts(contents, plan)

@@ -37,7 +37,7 @@ class LiveSession:
 class Session:
     """A session as its writer holds it; the repository's index is loaded for it.
 
-    The index is not to be loaded anew within the session.
+    Who writes is not to load the index anew within the session.
     """
 
     repository: Repository

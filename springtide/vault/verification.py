@@ -19,7 +19,7 @@ from springtide.errors import Damaged, NotFound
 from springtide.vault.blobs import BlobId, BlobKind, pack_name
 from springtide.vault.packs import header_of, overhead
 from springtide.vault.repository import Repository
-from springtide.vault.snapshots import read_snapshots
+from springtide.vault.snapshots import Snapshot, read_snapshots
 from springtide.vault.trees import TreeReader
 
 _READERS = 3
@@ -70,7 +70,8 @@ class Verification:
     """Named by the index."""
     read_packs: int = 0
     read_bytes: int = 0
-    snapshots: int = 0
+    snapshots: tuple[Snapshot, ...] = ()
+    """All that can be read, oldest first: the index was read after them."""
     findings: set[Finding] = field(default_factory=set)
 
 
@@ -81,6 +82,8 @@ def verify_repository(
     progress: Callable[[Verification], None] | None = None,
 ) -> Verification:
     """Verify the repository; `load_index` comes before it, and what it names damaged is known then.
+
+    It is called again, as the packs are read for hours: what comes or goes meanwhile is no finding.
 
     Raises:
         Retryable: the store does not answer.
@@ -149,12 +152,24 @@ def _faults(repository: Repository, pack: bytes, data: bytes) -> Iterator[Fault]
 
 def _verify_snapshots(repository: Repository, found: Verification) -> None:
     trees, seen = TreeReader(repository), set[BlobId]()
-    snapshots, damaged = read_snapshots(repository)
+    found.snapshots, damaged = read_snapshots(repository)
+    try:
+        repository.load_index()
+    except Damaged as error:
+        damaged += error.objects
     found.findings |= {Finding(name, Fault.CONTENT) for name in damaged}
-    for snapshot in snapshots:
-        found.snapshots += 1
+    _forget_swept(repository, found)
+    for snapshot in found.snapshots:
         if not _complete(repository, trees, bytes.fromhex(snapshot.tree), seen):
             found.findings.add(Finding(f"snapshots/{snapshot.id}", Fault.INCOMPLETE))
+
+
+def _forget_swept(repository: Repository, found: Verification) -> None:
+    """A pack that is missing and that no index names any more has gone, and was to."""
+    missing = {finding for finding in found.findings if finding.fault is Fault.MISSING}
+    if missing:
+        named = {pack_name(pack) for pack in repository.index.packs()}
+        found.findings -= {finding for finding in missing if finding.name not in named}
 
 
 def _complete(repository: Repository, trees: TreeReader, root: BlobId, seen: set[BlobId]) -> bool:

@@ -11,6 +11,7 @@ from springtide.vault.packs import OpenPack
 from springtide.vault.sessions import load_for_reading, write_session
 from springtide.vault.snapshots import save_snapshot
 from springtide.vault.tombstones import Stage
+from springtide.vault.verification import EVERYTHING, verify_repository
 from tests.vault.pruned_world import (
     GRACE_S,
     IDENTITY,
@@ -102,6 +103,25 @@ def test_a_reader_without_a_session(stand: Stand) -> None:
         assert Stage.SWEPT in {told["stage"] for told in stand.ledger()}
         for name in needed:
             assert content(name) == reader.load(DATA, blob_id(content(name)))
+
+
+def test_a_verification_while_packs_go(stand: Stand) -> None:
+    """They were about to go when it began, so nobody waits for it: that they went is no finding."""
+    stand.prune_up_to(Stage.CLEARED)
+    before = stand.packs()
+
+    def sweep(call: str, name: str) -> None:
+        if (call, name) == ("listing", "data/") and stand.packs() == before:
+            stand.wait(LAG_S + 1)
+            stand.prune()
+
+    with (
+        stand.opened("verifier", GuardedStore(stand.world, sweep)) as verifier,
+        write_session(verifier, identity=IDENTITY, policy=POLICY),
+    ):
+        found = verify_repository(verifier, EVERYTHING)
+    assert stand.packs() < before
+    assert set() == found.findings
 
 
 def test_a_reader_who_cannot_read_what_is_about_to_go(stand: Stand) -> None:

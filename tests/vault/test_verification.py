@@ -21,9 +21,11 @@ from springtide.vault.verification import (
     Fault,
     Finding,
     Part,
+    Verification,
     verify_repository,
 )
 from tests.vault.places import IDENTITY, PASSWORD, a_repository
+from tests.vault.vaults import opened, save_tree
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def test_nothing_is_wrong(place: Place) -> None:
         found.findings,
         found.packs,
         found.read_packs,
-        found.snapshots,
+        len(found.snapshots),
     )
 
 
@@ -198,3 +200,27 @@ def test_a_restored_tree_is_compared(place: Place) -> None:
         Trouble(root + b"/2.txt", TroubleKind.DIFFERENT, "content"),
     ]
     assert expected == list(compare_tree(place.repository, tree, target))
+
+
+def test_what_another_machine_stores_meanwhile_is_no_finding(place: Place, tmp_path: Path) -> None:
+    """Its snapshot needs what the index did not name when the packs were read."""
+    kept: list[Snapshot] = []
+
+    def back_up(_: Verification) -> None:
+        if not kept:
+            with opened(tmp_path, work="elsewhere") as writer:
+                kept.append(save_tree(writer, {"a": b"text"}))
+
+    found = verify_repository(place.repository, EVERYTHING, progress=back_up)
+    assert set() == found.findings
+    assert [place.snapshot.id, kept[0].id] == [snapshot.id for snapshot in found.snapshots]
+
+
+def test_an_index_that_comes_meanwhile_and_cannot_be_read_is_found(place: Place) -> None:
+    """What the others name is known all the same."""
+
+    def harm(_: Verification) -> None:
+        place.path(f"index/{'ab' * 32}").write_bytes(b"no index")
+
+    found = verify_repository(place.repository, EVERYTHING, progress=harm)
+    assert {Finding(f"index/{'ab' * 32}", Fault.CONTENT)} == found.findings
