@@ -5,7 +5,8 @@ Nothing is lost with it. It keeps memory flat: fifteen million chunks are two gi
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -59,6 +60,8 @@ FROM blobs JOIN packs ON packs.number = blobs.pack
 _KINDS = {str(kind): kind for kind in BlobKind}
 _MOST_ASKED = 256
 """Well below the parameters that a statement may have."""
+_ReadDocuments = Callable[[Iterable[str]], Iterable[tuple[str, Iterable[PackEntry]]]]
+"""Those of the ids that can be read, each with what it names."""
 
 
 class PackContents(NamedTuple):
@@ -122,7 +125,7 @@ class BlobIndex:
     def documents(self) -> set[str]:
         """The ids of the index documents that it was made from."""
         with self._lock:
-            return {row[0] for row in self._database.execute("SELECT id FROM documents")}
+            return self._documents()
 
     def packs(self) -> set[bytes]:
         """The ids of all packs that it names."""
@@ -180,16 +183,45 @@ class BlobIndex:
         They go in by the order of their ids: one by one, each would touch nearly every page there
         is. Until the last has come nobody else waits for the file.
         """
-        names = []
         with self._lock, self._database:
             self._database.execute("DELETE FROM staged")
-            for name, entries in documents:
-                rows = ((*_row(entry, 0), entry.place.pack) for entry in entries)
-                self._database.executemany(_STAGE, rows)
-                names.append((name,))
-            for statement in _TAKE_IN.split(";"):
-                self._database.execute(statement)
-            self._database.executemany("INSERT OR IGNORE INTO documents VALUES (?)", names)
+            self._take_in(self._stage(documents))
+
+    def follow(
+        self, listed: AbstractSet[str], known: AbstractSet[str], read: _ReadDocuments
+    ) -> None:
+        """Hold what the listed documents name; `known` are those that it held before the listing.
+
+        One of them is not listed any more: what it named may be gone, and all are read. For others
+        who read the file it changes at once then. What they have added meanwhile stays.
+        """
+        if known <= listed:
+            self.add_all(read(listed - known))
+            return
+        with self._lock, self._database:
+            self._database.execute("DELETE FROM staged")
+            names = self._stage(read(listed))
+            self._forget("blobs", "packs")  # from here on nobody else adds
+            names += self._stage(read(self._documents() - known - listed))
+            self._forget("documents")
+            self._take_in(names)
+
+    def _stage(self, documents: Iterable[tuple[str, Iterable[PackEntry]]]) -> list[tuple[str]]:
+        names = []
+        for name, entries in documents:
+            rows = ((*_row(entry, 0), entry.place.pack) for entry in entries)
+            self._database.executemany(_STAGE, rows)
+            names.append((name,))
+        return names
+
+    def _take_in(self, names: list[tuple[str]]) -> None:
+        for statement in _TAKE_IN.split(";"):
+            self._database.execute(statement)
+        self._database.executemany("INSERT OR IGNORE INTO documents VALUES (?)", names)
+
+    def _forget(self, *tables: str) -> None:
+        for table in tables:
+            self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
 
     def retire(self, packs: Iterable[bytes]) -> None:
         """Have writers count no more on those packs, and on no others but those.
@@ -202,8 +234,7 @@ class BlobIndex:
     def clear(self) -> None:
         """Forget all."""
         with self._lock, self._database:
-            for table in ("blobs", "packs", "documents"):
-                self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+            self._forget("blobs", "packs", "documents")
 
     def count(self) -> int:
         """How many blobs it names."""
@@ -214,6 +245,9 @@ class BlobIndex:
         """Let go of the file."""
         with self._lock:
             self._database.close()
+
+    def _documents(self) -> set[str]:
+        return {row[0] for row in self._database.execute("SELECT id FROM documents")}
 
     def _number(self, pack: bytes, numbers: dict[bytes, int]) -> int:
         if pack not in numbers:

@@ -5,10 +5,11 @@ import json
 import secrets
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -152,15 +153,11 @@ class Repository:
         Raises:
             Damaged: one of them cannot be read; the others are known all the same.
         """
-        listed = {found.name.removeprefix("index/") for found in self.store.listing("index/")}
         known = self.index.documents()
-        if known - listed:
-            # Superseded: what it named may be gone.
-            self.index.clear()
-            known = set()
+        listed = {found.name.removeprefix("index/") for found in self.store.listing("index/")}
         damaged: list[str] = []
         with ThreadPoolExecutor(_READERS, "springtide-index") as readers:
-            self.index.add_all(self._read_indexes(readers, sorted(listed - known), damaged))
+            self.index.follow(listed, known, partial(self._read_indexes, readers, damaged))
         if damaged:
             raise Damaged("an index cannot be read", objects=tuple(damaged))
 
@@ -365,11 +362,11 @@ class Repository:
                 self._pending -= {(entry.kind, entry.id) for entry in entries}
 
     def _read_indexes(
-        self, readers: ThreadPoolExecutor, names: list[str], damaged: list[str]
+        self, readers: ThreadPoolExecutor, damaged: list[str], names: Iterable[str]
     ) -> Iterator[tuple[str, list[PackEntry]]]:
         """The documents that can be read, a few of them ahead of who takes them in."""
         ahead: deque[Future[tuple[str, list[PackEntry] | None]]] = deque()
-        waiting = iter(names)
+        waiting = iter(sorted(names))
         while True:
             for name in islice(waiting, _READERS - len(ahead)):
                 ahead.append(readers.submit(self._read_index, name))

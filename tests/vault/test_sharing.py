@@ -2,16 +2,17 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from springtide.errors import NotFound
+from springtide.errors import NotFound, Retryable
 from springtide.vault.blobs import BlobKind, blob_id
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import list_snapshots
+from springtide.vault.store import FolderStore
 from tests.vault.places import a_repository
 from tests.vault.vaults import (
     MIB,
@@ -117,6 +118,79 @@ def test_superseded_documents_are_forgotten(repository: Repository, tmp_path: Pa
         other.store.delete(old)
         other.load_index()
         assert (False, True) == tuple(other.has(DATA, blob) for blob in (*gone, *stays))
+
+
+class WatchedReads(FolderStore):
+    """A folder that asks before each read of an index."""
+
+    def __init__(self, folder: Path, before: Callable[[], None]) -> None:
+        """`before` is called by whichever thread reads."""
+        super().__init__(folder)
+        self._before = before
+
+    def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
+        """As `Store.get`."""
+        if name.startswith("index/"):
+            self._before()
+        return super().get(name, start=start, length=length)
+
+
+@pytest.fixture
+def superseded(repository: Repository) -> Repository:
+    """A repository of two indexes, of which the first has gone; its own still names both."""
+    saved(repository, [b"gone"])
+    (old,) = names(repository.store, "index/")
+    saved(repository, [b"stays"])
+    repository.store.delete(old)
+    return repository
+
+
+def test_others_find_what_stands_while_an_index_is_made_anew(
+    superseded: Repository, tmp_path: Path
+) -> None:
+    """They read the same file: it changes for them at once, when all documents have been read."""
+    seen: list[list[bool]] = []
+
+    def look() -> None:
+        seen.append(known())
+
+    def known() -> list[bool]:
+        return [superseded.has(DATA, blob_id(plain)) for plain in (b"gone", b"stays")]
+
+    with opened(tmp_path, WatchedReads(tmp_path / "repository", look), work="work") as other:
+        other.load_index()
+    assert ([[True, True]], [False, True]) == (seen, known())
+
+
+def test_what_others_store_while_an_index_is_made_anew_is_known(
+    superseded: Repository, tmp_path: Path
+) -> None:
+    """It was not there when the documents were listed."""
+    stored: dict[bytes, bytes] = {}
+
+    def store() -> None:
+        if not stored:
+            stored.update(saved(superseded, [b"new"]))
+
+    with opened(tmp_path, WatchedReads(tmp_path / "repository", store), work="work") as other:
+        other.load_index()
+    assert stored == loaded(superseded, stored)
+    assert superseded.index.documents() == {
+        name.removeprefix("index/") for name in names(superseded.store, "index/")
+    }
+
+
+def test_an_index_that_cannot_be_made_anew_stays(superseded: Repository, tmp_path: Path) -> None:
+    """The store does not answer: what the file held it holds."""
+    before = superseded.index.documents()
+
+    def fail() -> None:
+        raise Retryable("object store: GET: 503")
+
+    store = WatchedReads(tmp_path / "repository", fail)
+    with opened(tmp_path, store, work="work") as other, pytest.raises(Retryable):
+        other.load_index()
+    assert before == superseded.index.documents()
 
 
 def test_an_index_that_is_listed_and_cannot_be_seen_yet(
