@@ -29,15 +29,13 @@ def parted(
         yield part
 
 
-def index_document(
-    packs: Mapping[bytes, tuple[PackEntry, ...]], *, supersedes: tuple[str, ...] = ()
-) -> dict[str, Any]:
+def index_document(packs: Mapping[bytes, tuple[PackEntry, ...]]) -> dict[str, Any]:
     """The document that names the blobs of those packs."""
     named = [
         {"id": pack.hex(), "blobs": [_blob(entry) for entry in entries]}
         for pack, entries in packs.items()
     ]
-    return {"supersedes": list(supersedes), "packs": named} if supersedes else {"packs": named}
+    return {"packs": named}
 
 
 def parse_index(document: Mapping[str, Any]) -> Iterator[PackEntry]:

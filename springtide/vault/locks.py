@@ -55,17 +55,6 @@ class HeldLock:
 
 
 @contextmanager
-def shared_lock(repository: Repository, identity: Identity) -> Iterator[None]:
-    """For that long restic's own prune, and ours, wait for us.
-
-    Raises:
-        GuardRefused: somebody holds an exclusive lock: restic is pruning.
-    """
-    with _held(repository, _lock(identity, exclusive=False)):
-        yield
-
-
-@contextmanager
 def session_lock(repository: Repository, identity: Identity) -> Iterator[None]:
     """For that long restic's own prune waits for us; our own need not, nor we for it.
 
@@ -89,19 +78,8 @@ def exclusive_lock(repository: Repository, identity: Identity) -> Iterator[HeldL
         yield held
 
 
-def refuse_if_locked(repository: Repository, *, exclusively: bool) -> None:
-    """Return where nobody holds a lock; with `exclusively`, where nobody holds an exclusive one.
-
-    Raises:
-        GuardRefused: somebody does, for less than half an hour.
-    """
-    _refuse_others(repository, exclusively=exclusively)
-
-
 @contextmanager
-def _held(
-    repository: Repository, lock: dict[str, object], *, ignoring: str = ""
-) -> Iterator[HeldLock]:
+def _held(repository: Repository, lock: dict[str, object], *, ignoring: str) -> Iterator[HeldLock]:
     exclusively = not lock["exclusive"]
     _refuse_others(repository, exclusively=exclusively, ignoring=ignoring)
     held = HeldLock(repository, lock)
@@ -113,13 +91,13 @@ def _held(
 
 
 def _refuse_others(
-    repository: Repository, *, exclusively: bool, ignoring: str = "", own: str = ""
+    repository: Repository, *, exclusively: bool, ignoring: str, own: str = ""
 ) -> None:
     oldest = repository.store.now() - STALE_AFTER
     for name, lock in repository.documents(KIND):
         if datetime.fromisoformat(lock["time"]) < oldest or name == own:
             continue
-        if ignoring and lock.get("protocol") == ignoring:
+        if lock.get("protocol") == ignoring:
             continue
         if lock.get("exclusive") or not exclusively:
             raise GuardRefused(f"the repository has been locked since {lock['time']}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from springtide.errors import Misconfigured
 from springtide.vault.adoption import Adoption, adopt_packs
 from springtide.vault.blobs import BlobKind
-from springtide.vault.locks import shared_lock
+from springtide.vault.locks import session_lock
 from springtide.vault.repository import Repository
 from springtide.vault.store import FolderStore, Store
 from tests.vault.places import IDENTITY, PASSWORD
@@ -57,7 +57,7 @@ def plains(size: str) -> list[list[bytes]]:
 
 def back_up(folder: Path, store: Store, size: str, *, work: str = "work") -> Adoption:
     """One whole backup into the repository of that folder, which is made where there is none."""
-    with _repository(folder, store, work) as repository, shared_lock(repository, IDENTITY):
+    with _repository(folder, store, work) as repository, session_lock(repository, IDENTITY):
         repository.load_index()
         adopted = adopt_packs(repository)
         for part in plains(size):

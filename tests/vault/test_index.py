@@ -242,7 +242,6 @@ def test_a_document_is_read_as_it_was_written() -> None:
     document = index_document(ENTRIES)
     assert [*ENTRIES[FIRST], *ENTRIES[SECOND]] == list(parse_index(document))
     assert ["packs"] == list(document)
-    assert ["old"] == index_document(ENTRIES, supersedes=("old",))["supersedes"]
 
 
 @pytest.mark.parametrize(

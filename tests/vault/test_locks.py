@@ -14,9 +14,7 @@ from springtide.vault.locks import (
     REFRESHED_AFTER,
     STALE_AFTER,
     exclusive_lock,
-    refuse_if_locked,
     session_lock,
-    shared_lock,
 )
 from springtide.vault.repository import Repository
 from springtide.vault.store import FolderStore
@@ -68,26 +66,18 @@ def foreign(repository: Repository, *, exclusive: bool, at: str = "") -> str:
 def takers(repository: Repository) -> dict[str, Take]:
     """Each kind of lock that one may take."""
     return {
-        "shared": lambda: shared_lock(repository, IDENTITY),
         "session": lambda: session_lock(repository, IDENTITY),
         "exclusive": lambda: exclusive_lock(repository, IDENTITY),
     }
 
 
 REFUSED = {
-    ("shared", "shared"): False,
-    ("shared", "session"): False,
-    ("shared", "exclusive"): True,
-    ("session", "shared"): False,
     ("session", "session"): False,
     ("session", "exclusive"): False,
-    ("exclusive", "shared"): True,
     ("exclusive", "session"): False,
     ("exclusive", "exclusive"): True,
-    ("restic's shared", "shared"): False,
     ("restic's shared", "session"): False,
     ("restic's shared", "exclusive"): True,
-    ("restic's exclusive", "shared"): True,
     ("restic's exclusive", "session"): True,
     ("restic's exclusive", "exclusive"): True,
 }
@@ -119,7 +109,7 @@ def _held(repository: Repository, kind: str) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("kind", ["shared", "session", "exclusive"])
+@pytest.mark.parametrize("kind", ["session", "exclusive"])
 def test_a_lock_goes_with_its_holder(repository: Repository, kind: str) -> None:
     """In success and in failure."""
     with takers(repository)[kind]():
@@ -147,12 +137,12 @@ def test_how_old_a_lock_counts(
     """By the store's clock: that of a writer may be wrong."""
     at = (repository.store.now() - age).isoformat()
     foreign(repository, exclusive=exclusive, at=at)
+    take = session_lock if exclusive else exclusive_lock
     if refused:
-        with pytest.raises(GuardRefused, match="locked since"):
-            refuse_if_locked(repository, exclusively=exclusive)
+        with pytest.raises(GuardRefused, match="locked since"), take(repository, IDENTITY):
+            pytest.fail("it was not refused")
     else:
-        refuse_if_locked(repository, exclusively=exclusive)
-        with shared_lock(repository, IDENTITY):
+        with take(repository, IDENTITY):
             pass
 
 
@@ -170,10 +160,11 @@ def test_a_time_as_restic_writes_it(store: ClockedStore, repository: Repository,
     for minute, refused in ((29, True), (31, False)):
         store.at = datetime(2020, 3, 16, 18, minute, tzinfo=UTC)
         if refused:
-            with pytest.raises(GuardRefused):
-                refuse_if_locked(repository, exclusively=True)
+            with pytest.raises(GuardRefused), session_lock(repository, IDENTITY):
+                pytest.fail("it was not refused")
         else:
-            refuse_if_locked(repository, exclusively=True)
+            with session_lock(repository, IDENTITY):
+                pass
 
 
 def test_a_lock_that_is_kept_stands(store: ClockedStore, repository: Repository) -> None:
@@ -188,8 +179,8 @@ def test_a_lock_that_is_kept_stands(store: ClockedStore, repository: Repository)
         second = names(store, "locks/")
         assert (1, False) == (len(second), first == second)
         store.at += STALE_AFTER
-        with pytest.raises(GuardRefused):
-            refuse_if_locked(repository, exclusively=True)
+        with pytest.raises(GuardRefused), exclusive_lock(repository, IDENTITY):
+            pytest.fail("it was not refused")
         held.keep()
     assert [] == names(store, "locks/")
 
@@ -206,7 +197,7 @@ def test_a_damaged_lock_is_named(repository: Repository, tmp_path: Path) -> None
     """Nobody knows whose it is: whoever reads the name may remove it."""
     name = f"locks/{foreign(repository, exclusive=False)}"
     flip(tmp_path / "repository" / name, 20)
-    with pytest.raises(Damaged) as caught, shared_lock(repository, IDENTITY):
+    with pytest.raises(Damaged) as caught, session_lock(repository, IDENTITY):
         pytest.fail("it was not refused")
     assert (name,) == caught.value.objects
     assert [name] == names(repository.store, "locks/")
@@ -216,7 +207,7 @@ def test_a_lock_that_went_since_the_listing(repository: Repository, tmp_path: Pa
     """Is none."""
     gone = {f"locks/{foreign(repository, exclusive=True)}"}
     repository.store = LateStore(tmp_path / "repository", gone=gone)
-    with shared_lock(repository, IDENTITY):
+    with session_lock(repository, IDENTITY):
         pass
 
 
@@ -229,7 +220,7 @@ def test_a_lock_names_nothing_but_who_holds_it(repository: Repository) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("kind", ["shared", "session", "exclusive"])
+@pytest.mark.parametrize("kind", ["session", "exclusive"])
 @pytest.mark.parametrize("command", ["prune", "backup"])
 def test_what_restic_says_to_ours(
     repository: Repository, tmp_path: Path, kind: str, command: str
@@ -286,8 +277,8 @@ def _assert_refused(repository: Repository, *, exclusive: bool) -> None:
     with pytest.raises(GuardRefused), exclusive_lock(repository, IDENTITY):
         pytest.fail("it was not refused")
     if exclusive:
-        with pytest.raises(GuardRefused), shared_lock(repository, IDENTITY):
+        with pytest.raises(GuardRefused), session_lock(repository, IDENTITY):
             pytest.fail("it was not refused")
     else:
-        with shared_lock(repository, IDENTITY):
+        with session_lock(repository, IDENTITY):
             pass

@@ -7,7 +7,7 @@ import pytest
 
 from springtide.errors import Damaged, GuardRefused, ReplyLost, Retryable
 from springtide.vault.blobs import BlobKind
-from springtide.vault.locks import exclusive_lock, shared_lock
+from springtide.vault.locks import exclusive_lock
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import LiveSession, list_sessions, write_session
 from springtide.vault.tombstones import Stage, name_packs
@@ -205,24 +205,23 @@ def test_the_locks_of_restic_are_honoured(
 def test_our_prune_and_our_sessions_do_not_wait_for_each_other(
     world: World, tmp_path: Path
 ) -> None:
-    """Neither the one begun first nor the other; a plain lock waits."""
+    """Neither the one begun first nor the other; two prunes do, and prune for restic."""
     with opened(world, tmp_path) as repository:
         with (
             exclusive_lock(repository, IDENTITY),
             write_session(repository, identity=IDENTITY, policy=POLICY),
+            pytest.raises(GuardRefused),
         ):
-            with pytest.raises(GuardRefused):
-                shared_lock(repository, IDENTITY).__enter__()
-            with pytest.raises(GuardRefused):
-                exclusive_lock(repository, IDENTITY).__enter__()
+            exclusive_lock(repository, IDENTITY).__enter__()
         with (
             write_session(repository, identity=IDENTITY, policy=POLICY),
             exclusive_lock(repository, IDENTITY),
         ):
             assert 2 == len(world.names("locks"))
-        with shared_lock(repository, IDENTITY), pytest.raises(GuardRefused):
+        assert [] == world.names("locks")
+        restic_lock(repository, exclusive=False)
+        with pytest.raises(GuardRefused):
             exclusive_lock(repository, IDENTITY).__enter__()
-    assert [] == world.names("locks")
 
 
 @pytest.mark.parametrize(
