@@ -155,6 +155,8 @@ class Repository:
         """
         known = self.index.documents()
         listed = {found.name.removeprefix("index/") for found in self.store.listing("index/")}
+        # Not listed as yet, or superseded: the object's own answer counts.
+        listed |= {name for name in known - listed if self.store.size(f"index/{name}") is not None}
         damaged: list[str] = []
         with ThreadPoolExecutor(_READERS, "springtide-index") as readers:
             self.index.follow(listed, known, partial(self._read_indexes, readers, damaged))

@@ -207,6 +207,19 @@ def test_an_index_that_is_listed_and_cannot_be_seen_yet(
         assert blobs == loaded(other, blobs)
 
 
+def test_what_another_run_on_this_machine_has_just_stored_stays_known(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """Its index is not listed yet: the object's own answer counts."""
+    blobs = saved(repository, contents(4))
+    unlisted = set(names(repository.store, "index/"))
+    blobs |= saved(repository, [b"more"])
+    late = LateStore(tmp_path / "repository", unlisted=unlisted)
+    with opened(tmp_path, late, work="work") as other:
+        other.load_index()
+        assert blobs == loaded(repository, blobs)
+
+
 def test_an_index_that_is_there_and_not_listed_yet(repository: Repository, tmp_path: Path) -> None:
     """What it names is stored once more by whoever doesn't see it: more bytes, no damage."""
     blobs = saved(repository, contents(4))
