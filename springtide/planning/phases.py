@@ -180,11 +180,14 @@ def _boots(server: Server, fleet: Fleet, now: Moment) -> str | None:
 
 
 def _silent(server: Server, fleet: Fleet, now: Moment) -> Sighting:
-    """A server that is no member and does not answer."""
+    """A server that is no member and of which no answer is known."""
     limit_s = fleet.timeouts.answer_s
     silent_for = now - (server.launched_at or server.created_at)
     if found_sick(server, fleet):
         return Sighting(server, None, Phase.FAILED, "it was found sick", opinion=True)
+    if fleet.health.prober is Prober.BALANCER and server.address:
+        # Nobody asks it before it joins, however long that takes: its silence says nothing.
+        return Sighting(server, None, Phase.ACTIVE, "it is to join its pool")
     if silent_for <= timedelta(seconds=limit_s):
         return Sighting(server, None, Phase.ACTIVE, "it does not answer yet")
     why = f"no healthy answer within answer_s {limit_s:g}"

@@ -10,9 +10,7 @@ from springtide.planning.round_input import RoundInput
 
 def image_proven(view: RegionView, given: RoundInput) -> bool:
     """Whether the region's image serves there, or has lately."""
-    if any(s.server.image_id == view.image_id for s in view.of(Phase.SERVING)):
-        return True
-    return any(
+    return _serves(view) or any(
         (note.fleet, note.region, note.image_id) == (given.fleet.name, view.region, view.image_id)
         and note.until > given.now
         for note in given.book.proven
@@ -21,8 +19,7 @@ def image_proven(view: RegionView, given: RoundInput) -> bool:
 
 def newly_proven(view: RegionView, given: RoundInput) -> ProvenImage | None:
     """A note for the image that serves here, unless one stands for at least a day more."""
-    serves = any(s.server.image_id == view.image_id for s in view.of(Phase.SERVING))
-    if not serves or view.image_id is None:
+    if view.image_id is None or not _serves(view):
         return None
     fleet, tomorrow = given.fleet, given.now + timedelta(days=1)
     known = (
@@ -39,3 +36,12 @@ def newly_proven(view: RegionView, given: RoundInput) -> ProvenImage | None:
         image_id=view.image_id,
         until=given.now + timedelta(days=fleet.canary.proven_for_days),
     )
+
+
+def _serves(view: RegionView) -> bool:
+    """Whether a server of the region's image serves there, beyond doubt.
+
+    Where the balancer is the prober, a canary that never answered is a member too.
+    """
+    serving = (s for s in view.of(Phase.SERVING) if not s.doubted)
+    return any(s.server.image_id == view.image_id for s in serving)

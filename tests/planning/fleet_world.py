@@ -12,7 +12,7 @@ from springtide.model.claim import (
     ProvenImage,
     Rollout,
 )
-from springtide.model.fleet import Fleet, FleetRegion, HealthCheck, Timeouts
+from springtide.model.fleet import Fleet, FleetRegion, HealthCheck, Prober, Timeouts
 from springtide.model.plan import (
     Action,
     Delete,
@@ -194,7 +194,8 @@ class FleetWorld:
 
     def _region(self, name: str) -> RegionSnapshot:
         servers = tuple(s for s in self.servers.values() if s.region == name)
-        active = [s for s in servers if s.status == "ACTIVE"]
+        asks = self.fleet.health.prober is Prober.SPRINGTIDE
+        active = [s for s in servers if s.status == "ACTIVE" and asks]
         deaf = name in self.cut_off
         heard = (s for s in active if not deaf and s.id not in self.liars)
         answering = (s.id for s in heard if self.answers(s))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from springtide.model.fleet import Canary, CanaryPolicy
+from springtide.model.fleet import Canary, CanaryPolicy, HealthCheck, Prober
 from springtide.model.healing import Healing
 from springtide.model.plan import Delete, Drain, Launch, Leave, RoundPlan
 from springtide.model.server import Server
@@ -121,9 +121,24 @@ class History:
         }
 
     def _serves(self, server: Server) -> bool:
-        """Whether it answers, and has not been rebooted for a lie: then it has a lie too many."""
+        """Whether it answers and is let serve.
+
+        Rebooted for a lie it has a lie too many; a young one that the prober calls down never was.
+        """
         rebooted = server.rebooted_at is not None and server.id in self.world.liars
-        return self.world.answers(server) and not rebooted
+        refused = self._young(server) and server.region in self.world.unbalanced
+        lacking = refused if self._balancer_asks else rebooted
+        return self.world.answers(server) and not lacking
+
+    @property
+    def _balancer_asks(self) -> bool:
+        """Whether the balancer is the prober: nobody lies to us then, and it alone lets serve."""
+        return self.world.fleet.health.prober is Prober.BALANCER
+
+    def _young(self, server: Server) -> bool:
+        """Whether it still has time to answer."""
+        answer_s, since = self.world.fleet.timeouts.answer_s, server.launched_at
+        return since is None or self.world.now - since <= timedelta(seconds=answer_s)
 
     def hidden(self) -> int:
         """Dead members whose death nobody can tell: somebody says that all of their region are."""
@@ -135,13 +150,18 @@ class History:
         )
 
     def settle(self) -> None:
-        """All is calm again, and no hold, halt or death is remembered: it settles as desired."""
+        """All is calm again, and no hold, halt or death is remembered: it settles as desired.
+
+        Nor a failed check where nobody could find out that the server is well again.
+        """
         self.happen(("calm", None))
         world = self.world
         world.down, world.deaths, world.halts = set(), [], []
+        asked = self.members() if self._balancer_asks else world.servers
         for server in list(world.servers.values()):
             changes = {"status": "ACTIVE"} if server.status == "SHUTOFF" else {}
-            update = {"held_until": None, **changes}
+            health = server.health if server.id in asked else None
+            update = {"held_until": None, "health": health, **changes}
             world.servers[server.id] = server.model_copy(update=update)
         world.settle(desired(self.want), rounds=400)
         assert self.want == world.serving == len(world.servers)
@@ -179,13 +199,17 @@ def taken(plan: RoundPlan) -> set[str]:
     return members | {i for a in plan.actions if isinstance(a, Delete) for i in a.server_ids}
 
 
+@pytest.mark.parametrize("prober", list(Prober))
 @pytest.mark.parametrize("reboot_first", [False, True])
 @settings(max_examples=100, deadline=None)
 @given(events=st.lists(st.one_of(EVENTS, st.just(("round", None))), min_size=5, max_size=40))
-def test_whatever_happens(events: list[tuple[str, object]], *, reboot_first: bool) -> None:
+def test_whatever_happens(
+    events: list[tuple[str, object]], *, reboot_first: bool, prober: Prober
+) -> None:
     """Never below the desired by our own act, never planned above the maximum; in the end whole."""
     canary, healing = Canary(policy=CanaryPolicy.NEVER), Healing(reboot_first=reboot_first)
-    fleet = a_fleet(canary=canary, healing=healing, max_servers=MOST)
+    health = HealthCheck(port=80, prober=prober, in_flight_path="/in-flight")
+    fleet = a_fleet(canary=canary, healing=healing, health=health, max_servers=MOST)
     world = FleetWorld(fleet=fleet, images=(NEW, OLD))
     history = History(world)
     world.settle(desired(history.want))
