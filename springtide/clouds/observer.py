@@ -30,6 +30,7 @@ class _Known:
     """Why the last look failed."""
     images: tuple[Image, ...] = ()
     headroom: Headroom = field(default_factory=Headroom)
+    group_members: int | None = None
     held: int | None = None
     """Our servers at the first look after the headroom was read."""
     servers: tuple[Server, ...] = ()
@@ -41,9 +42,10 @@ class FleetObserver:
 
     def __init__(self, access: CloudAccess, fleet: Fleet) -> None:
         """Nothing is called yet; regions outside the residency are refused here."""
-        self._fleet = fleet
-        self._clouds = {region.name: access.region(region.name) for region in fleet.regions}
-        self._known = {name: _Known() for name in self._clouds}
+        for region in fleet.regions:
+            access.require_resident(region.name)
+        self._access, self._fleet = access, fleet
+        self._known = {region.name: _Known() for region in fleet.regions}
 
     @property
     def launchable(self) -> bool:
@@ -51,8 +53,12 @@ class FleetObserver:
         return all(known.asked for known in self._known.values())
 
     def cloud(self, region: str) -> RegionCloud:
-        """The region's cloud."""
-        return self._clouds[region]
+        """The region's cloud.
+
+        Raises:
+            Misconfigured: the cloud's catalogue has no such region; the others have theirs.
+        """
+        return self._access.region(region)
 
     async def prepare(self) -> None:
         """Resolve the pools: enough to observe, and to take the fleet down.
@@ -60,7 +66,8 @@ class FleetObserver:
         A region that does not answer now does not keep the others waiting: its looks will tell.
 
         Raises:
-            Misconfigured: a pool of the estate does not exist, or the credentials are refused.
+            Misconfigured: a region or a pool of the estate does not exist, or the credentials are
+                refused.
         """
         await self._everywhere(self._find_pool)
 
@@ -81,7 +88,7 @@ class FleetObserver:
 
         Such a region shows what was last seen of it in this run.
         """
-        regions = await asyncio.gather(*(self._look(name) for name in self._clouds))
+        regions = await asyncio.gather(*(self._look(name) for name in self._known))
         return FleetSnapshot(fleet=self._fleet.name, at=now, regions=tuple(regions))
 
     async def refresh_headroom(self, region: str) -> None:
@@ -90,21 +97,21 @@ class FleetObserver:
         Where it does not answer, what was read before stands.
         """
         with suppress(Retryable):
-            await asyncio.to_thread(self._read_headroom, self._clouds[region])
+            await asyncio.to_thread(self._read_headroom, region)
 
-    async def _everywhere(self, act: Callable[[RegionCloud], object]) -> None:
+    async def _everywhere(self, act: Callable[[str], object]) -> None:
         """Act in each region; the first error is raised when all of them are through."""
-        acts = (asyncio.to_thread(act, cloud) for cloud in self._clouds.values())
+        acts = (asyncio.to_thread(act, region) for region in self._known)
         for done in await asyncio.gather(*acts, return_exceptions=True):
             if isinstance(done, BaseException):
                 raise done
 
-    def _find_pool(self, cloud: RegionCloud) -> None:
+    def _find_pool(self, region: str) -> None:
         with suppress(Retryable):
-            cloud.resolve_pool(self._fleet)
+            self.cloud(region).resolve_pool(self._fleet)
 
-    def _read_launchables(self, cloud: RegionCloud) -> None:
-        known = self._known[cloud.name]
+    def _read_launchables(self, region: str) -> None:
+        known = self._known[region]
         if known.asked:
             return
         if known.trouble is not None:
@@ -112,9 +119,10 @@ class FleetObserver:
             known.launch_trouble = known.trouble
             return
         try:
+            cloud = self.cloud(region)
             cloud.resolve_launch(self._fleet)
             known.images = cloud.matching_images(self._fleet.image)
-            self._read_headroom(cloud)
+            self._read_headroom(region)
         except Retryable as error:
             known.launch_trouble = str(error)
             return
@@ -123,21 +131,15 @@ class FleetObserver:
             raise
         known.launch_trouble, known.asked = None, True
 
-    def _read_headroom(self, cloud: RegionCloud) -> None:
-        known = self._known[cloud.name]
+    def _read_headroom(self, region: str) -> None:
+        cloud, known = self.cloud(region), self._known[region]
         known.headroom, known.held = cloud.headroom(self._fleet), None
+        known.group_members = cloud.group_members
 
     async def _look(self, region: str) -> RegionSnapshot:
-        cloud, known, trouble = self._clouds[region], self._known[region], None
-        try:
-            known.servers, known.members = await asyncio.gather(
-                asyncio.to_thread(cloud.list_servers, self._fleet.name),
-                asyncio.to_thread(cloud.list_members, self._fleet),
-            )
-        except SpringtideError as error:
-            trouble = str(error)
-        known.trouble = trouble
-        if known.held is None and trouble is None:
+        known = self._known[region]
+        await self._list(region, known)
+        if known.held is None and known.trouble is None:
             known.held = len(known.servers)
         ours = [m for m in known.members if m.ours]
         draining = {m.server_id for m in ours if m.weight == 0}
@@ -156,12 +158,30 @@ class FleetObserver:
             probed=frozenset(s.id for s in asked),
             in_flight=in_flight,
             headroom=_less(known.headroom, len(known.servers) - (known.held or 0)),
-            group_members=cloud.group_members,
+            group_members=known.group_members,
             images=known.images,
             unlaunchable=known.unlaunchable,
             launch_trouble=known.launch_trouble,
-            trouble=trouble,
+            trouble=known.trouble,
         )
+
+    async def _list(self, region: str, known: _Known) -> None:
+        """Take note of servers and members as they are; of either, what was last seen stays.
+
+        What Nova says counts though the balancer does not answer: those servers stand, and are
+        billed, so that nobody may launch them once more elsewhere.
+        """
+        servers, members = await asyncio.gather(
+            asyncio.to_thread(lambda: self.cloud(region).list_servers(self._fleet.name)),
+            asyncio.to_thread(lambda: self.cloud(region).list_members(self._fleet)),
+            return_exceptions=True,
+        )
+        told = [_told(listing) for listing in (servers, members)]
+        known.trouble = next(filter(None, told), None)
+        if not isinstance(servers, BaseException):
+            known.servers = servers
+        if not isinstance(members, BaseException):
+            known.members = members
 
     def _unasked(self, serving: set[str | None], draining: set[str | None]) -> set[str | None]:
         """Whom our probe leaves alone: who is on its way out, and who serves, if that is no sign.
@@ -176,6 +196,13 @@ class FleetObserver:
         if not servers or self._fleet.health.in_flight_path is None:
             return {}
         return await read_in_flight(self._fleet, servers)
+
+
+def _told(listing: object) -> str | None:
+    """What is wrong with a listing; None where it came. Whatever is not ours to tell is raised."""
+    if isinstance(listing, BaseException) and not isinstance(listing, SpringtideError):
+        raise listing
+    return str(listing) if isinstance(listing, SpringtideError) else None
 
 
 def _less(headroom: Headroom, servers: int) -> Headroom:

@@ -53,7 +53,7 @@ from springtide.planning.round_input import RoundInput
 
 
 def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
-    """The round's plan: never above the fleet's maximum, never touching what is not ours."""
+    """The round's plan: never above the fleet's maximum of what is seen, and only for ours."""
     views = view_regions(snapshot, given.fleet, given.now, given.book)
     if (halt := find_halt(views, given)) is not None:
         return _halted(snapshot, given, halt)
@@ -65,7 +65,7 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
     recalled = _recall(views, given, short - rollout.unavailable)
     launch = plan_launches(views, given, missing=missing - len(recalled), closed=healing.closed)
     kept = healing.stormy and given.desired.servers > 0
-    removed = _removals(views, given, surplus=0 if kept else -missing)
+    removed = _removals(views, given, surplus=0 if kept else -missing - _unsure(views))
     going = frozenset(i for a in removed if isinstance(a, Delete) for i in a.server_ids)
     going |= {s.server.id for s in rollout.outgoing}
     freeze = given.book.frozen_by(given.fleet.name, given.now)
@@ -172,6 +172,12 @@ def _removals(
         if idle:
             actions.append(Delete(region=view.region, server_ids=idle, reason=reason))
     return tuple(actions)
+
+
+def _unsure(views: tuple[RegionView, ...]) -> int:
+    """Servers of regions that cannot be read which nobody saw serve: nobody else goes for them."""
+    dark = [view for view in views if not view.readable]
+    return sum(view.living - len(view.of(Phase.SERVING)) for view in dark)
 
 
 def _at_once(views: tuple[RegionView, ...], fleet: Fleet, surplus: int) -> int:

@@ -6,11 +6,19 @@ from datetime import UTC, datetime
 import pytest
 
 from springtide.clouds.observer import FleetObserver
+from springtide.clouds.openstack.connection import CloudAccess
 from springtide.errors import GuardRefused, Misconfigured
 from springtide.model.fleet import HealthCheck, Prober
 from springtide.model.snapshot import RegionSnapshot
 from springtide.sandbox.faults import FaultRule
-from tests.clouds.stage import REGIONS, Stage, a_fleet, a_fleet_region
+from tests.clouds.stage import (
+    REGIONS,
+    Stage,
+    a_fleet,
+    a_fleet_region,
+    an_estate,
+    silent_audit,
+)
 
 NOW = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
 BALANCER_PROBES = HealthCheck(port=8080, prober=Prober.BALANCER)
@@ -69,6 +77,35 @@ def test_a_region_in_trouble_shows_what_was_last_seen(stage: Stage) -> None:
     assert seen.servers == regions["GRA11"].servers
     assert regions["GRA11"].trouble is not None
     assert [None, None] == [regions[name].trouble for name in ("SBG5", "RBX1")]
+
+
+def test_a_region_of_which_only_the_members_cannot_be_read_shows_its_servers(stage: Stage) -> None:
+    """From the first look on: what Nova says is kept, as those servers stand and are billed."""
+    stage.launch(2)
+    stage.sandbox.add_fault(FaultRule(service="load-balancer", region="GRA11", status=503))
+    gra = look(an_observer(stage))["GRA11"]
+    assert (2, ()) == (len(gra.servers), gra.members)
+    assert gra.trouble is not None
+    assert "load-balancer" in gra.trouble
+
+
+def test_a_region_that_the_cloud_has_not_is_told_and_keeps_no_other(stage: Stage) -> None:
+    """Its looks and its launch tell it; the others are read as ever."""
+    regions = (*REGIONS, "WAW1")
+    access = CloudAccess.open(an_estate(residency=regions), silent_audit())
+    fleet = a_fleet(health=BALANCER_PROBES, regions=tuple(a_fleet_region(name) for name in regions))
+    stage.launch(2)
+    observer = FleetObserver(access, fleet)
+    for prepare in (observer.prepare, observer.prepare_launch):
+        with pytest.raises(Misconfigured, match="no compute in region WAW1"):
+            asyncio.run(prepare())
+    assert observer.launchable
+    found = look(observer)
+    assert [None] * 3 == [found[name].trouble for name in REGIONS]
+    assert (2, ()) == (len(found["GRA11"].servers), found["WAW1"].servers)
+    for told in (found["WAW1"].trouble, found["WAW1"].unlaunchable):
+        assert "no compute in region WAW1" in (told or "")
+    assert found["SBG5"].images
 
 
 def test_a_region_outside_the_residency_is_refused_before_any_call(stage: Stage) -> None:

@@ -1,7 +1,10 @@
 """Faults of whole regions: one that cannot be read in mid-opening, or from the start."""
 
+import asyncio
+
 import pytest
 
+from springtide.model.claim import ClaimBook
 from springtide.model.outcome import Ending
 from springtide.model.plan import Launch
 from springtide.sandbox.faults import FaultRule
@@ -42,6 +45,15 @@ def test_a_region_that_is_down_from_the_start_does_not_keep_the_others(
         assert Ending.SETTLED is ending.result(30).ending
     stage.assert_stands(10)
     stage.assert_leaves_nothing()
+
+
+def test_servers_are_counted_where_their_pool_cannot_be_read(stage: Stage) -> None:
+    """A new run that never saw the region's members launches none of its servers elsewhere."""
+    stage.open()
+    stage.sandbox.add_fault(FaultRule(service="load-balancer", region="GRA11", status=503))
+    outcome = asyncio.run(stage.hand().converge(ClaimBook(), dry_run=True))
+    assert (Ending.DRY_RUN, ()) == (outcome.ending, outcome.first.actions)
+    assert any("load-balancer" in wait.reason for wait in outcome.first.waits)
 
 
 def test_a_region_down_at_the_closing_is_closed_when_it_is_back(stage: Stage) -> None:

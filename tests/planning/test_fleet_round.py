@@ -185,6 +185,27 @@ def test_unreadable_region_is_left_alone_and_counts_what_was_last_seen() -> None
         assert "GRA11" not in {a.region for a in plan.actions}
 
 
+def test_who_is_not_seen_to_serve_takes_nobody_s_place() -> None:
+    """Nova lists a region's servers, its pool cannot be read: they count, and nobody goes for them.
+
+    Nothing is launched in their place either: they stand and are billed.
+    """
+    world = FleetWorld(fleet=a_fleet(canary=NO_CANARY))
+    world.settle(desired(60))
+    snapshot = world.snapshot()
+    dark = {"trouble": "load-balancer GET: 503", "members": ()}
+    gra, *others = snapshot.regions
+    regions = (gra.model_copy(update=dark), *others)
+    seen = snapshot.model_copy(update={"regions": regions})
+    removed = {}
+    for size in (60, 40, 30, 0):
+        given = RoundInput(world.fleet, desired(size), ClaimBook(), world.now, "ab12")
+        actions = plan_round(seen, given).actions
+        removed[size] = sum(len(a.members) for a in actions if isinstance(a, Drain))
+        assert all(isinstance(a, Drain) for a in actions)
+    assert {60: 0, 40: 0, 30: 10, 0: 40} == removed
+
+
 def test_stale_member_of_ours_leaves_and_a_foreign_one_stays() -> None:
     """A member whose server is gone leaves its pool; other people's members are not touched."""
     world = FleetWorld()

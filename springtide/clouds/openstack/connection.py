@@ -72,13 +72,21 @@ class CloudAccess:
             GuardRefused: it is outside the estate's residency; no call was made.
             Misconfigured: the cloud's catalogue has no such region.
         """
-        if name not in self._estate.residency:
-            allowed = ", ".join(self._estate.residency)
-            raise GuardRefused(f"region {name} is outside the residency (allowed: {allowed})")
+        self.require_resident(name)
         with self._lock:
             if name not in self._regions:
                 self._regions[name] = RegionCloud(name, self._services(name))
             return self._regions[name]
+
+    def require_resident(self, name: str) -> None:
+        """Nothing is called.
+
+        Raises:
+            GuardRefused: the region is outside the estate's residency.
+        """
+        if name not in self._estate.residency:
+            allowed = ", ".join(self._estate.residency)
+            raise GuardRefused(f"region {name} is outside the residency (allowed: {allowed})")
 
     def elastic_regions(self) -> tuple[str, ...]:
         """The regions of the residency in which servers can stand, in the estate's order.
