@@ -102,7 +102,7 @@ def _new_marks(view: RegionView, given: RoundInput) -> list[ExhaustedMark]:
     base = {"fleet": fleet.name, "region": view.region, "flavour": fleet.flavour, "until": until}
     slug = f"{fleet.name}-{key_part(view.region)}"
     marks = []
-    for zone in sorted({z for z, size in _failed_waves(view) if size == 1}, key=str):
+    for zone in sorted({z for z, size in _failed_waves(view, given) if size == 1}, key=str):
         key = f"exhausted-{slug}-{key_part(zone or 'any')}"
         reason = f"no host had room for a single {fleet.flavour}"
         marks.append(ExhaustedMark(key=key, zone=zone, reason=reason, **base))
@@ -129,10 +129,14 @@ def _broken_builds(view: RegionView) -> str | None:
     return f"{len(broken)} servers ended in ERROR while being built: {broken[0].fault}"
 
 
-def _failed_waves(view: RegionView) -> list[tuple[str | None, int]]:
-    """Zone and size of each wave that found no host."""
+def _failed_waves(view: RegionView, given: RoundInput) -> list[tuple[str | None, int]]:
+    """Zone and size of each wave that found no host; the zone, where the estate names any.
+
+    Where it names none, Nova still says in which zone the last host stood that it tried.
+    """
+    named = given.fleet.region(view.region).zones
     lost = [s.server for s in view.of(Phase.FAILED) if s.server.no_valid_host]
-    sizes = Counter((server.wave or server.id, server.zone) for server in lost)
+    sizes = Counter((server.wave or server.id, server.zone if named else None) for server in lost)
     return [(zone, wave_size(wave, size)) for (wave, zone), size in sorted(sizes.items(), key=str)]
 
 
@@ -150,7 +154,7 @@ def _berth(
 ) -> _Berth:
     fleet = given.fleet
     zones = _open_zones(view, given, new)
-    failed = min((size for _, size in _failed_waves(view)), default=None)
+    failed = min((size for _, size in _failed_waves(view, given)), default=None)
     most, limit = _most(view, given, zones, new, failed=failed)
     if view.region in closed:
         most, limit = view.living, "nothing that is said of its servers is believed"

@@ -80,7 +80,8 @@ class Server:
     region: str
     flavor: Flavor
     image_id: str | None
-    zone: str
+    zone: str | None
+    """The zone of its host, or of the last that was tried, else the one that was asked for."""
     created: datetime
     updated: datetime
     reservation_id: str

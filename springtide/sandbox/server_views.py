@@ -31,7 +31,7 @@ def server_document(
         "accessIPv4": "",
         "accessIPv6": "",
         "OS-DCF:diskConfig": "MANUAL",
-        "OS-EXT-AZ:availability_zone": server.zone if server.host else "",
+        "OS-EXT-AZ:availability_zone": server.zone or "",
         "config_drive": "True" if server.config_drive else "",
         "key_name": server.key_name,
         "OS-SRV-USG:launched_at": _usage_time(server, "launched_at"),

@@ -132,7 +132,7 @@ class Servers:
             region=self._name,
             flavor=launch.flavor,
             image_id=launch.image_id,
-            zone=launch.zone or self.region.config.zones[0],
+            zone=launch.zone,
             requested_zone=launch.zone,
             created=now,
             updated=now,
@@ -171,6 +171,7 @@ class Servers:
 
     def _place(self, server: Server) -> None:
         server.host = f"host-{server.id[:8]}"
+        server.zone = server.requested_zone or self.region.config.zones[0]
         server.task_state = "spawning"
         wanted = {"device_id": server.id, "device_owner": SERVER_OWNER}
         try:

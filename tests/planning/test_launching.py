@@ -5,15 +5,18 @@ from datetime import timedelta
 import pytest
 
 from springtide.model.claim import ClaimBook, ExhaustedMark
+from springtide.model.fleet import FleetRegion
 from springtide.model.plan import Launch, RoundPlan
 from springtide.planning.fleet_round import plan_round
 from springtide.planning.round_input import RoundInput
 from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired
+from tests.planning.sightings import a_server
 
 DOWN = "GRA11 image GET /images: 503"
 NO_IMAGE: dict[str, object] = {"image": None, "images": ()}
 LACKING = "fleets.api.flavour: there is no 'b2-60'"
 MINUTE = timedelta(minutes=1)
+RETRIES = "Exceeded maximum number of retries. Exhausted all hosts available for retrying."
 
 
 def a_mark(**changes: object) -> ExhaustedMark:
@@ -116,3 +119,32 @@ def test_a_passing_mark_is_waited_for_where_nobody_else_has_room(
 ) -> None:
     """So that one refusal does not end the run of a fleet of one region."""
     assert waits == [wait.reason for wait in planned(mark, alone=alone).waits]
+
+
+@pytest.mark.parametrize(
+    ("zones", "named", "gra11"),
+    [
+        pytest.param((), None, 0, id="no-host-was-chosen"),
+        pytest.param((), "nova", 0, id="in-a-zone-that-nobody-named"),
+        pytest.param(("az1", "az2"), "az1", 1, id="in-one-of-two-zones"),
+        pytest.param(("az1",), "az1", 0, id="in-the-only-zone"),
+    ],
+)
+def test_a_single_server_without_a_host_closes_what_was_asked_for(
+    zones: tuple[str, ...], named: str | None, gra11: int
+) -> None:
+    """Nova names the zone of the host that it chose last; the estate names where to launch."""
+    server = a_server(
+        status="ERROR", fault=RETRIES, zone=named, wave="w-ab12-0-1", launched_at=None
+    )
+    regions = tuple(
+        FleetRegion(name=name, network="vrack", pool="api", zones=zones if name == "GRA11" else ())
+        for name in REGIONS
+    )
+    world = FleetWorld(fleet=a_fleet(regions=regions, canary={"policy": "never"}))
+    world.servers[server.id] = server
+    plan = world.plan(desired(6))
+    assert gra11 == sum(
+        a.servers for a in plan.actions if isinstance(a, Launch) and a.region == "GRA11"
+    )
+    assert [named if zones else None] == [mark.zone for mark in plan.marks]

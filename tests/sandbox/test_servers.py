@@ -179,6 +179,7 @@ def test_behaviours_of_servers_to_come(api: Api) -> None:
     assert ("BUILD", "ERROR") == (by_name["api-1"], by_name["api-2"])
     failed = api.servers("?status=ERROR")[0]
     assert failed["fault"]["message"].endswith("aborted: Failed to build.")
+    assert ("", "nova") == (failed["hostId"], failed["OS-EXT-AZ:availability_zone"])
 
 
 def test_one_server_without_a_host_takes_its_wave_along(api: Api) -> None:
@@ -186,6 +187,7 @@ def test_one_server_without_a_host_takes_its_wave_along(api: Api) -> None:
     behave(api, error="NoValidHost", times=1)
     api.create(name="first", min_count=3, max_count=3)
     wait_until(lambda: api.statuses("?name=first") == ["ERROR"] * 3)
+    assert [""] * 3 == [s["OS-EXT-AZ:availability_zone"] for s in api.servers("?name=first")]
     assert len(api.running(3, name="second")) == 3
 
 
