@@ -25,6 +25,7 @@ class Answered(Case):
     status: int
     method: str = "GET"
     service: str = "compute"
+    path: str = "/servers"
     expected: type[SpringtideError]
 
 
@@ -33,6 +34,27 @@ ANSWERED = (
     Answered(name="unauthorized", status=401, expected=Misconfigured),
     Answered(name="quota", status=403, method="POST", expected=CapacityExhausted),
     Answered(name="old quota", status=413, method="POST", expected=CapacityExhausted),
+    Answered(
+        name="quota of groups",
+        status=403,
+        method="POST",
+        path="/os-server-groups",
+        expected=CapacityExhausted,
+    ),
+    Answered(
+        name="no right to reboot",
+        status=403,
+        method="POST",
+        path="/servers/s1/action",
+        expected=Misconfigured,
+    ),
+    Answered(
+        name="no right to mark",
+        status=403,
+        method="POST",
+        path="/servers/s1/metadata",
+        expected=Misconfigured,
+    ),
     Answered(name="no right to read", status=403, expected=Misconfigured),
     Answered(name="no right to delete", status=403, method="DELETE", expected=Misconfigured),
     Answered(name="missing", status=404, method="DELETE", expected=NotFound),
@@ -72,21 +94,22 @@ def an_answer(status: int, body: bytes = b"", *, retry_after: str = "") -> reque
 def translated(response: requests.Response, method: str = "GET") -> SpringtideError:
     """Our error for an answer of Nova."""
     return translate_response(
-        response, what="call", region="GRA11", service="compute", method=method
+        response, region="GRA11", service="compute", method=method, path="/servers"
     )
 
 
 @pytest.mark.parametrize("case", ANSWERED, ids=case_name)
 def test_each_answer_has_its_error(case: Answered) -> None:
-    """By status, service and method."""
+    """By status, service, method and path; the message names the call."""
     error = translate_response(
         an_answer(case.status),
-        what="call",
         region="GRA11",
         service=case.service,
         method=case.method,
+        path=case.path,
     )
     assert case.expected is type(error)
+    assert str(error).startswith(f"GRA11 {case.service} {case.method} {case.path}: {case.status}")
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ class Service:
             act.request_id = response.headers.get("x-openstack-request-id")
         if not response.ok:
             raise translate_response(
-                response, what=what, region=self._region, service=self._kind, method=method
+                response, region=self._region, service=self._kind, method=method, path=path
             )
         return response
 

@@ -33,6 +33,8 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], type[SpringtideError]], ...] = (
 
 _SAID = ("message", "faultstring", "description")
 _NO_ROOM = (HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+_COUNTED = ("/servers", "/os-server-groups")
+"""What Nova makes within a quota; elsewhere these statuses say that it is forbidden."""
 _BY_STATUS: dict[int, type[SpringtideError]] = {
     HTTPStatus.NOT_FOUND: NotFound,
     HTTPStatus.CONFLICT: Retryable,
@@ -52,15 +54,17 @@ def translate_exception(error: Exception, *, what: str, changing: bool) -> Sprin
 
 
 def translate_response(
-    response: "Response", *, what: str, region: str, service: str, method: str
+    response: "Response", *, region: str, service: str, method: str, path: str
 ) -> SpringtideError:
     """Our error for an answer that is no success."""
-    status, said = response.status_code, f"{what}: {response.status_code} {_message(response)}"
+    status, what = response.status_code, f"{region} {service} {method} {path}"
+    said = f"{what}: {status} {_message(response)}"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimited(said, retry_after_s=retry_after_s(response))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Retryable(said) if method == "GET" else ReplyLost(said)
-    if method == "POST" and service == "compute" and status in _NO_ROOM:
+    making = method == "POST" and service == "compute" and path in _COUNTED
+    if making and status in _NO_ROOM:
         return CapacityExhausted(said, region=region, kind="quota")
     if status == HTTPStatus.CONFLICT and service == "load-balancer":
         return BalancerBusy(said)
