@@ -33,6 +33,8 @@ class _Known:
     group_members: int | None = None
     held: int | None = None
     """Our servers at the first look after the headroom was read."""
+    members_left: int | None = None
+    """More members that the balancer takes; read after a refusal alone, None: not known."""
     servers: tuple[Server, ...] = ()
     members: tuple[Member, ...] = ()
 
@@ -98,6 +100,8 @@ class FleetObserver:
         """
         with suppress(Retryable):
             await asyncio.to_thread(self._read_headroom, region)
+            left = await asyncio.to_thread(self.cloud(region).members_left)
+            self._known[region].members_left = left
 
     async def _everywhere(self, act: Callable[[str], object]) -> None:
         """Act in each region; the first error is raised when all of them are through."""
@@ -141,6 +145,7 @@ class FleetObserver:
         await self._list(region, known)
         if known.held is None and known.trouble is None:
             known.held = len(known.servers)
+            known.headroom = known.headroom.model_copy(update={"members": _places(known)})
         ours = [m for m in known.members if m.ours]
         draining = {m.server_id for m in ours if m.weight == 0}
         serving = {m.server_id for m in ours if m.weight > 0}
@@ -205,7 +210,16 @@ def _told(listing: object) -> str | None:
     return str(listing) if isinstance(listing, SpringtideError) else None
 
 
+def _places(known: _Known) -> int | None:
+    """Members that the balancer takes beside those of our servers that are still to join."""
+    if known.members_left is None:
+        return None
+    joined = {member.server_id for member in known.members}
+    coming = (s for s in known.servers if s.status != "ERROR" and s.task_state != "deleting")
+    return known.members_left - sum(server.id not in joined for server in coming)
+
+
 def _less(headroom: Headroom, servers: int) -> Headroom:
     """The headroom after so many more servers than when it was read."""
-    left = {k: None if v is None else max(0, v - servers) for k, v in dict(headroom).items()}
+    left = {k: None if v is None else v - servers for k, v in dict(headroom).items()}
     return Headroom.model_validate(left)

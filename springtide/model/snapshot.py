@@ -20,6 +20,7 @@ class Headroom(Model):
     """How many more servers of the fleet's flavour one region has room for, by each limit.
 
     Each value is limit less what is used by anybody, in servers; None: that limit is not known.
+    Below 0 so many stand too many.
     """
 
     instances: int | None = None
@@ -27,7 +28,9 @@ class Headroom(Model):
     ram: int | None = None
     ports: int | None = None
     addresses: int | None = None
+    """Known to rehearsals alone: no launch looks at it beforehand."""
     members: int | None = None
+    """Servers that are still to join are taken off: below 0 so many of them never will."""
 
     @property
     def servers(self) -> int | None:

@@ -33,7 +33,7 @@ class Rest:
 
 
 def new_deaths(failed: Iterable[Sighting], given: RoundInput) -> tuple[Death, ...]:
-    """A note for each of these that has none yet; a lack of hosts is nobody's death."""
+    """A note for each that has none yet; a lack of hosts or places is nobody's death."""
     known = {death.key for death in given.book.deaths}
     until = given.now + timedelta(seconds=given.fleet.healing.deaths_remembered_s)
     found = (
@@ -48,7 +48,7 @@ def new_deaths(failed: Iterable[Sighting], given: RoundInput) -> tuple[Death, ..
             why=s.why[:200],
         )
         for s in failed
-        if not s.server.no_valid_host
+        if not (s.server.no_valid_host or s.placeless)
     )
     return tuple(death for death in found if death.key not in known)
 

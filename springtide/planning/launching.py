@@ -96,7 +96,7 @@ def plan_launches(
 
 
 def _new_marks(view: RegionView, given: RoundInput) -> list[ExhaustedMark]:
-    """What this region's failures teach: no host for a single server; an image that is silent."""
+    """What this region's failures teach: no host, no place in the pool; an image that is silent."""
     fleet = given.fleet
     until = given.now + timedelta(seconds=fleet.exhausted_for_s)
     base = {"fleet": fleet.name, "region": view.region, "flavour": fleet.flavour, "until": until}
@@ -106,6 +106,9 @@ def _new_marks(view: RegionView, given: RoundInput) -> list[ExhaustedMark]:
         key = f"exhausted-{slug}-{key_part(zone or 'any')}"
         reason = f"no host had room for a single {fleet.flavour}"
         marks.append(ExhaustedMark(key=key, zone=zone, reason=reason, **base))
+    if any(s.placeless for s in view.sightings):
+        reason = "quota of members: the balancer takes no more"
+        marks.append(ExhaustedMark(key=f"members-{slug}", reason=reason, **base))
     if (broken := _broken_builds(view)) is not None:
         marks.append(ExhaustedMark(key=f"broken-{slug}", alarm=True, reason=broken, **base))
     if _canary_failed(view, given):

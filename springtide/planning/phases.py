@@ -21,7 +21,8 @@ _GONE = frozenset({"DELETED", "SOFT_DELETED"})
 _FORMING = frozenset({"BUILD", "REBUILD"})
 _WORKED_ON = frozenset({"REBOOT", "HARD_REBOOT", "MIGRATING", "RESIZE", "RESCUE"})
 """Somebody is at it, whoever that is; for a while it is let be."""
-_ON_THE_WAY = frozenset({Phase.BUILDING, Phase.ACTIVE, Phase.ANSWERING})
+_ON_THE_WAY = (Phase.BUILDING, Phase.ACTIVE, Phase.ANSWERING)
+_NO_PLACE = "the balancer's quota of members has no place for it"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Sighting:
     """What is said of it, where it is a member that may be judged."""
     held: bool = False
     """Whether a person holds it: it is neither judged nor repaired nor removed."""
+    placeless: bool = False
+    """Whether it is FAILED for lack of a place in its pool: no fault of its own."""
 
     @property
     def doubted(self) -> bool:
@@ -66,10 +69,12 @@ def sight_region(snapshot: RegionSnapshot, fleet: Fleet, now: Moment) -> tuple[S
         for m in snapshot.members
         if m.ours and m.server_id and m.provisioning_status != "PENDING_DELETE"
     }
-    return tuple(
+    sightings = tuple(
         _sight(server, members.get(server.id), snapshot, fleet, now=now)
         for server in sorted(snapshot.servers, key=lambda s: s.id)
     )
+    too_many = -(snapshot.headroom.members or 0)
+    return _placed(sightings, too_many) if too_many > 0 else sightings
 
 
 def stale_members(snapshot: RegionSnapshot) -> tuple[Member, ...]:
@@ -87,6 +92,23 @@ def stale_members(snapshot: RegionSnapshot) -> tuple[Member, ...]:
             ),
             key=lambda m: m.id,
         )
+    )
+
+
+def _placed(sightings: tuple[Sighting, ...], too_many: int) -> tuple[Sighting, ...]:
+    """The same, where so many more are to join than the pool takes; the last on the way fail."""
+    outside = [s for s in sightings if s.member is None]
+    going = sum(s.phase in (Phase.LEAVING, Phase.FAILED) for s in outside)
+    coming = sorted(
+        (s for s in outside if s.on_the_way and not s.held),
+        key=lambda s: (_ON_THE_WAY.index(s.phase), s.server.id),
+    )
+    without = {s.server.id for s in coming[: max(0, too_many - going)]}
+    return tuple(
+        replace(s, phase=Phase.FAILED, why=_NO_PLACE, placeless=True)
+        if s.server.id in without
+        else s
+        for s in sightings
     )
 
 

@@ -10,6 +10,8 @@ from springtide.clouds.openstack.connection import CloudAccess
 from springtide.errors import GuardRefused, Misconfigured
 from springtide.model.fleet import HealthCheck, Prober
 from springtide.model.snapshot import RegionSnapshot
+from springtide.sandbox.config import SandboxQuota
+from springtide.sandbox.control_inputs import RegionChange
 from springtide.sandbox.faults import FaultRule
 from tests.clouds.stage import (
     REGIONS,
@@ -65,6 +67,22 @@ def test_what_was_launched_since_is_taken_off_the_room(stage: Stage) -> None:
     stage.launch(3)
     assert before is not None
     assert before - 3 == look(observer)["GRA11"].headroom.instances
+
+
+def test_places_in_the_pool_are_known_after_a_refusal(stage: Stage) -> None:
+    """Not before: no opening pays for it. Servers that are still to join are taken off."""
+    observer = an_observer(stage)
+    quota = SandboxQuota(members=3)
+    stage.sandbox.change_region("GRA11", RegionChange(quota=quota))
+    stage.launch(5)
+    stage.joined([1])
+    assert look(observer)["GRA11"].headroom.members is None
+    asyncio.run(observer.refresh_headroom("GRA11"))
+    assert 2 - 5 == look(observer)["GRA11"].headroom.members
+    stage.launch(1, wave="gra11-20261123t160004-ab12-3-1")
+    headroom = look(observer)["GRA11"].headroom
+    assert (2 - 6, 0) == (headroom.members, headroom.servers)
+    assert look(observer)["SBG5"].headroom.members is None
 
 
 def test_a_region_in_trouble_shows_what_was_last_seen(stage: Stage) -> None:

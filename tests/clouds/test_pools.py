@@ -8,10 +8,11 @@ import openstack
 import pytest
 
 from springtide.clouds.openstack.connection import CloudAccess
-from springtide.errors import BalancerBusy
+from springtide.errors import BalancerBusy, CapacityExhausted, Misconfigured
 from springtide.model.fleet import Fleet, PoolKind
-from springtide.sandbox.config import SandboxConfig, SandboxRegion
-from springtide.sandbox.control_inputs import ForeignMember
+from springtide.sandbox.config import SandboxConfig, SandboxQuota, SandboxRegion
+from springtide.sandbox.control_inputs import ForeignMember, RegionChange
+from springtide.sandbox.faults import FaultRule
 from springtide.sandbox.process import Sandbox
 from tests.clouds.stage import (
     Stage,
@@ -176,6 +177,44 @@ def test_a_busy_balancer_is_told_at_once(stage: Stage) -> None:
     with pytest.raises(BalancerBusy):
         stage.joined([1])
     assert (1, {}) == (stage.calls("PUT"), stage.members())
+
+
+def with_places(stage: Stage, members: int) -> None:
+    """Have the project's quota of members be so large."""
+    change = RegionChange(quota=SandboxQuota(members=members))
+    stage.sandbox.change_region("GRA11", change)
+
+
+def test_a_batch_beyond_the_quota_of_members_is_a_lack_of_room(stage: Stage) -> None:
+    """Octavia refuses all of it, and nobody has joined; as many as have a place do."""
+    with_places(stage, 8)
+    assert 8 == stage.gra.members_left()
+    with pytest.raises(CapacityExhausted) as refused:
+        stage.joined(range(1, 10))
+    assert ("GRA11", "quota") == (refused.value.region, refused.value.kind)
+    assert {} == stage.members()
+    assert 8 == len(stage.joined(range(1, 9)))
+    assert 0 == stage.gra.members_left()
+
+
+@pytest.mark.parametrize("members", [None, 2])
+def test_who_may_not_join_is_no_lack_of_room(stage: Stage, members: int | None) -> None:
+    """The same status where the quota has a place, or is without limit: a person is to look."""
+    if members:
+        with_places(stage, members)
+    stage.sandbox.add_fault(FaultRule(service="load-balancer", method="PUT", status=403))
+    with pytest.raises(Misconfigured):
+        stage.joined([1, 2])
+
+
+def test_a_quota_that_may_not_be_read_is_no_limit(stage: Stage) -> None:
+    """Then the refusal itself is all that is known."""
+    with_places(stage, 1)
+    rule = FaultRule(service="load-balancer", path_regex="/lbaas/quotas", status=403)
+    stage.sandbox.add_fault(rule)
+    assert stage.gra.members_left() is None
+    with pytest.raises(Misconfigured):
+        stage.joined([1, 2])
 
 
 def test_members_leave_a_shared_pool_one_after_the_other(tmp_path: Path) -> None:

@@ -124,6 +124,32 @@ def test_a_small_quota_is_seen_before_the_first_launch(stage: Stage) -> None:
     stage.assert_no_wave_twice(outcome)
 
 
+def test_where_the_pool_takes_no_more_members_the_others_take_over(stage: Stage) -> None:
+    """Ten are launched where seven find a place beside another's: they serve, and the others go."""
+    stage.write(window=a_window(servers=30))
+    stage.sandbox.change_region("GRA11", RegionChange(quota=SandboxQuota(members=8)))
+    outcome = stage.open()
+    assert (Ending.SETTLED, None) == (outcome.ending, outcome.last.shortfall)
+    assert 7 == stage.serving("GRA11")
+    assert 33 == outcome.changed("launch")
+    stage.assert_stands(30)
+    stage.assert_no_wave_twice(outcome)
+    stage.assert_leaves_nothing()
+
+
+def test_where_no_pool_takes_more_members_the_shortfall_is_told(stage: Stage) -> None:
+    """What has a place serves, nothing is billed without one, and the run ends."""
+    for region in REGIONS:
+        quota = SandboxQuota(members=3)
+        stage.sandbox.change_region(region, RegionChange(quota=quota))
+    outcome = stage.open()
+    assert Ending.SETTLED is outcome.ending
+    assert outcome.last.shortfall is not None
+    assert (4, 6) == (outcome.last.shortfall.servers, stage.serving())
+    assert "GRA11: quota of members" in outcome.last.shortfall.reason
+    stage.assert_stands(6)
+
+
 @pytest.mark.parametrize(("status", "tries"), [(409, 2), (400, 1)])
 def test_a_region_that_refuses_every_launch_is_left_alone(
     stage: Stage, status: int, tries: int

@@ -6,7 +6,8 @@ import pytest
 
 from springtide.model.claim import ClaimBook, ExhaustedMark
 from springtide.model.fleet import FleetRegion
-from springtide.model.plan import Launch, RoundPlan
+from springtide.model.plan import Delete, Launch, RoundPlan
+from springtide.model.snapshot import Headroom
 from springtide.planning.fleet_round import plan_round
 from springtide.planning.round_input import RoundInput
 from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired
@@ -148,3 +149,21 @@ def test_a_single_server_without_a_host_closes_what_was_asked_for(
         a.servers for a in plan.actions if isinstance(a, Launch) and a.region == "GRA11"
     )
     assert [named if zones else None] == [mark.zone for mark in plan.marks]
+
+
+def test_servers_without_a_place_in_the_pool_go_and_the_others_take_over() -> None:
+    """That is no death, and the region is left alone for a while."""
+    world = FleetWorld(fleet=a_fleet(canary={"policy": "never"}))
+    server = a_server()
+    changes = {"servers": (server,), "answering": frozenset({server.id})}
+    looked = world.snapshot()
+    gra, *others = looked.regions
+    full = gra.model_copy(update=changes | {"headroom": Headroom(members=-1)})
+    snapshot = looked.model_copy(update={"regions": (full, *others)})
+    plan = plan_round(snapshot, RoundInput(world.fleet, desired(6), ClaimBook(), START, "ab12"))
+    assert {"RBX1": 3, "SBG5": 3} == launched(plan)
+    assert [(server.id,)] == [a.server_ids for a in plan.actions if isinstance(a, Delete)]
+    assert ((), ["quota of members: the balancer takes no more"]) == (
+        plan.deaths,
+        [mark.reason for mark in plan.marks],
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from springtide.model.fleet import HealthCheck, Prober
 from springtide.model.server import Member, Phase, Server
-from springtide.model.snapshot import RegionSnapshot
+from springtide.model.snapshot import Headroom, RegionSnapshot
 from springtide.planning.phases import Sighting, sight_region, stale_members
 from tests.planning.fleet_world import START, a_fleet
 from tests.planning.sightings import a_member, a_server
@@ -280,3 +280,43 @@ def test_members_without_their_server_are_stale(member: Member, *, is_stale: boo
     """Only ours, only of a server that is known and not there, and only once."""
     snapshot = RegionSnapshot(region="GRA11", servers=(a_server("s1"),), members=(member,))
     assert ((member,) if is_stale else ()) == stale_members(snapshot)
+
+
+@pytest.mark.parametrize(
+    ("members", "without"),
+    [
+        pytest.param(None, [], id="not-known"),
+        pytest.param(0, [], id="as-many-places-as-are-to-join"),
+        pytest.param(-1, ["s2"], id="one-too-many"),
+        pytest.param(-3, ["s2", "s3", "s4"], id="three-too-many"),
+        pytest.param(-9, ["s2", "s3", "s4", "s5"], id="all-of-them-too-many"),
+    ],
+)
+def test_who_finds_no_place_in_the_pool_fails(members: int | None, without: list[str]) -> None:
+    """Whoever is furthest from joining; no member, and nobody whom a person holds."""
+    servers = (
+        a_server("s1"),
+        a_server("s2", **BUILD),
+        a_server("s3"),
+        a_server("s4"),
+        a_server("s5"),
+        a_server("s6", held_until=START + ANSWER),
+    )
+    snapshot = RegionSnapshot(
+        region="GRA11",
+        servers=servers,
+        members=(a_member("s1"),),
+        answering=frozenset({"s4", "s5", "s6"}),
+        headroom=Headroom(members=members),
+    )
+    found = sight_region(snapshot, a_fleet(), START)
+    assert without == [s.server.id for s in found if s.phase is Phase.FAILED]
+    assert without == [s.server.id for s in found if s.placeless]
+
+
+def test_those_who_go_already_make_place() -> None:
+    """A deletion that takes its time has nobody else deleted in the next rounds."""
+    servers = (a_server("s1", task_state="deleting"), a_server("s2"), a_server("s3"))
+    snapshot = RegionSnapshot(region="GRA11", servers=servers, headroom=Headroom(members=-2))
+    found = sight_region(snapshot, a_fleet(), START)
+    assert ["s2"] == [s.server.id for s in found if s.placeless]

@@ -159,7 +159,7 @@ class _Inspection:
         balancer = setup and self._read(
             Check.BALANCER, "load-balancer", lambda: _balancer(service, setup.balancer_id)
         )
-        members = self._read(Check.MEMBERS, "load-balancer", lambda: _member_quota(service))
+        members = self._read(Check.MEMBERS, "load-balancer", lambda: member_quota(service))
         return {"balancer": balancer, "members": members}
 
 
@@ -211,7 +211,7 @@ def _balancer(service: Service, balancer_id: str) -> Balancer:
     return Balancer(id=found["id"], provisioning_status=found["provisioning_status"])
 
 
-def _member_quota(service: Service) -> Quota:
+def member_quota(service: Service) -> Quota:
     """Granted members, and those of all the project's pools: Octavia tells no usage."""
     limit = service.get(f"/lbaas/quotas/{service.project_id}")["quota"]["member"]
     pools = service.pages("/lbaas/pools", "pools", limit=_PAGE)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from springtide.clouds.openstack.catalogue import PoolSetup
+from springtide.clouds.openstack.inspection import member_quota
 from springtide.clouds.openstack.moments import moment_or_none
 from springtide.clouds.openstack.service import Body, Service
 from springtide.clouds.openstack.tags import (
@@ -15,7 +16,14 @@ from springtide.clouds.openstack.tags import (
     server_of,
     server_tag,
 )
-from springtide.errors import BalancerBusy, NotFound
+from springtide.errors import (
+    BalancerBusy,
+    CapacityExhausted,
+    Misconfigured,
+    NotFound,
+    Retryable,
+    SpringtideError,
+)
 from springtide.model.fleet import Fleet, FleetRegion, PoolKind
 from springtide.model.plan import Drain, Join, Leave, MemberOrder
 from springtide.model.server import Member
@@ -57,8 +65,20 @@ class Pool:
         return tuple(self._member(body) for body in self._bodies())
 
     def join(self, order: Join) -> None:
-        """Weight 1 for each, by one call that leaves all others as they are."""
-        self._put([self._body(m, weight=1) for m in order.members], why=_why(order))
+        """Weight 1 for each, by one call that leaves all others as they are.
+
+        Raises:
+            CapacityExhausted: the quota has no place for all of them; none has joined.
+        """
+        try:
+            self._put([self._body(m, weight=1) for m in order.members], why=_why(order))
+        except Misconfigured as error:
+            # Octavia answers 403 to that, and to who may not: the quota tells one from the other.
+            left, new = members_left(self._balancer), sum(not m.member_id for m in order.members)
+            if left is None or left >= new:
+                raise
+            where = self._region.name
+            raise CapacityExhausted(str(error), region=where, kind="quota") from error
 
     def drain(self, order: Drain, at: datetime) -> None:
         """Weight 0 for each, and a tag that says since when."""
@@ -148,6 +168,21 @@ class Pool:
             operating_status=body.get("operating_status", "NO_MONITOR"),
             created_at=moment_or_none(body.get("created_at")),
         )
+
+
+def members_left(balancer: Service) -> int | None:
+    """How many more members all pools of the project may have; None: without limit, or not told.
+
+    Raises:
+        Retryable: Octavia does not answer.
+    """
+    try:
+        quota = member_quota(balancer)
+    except Retryable:
+        raise
+    except (SpringtideError, KeyError):
+        return None
+    return None if quota.limit is None else quota.limit - quota.used
 
 
 def _why(order: Join | Drain | Leave) -> str:

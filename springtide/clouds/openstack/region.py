@@ -16,7 +16,7 @@ from springtide.clouds.openstack.catalogue import LaunchSetup, PoolSetup
 from springtide.clouds.openstack.images import ImageStore
 from springtide.clouds.openstack.inspection import inspect_region
 from springtide.clouds.openstack.leftovers import LeftoverStore
-from springtide.clouds.openstack.pools import Pool
+from springtide.clouds.openstack.pools import Pool, members_left
 from springtide.clouds.openstack.servers import DeleteReceipt, LaunchReceipt
 from springtide.clouds.openstack.service import Service
 from springtide.clouds.openstack.statistics import read_statistics
@@ -93,6 +93,14 @@ class RegionCloud:
         room, self.group_members = catalogue.read_headroom(self._compute, self._network, setup)
         return room
 
+    def members_left(self) -> int | None:
+        """How many more members the balancers here take; None: without limit, or not told.
+
+        Raises:
+            Retryable: Octavia does not answer.
+        """
+        return members_left(self._balancer)
+
     def list_servers(self, fleet_name: str) -> tuple[Server, ...]:
         """The fleet's servers here, known by its tag, in one paginated listing."""
         return servers.list_servers(self._compute, self.name, fleet_name)
@@ -151,6 +159,7 @@ class RegionCloud:
         """Give members weight 1 by one additive call.
 
         Raises:
+            CapacityExhausted: the quota has no place for all of them; none has joined.
             BalancerBusy: the balancer takes no change now.
         """
         self._pool(fleet).join(order)
