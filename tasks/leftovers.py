@@ -52,13 +52,21 @@ def sweep_order(estate_file: Path) -> SweepOrder:
 
 
 async def sweep_fleet(watch: FleetWatch) -> tuple[str, ...]:
-    """Ids of what was left behind by servers that this watch saw go, after removing it."""
+    """Ids of what was left behind by servers that this watch saw go, after removing it.
+
+    Where a region's sweep fails its task says why, and whatever is left is found as residue.
+    """
     gone, order = watch.lives.gone(), watch.order()
     if not gone:
         return ()
     futures = [sweep_region.submit(region.name, gone, order) for region in watch.fleet.regions]
-    found = await asyncio.gather(*(asyncio.to_thread(future.result) for future in futures))
-    return tuple(each for region in found for each in region)
+    swept = (asyncio.to_thread(future.result) for future in futures)
+    found = await asyncio.gather(*swept, return_exceptions=True)
+    for error in (each for each in found if isinstance(each, BaseException)):
+        if not isinstance(error, SpringtideError):
+            raise error
+        get_run_logger().warning("sweep=put-off why=%s", error)
+    return tuple(i for region in found if not isinstance(region, BaseException) for i in region)
 
 
 async def find_residue(watch: FleetWatch, outcome: Outcome) -> tuple[str, ...]:

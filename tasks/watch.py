@@ -37,8 +37,6 @@ class FleetWatch:
     """What the last look showed."""
     last_book: ClaimBook | None = None
     """The last book that could be read whole."""
-    unlaunchable: str | None = None
-    """Why nothing can be launched by this run, where that is no reason to stop it."""
 
     def __post_init__(self) -> None:
         """Nobody was seen to start yet."""
@@ -84,17 +82,16 @@ class FleetWatch:
         """Find image, flavour, networks and room; whether that was news to this run.
 
         Raises:
-            Misconfigured: one is missing and `required`; else it is kept as `unlaunchable`, for
-                a fleet that cannot be launched can still be taken down.
+            Misconfigured: one is missing and `required`; else the looks tell it, for a fleet that
+                cannot be launched can still be taken down, and other regions may only be late.
         """
-        if self.unlaunchable is not None or self.observer.launchable:
+        if self.observer.launchable:
             return False
         try:
             await self.observer.prepare_launch()
-        except Misconfigured as error:
+        except Misconfigured:
             if required:
                 raise
-            self.unlaunchable = str(error)
         return True
 
 

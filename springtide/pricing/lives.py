@@ -10,7 +10,8 @@ class Lives:
     """When each server that was seen became ACTIVE, and when it was first seen to be gone.
 
     The end is the time of the look that no longer showed the server, hence late by at most one
-    poll. A region that could not be read ends nobody's life.
+    poll; a server that is shown again never ended. A region that could not be read ends nobody's
+    life.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,8 @@ class Lives:
             for server in region.servers
         }
         self._began |= present
+        for server_id in present:
+            self._ended.pop(server_id, None)
         if any(region.trouble for region in snapshot.regions):
             return
         for server_id in self._began.keys() - self._ended.keys() - present.keys():

@@ -24,3 +24,11 @@ def test_without_servers_gone_there_is_no_stray_port(stage: Stage) -> None:
     """Ports of standing servers are never named."""
     stage.launch(2)
     assert () == stage.gra.stray_ports(stage.fleet, ())
+
+
+def test_a_standing_server_keeps_its_port_whoever_takes_it_for_gone(stage: Stage) -> None:
+    """A listing left it out for a moment: Nova is asked for it by its id before its port goes."""
+    standing, *_ = stage.launch(2)
+    stage.sandbox.forget_calls()
+    assert () == stage.gra.stray_ports(stage.fleet, [standing.id, "gone-long-since"])
+    assert 1 == stage.calls("GET", "/servers/")

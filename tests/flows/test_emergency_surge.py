@@ -10,6 +10,7 @@ from prefect import State
 from flows.emergency_surge import emergency_surge
 from flows.evening_window import close_evening_window, keep_fleet, open_evening_window
 from flows.fleet_orders import extend_claim, lift_entry, list_entries
+from springtide.sandbox.faults import FaultRule
 from tests.flows.evening import MONDAY_16H, TAIL, THURSDAY, Evening, stored
 
 ASKED: dict[str, Any] = {
@@ -151,6 +152,14 @@ def test_the_order_of_regions_is_kept(evening: Evening) -> None:
     """The first region of the order gets them all, as long as it has room."""
     surge(evening, servers=8, regions=["SBG5", "RBX1"])
     assert {"SBG5": 8} == evening.serving_by_region()
+
+
+def test_a_region_that_only_did_not_answer_is_asked_again(evening: Evening) -> None:
+    """Another one has not got what a launch needs, as the same call says: that is no reason."""
+    evening.sandbox.add_fault(FaultRule(service="image", region="GRA11", status=403))
+    evening.sandbox.add_fault(FaultRule(service="image", region="SBG5", status=503, times=5))
+    surge(evening, servers=8)
+    assert {"SBG5": 4, "RBX1": 4} == evening.serving_by_region()
 
 
 def test_a_surge_is_extended_and_ended_early(evening: Evening) -> None:

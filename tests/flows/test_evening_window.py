@@ -9,6 +9,7 @@ from prefect.variables import Variable
 from flows.evening_window import close_evening_window, keep_fleet, open_evening_window
 from springtide.model.claim import Ceiling, Claim, ClaimKind, Freeze
 from springtide.planning.claim_book import entry_name
+from springtide.sandbox.faults import FaultRule
 from tests.flows.evening import ARMISTICE, MONDAY_16H, TAIL, THURSDAY, Evening, stored
 
 ALL_DAY = {
@@ -45,6 +46,20 @@ def test_an_evening_opens_and_closes_without_a_trace(evening: Evening) -> None:
     assert '"paid server hours seen", "value": 36' in outcome
     assert '"cost without VAT", "value": "18.36 EUR"' in outcome
     assert '"left behind", "value": "nothing"' in outcome
+
+
+def test_a_closing_is_shown_though_its_sweep_fails(evening: Evening) -> None:
+    """Neutron is down in one region: the fleet is gone, its cost is told, and what is not known."""
+    evening.run(open_evening_window)
+    evening.sandbox.add_fault(FaultRule(service="network", region="GRA11", status=503))
+    evening.sandbox.set_clock(TAIL)
+    closed = evening.run(close_evening_window)
+    assert closed.is_failed()
+    assert "left behind: GRA11 cannot be read" in (closed.message or "")
+    assert 0 == evening.serving()
+    outcome = evening.artifact("outcome-api")
+    assert '"cost without VAT", "value": "18.36 EUR"' in outcome
+    assert '"left behind", "value": "GRA11 cannot be read' in outcome
 
 
 def test_opening_again_changes_nothing(evening: Evening) -> None:

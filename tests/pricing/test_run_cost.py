@@ -50,6 +50,15 @@ def test_one_that_stands_counts_until_now() -> None:
     ]
 
 
+def test_one_that_comes_back_was_never_gone() -> None:
+    """A listing left it out once: it counts until now, and nothing of it is swept."""
+    lives = seen(a_look(0.1, a_server()), a_look(1), a_look(1.1, a_server()))
+    assert () == lives.gone()
+    assert [4.0] == [
+        (record.end - record.start) / HOUR for record in lives.records(FLEET, START + 4 * HOUR)
+    ]
+
+
 def test_a_region_that_cannot_be_read_ends_nobody() -> None:
     """Nobody knows whether its servers stand."""
     lives = seen(a_look(0.1, a_server()), a_look(1, trouble="silent"), a_look(2, a_server()))

@@ -257,8 +257,13 @@ class RegionCloud:
         )
 
     def stray_ports(self, fleet: Fleet, gone_ids: Collection[str]) -> tuple[str, ...]:
-        """Ids of ports on the fleet's network that belong to servers known to be gone."""
-        return ports.stray_ports(self._network, fleet.region(self.name).network, gone_ids)
+        """Ids of ports on the fleet's network that belong to servers taken for gone, that are."""
+        return ports.stray_ports(
+            self._network,
+            fleet.region(self.name).network,
+            gone_ids=gone_ids,
+            stands=self.leftovers.owner_stands,
+        )
 
     def delete_ports(self, ids: Sequence[str]) -> None:
         """Delete ports; those that are gone already are a success."""
