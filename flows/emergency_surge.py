@@ -52,7 +52,10 @@ async def emergency_surge(  # noqa: PLR0913 - the fields of its form
     await watch.prepare_launch(required=False)
     decider = watch.decider(flow_run.id)
     claim = await accepted_claim(watch, decider, request, dry_run=dry_run)
-    decider = replace(decider, orders=(claim,))
+    if dry_run:
+        decider = replace(decider, orders=(claim,))
+    else:
+        watch.count(claim)
     pace = Pace(watch.estate.poll_interval_s, surge_patience_s(watch.fleet), dry_run=dry_run)
     async with fleet_turn(fleet, wait_s=20):
         outcome = await converge_fleet(watch, decider, pace)

@@ -60,10 +60,11 @@ async def open_evening_window(
     )
     await watch.prepare_launch(required=True)
     note = lead_note(evening, watch.fleet, evening_startups(evening, decider.windows, book))
-    if order and not dry_run:
-        await store_entry(order)
-    if order:
+    if order and dry_run:
         decider = replace(decider, orders=(order,))
+    elif order:
+        await store_entry(order)
+        watch.count(order)
     pace = Pace(watch.estate.poll_interval_s, opening_patience_s(watch.fleet), dry_run=dry_run)
     async with fleet_turn(fleet, wait_s=30):
         outcome = await converge_fleet(watch, decider, pace, note=note)

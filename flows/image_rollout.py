@@ -62,9 +62,11 @@ async def roll_out_image(  # noqa: PLR0913 - the fields of its form
     order = rollout_order(given, observation.snapshot, asked={**asked, **limits, "key": key})
     if (why := rollout_limitation(order, given)) is not None:
         raise GuardRefused(why)
-    if not dry_run:
+    if dry_run:
+        decider = replace(decider, rollouts=(order,))
+    else:
         await store_entry(order)
-    decider = replace(decider, rollouts=(order,))
+        watch.count(order)
     pace = Pace(watch.estate.poll_interval_s, rollout_patience_s(order, given), dry_run=dry_run)
     async with fleet_turn(fleet, wait_s=20):
         outcome = await converge_fleet(watch, decider, pace)

@@ -48,7 +48,9 @@ async def _report(
 ) -> State[Outcome]:
     lives = watch.lives.records(watch.fleet, outcome.ended_at)
     cost = run_cost(lives, watch.fleet, price_books(watch.estate, watch.estate_file))
-    rows = [*outcome_rows(outcome), *cost.rows(), *more]
+    notes = watch.own.told()
+    rows = [*outcome_rows(outcome), *({"measure": "note", "value": n} for n in notes)]
+    rows += [*cost.rows(), *more]
     troubles = [t for t in (*found, *outcome.alarms) if t]
     with best_effort("outcome"):
         await show_outcome(watch.fleet.name, rows, "; ".join(troubles) or "as desired")
@@ -57,5 +59,5 @@ async def _report(
     if troubles and outcome.ending not in UNTOUCHED:
         return Failed(message="; ".join(troubles), data=outcome)
     # A state of another name than Completed would look to the zombie automation like no end at all.
-    told = "; ".join((outcome.ending.value, *troubles))
+    told = "; ".join((outcome.ending.value, *notes, *troubles))
     return Completed(message=told, data=outcome)

@@ -14,6 +14,7 @@ from springtide.model.fleet import Fleet
 from springtide.model.snapshot import Observation
 from springtide.planning.claim_book import Note
 from springtide.planning.deciding import Decider
+from springtide.planning.own_orders import OwnOrder, OwnOrders
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.planning.startup_times import Startups
 from springtide.pricing.lives import Lives
@@ -37,6 +38,8 @@ class FleetWatch:
     """What the last look showed."""
     last_book: ClaimBook | None = None
     """The last book that could be read whole."""
+    own: OwnOrders = field(default_factory=OwnOrders)
+    """What this run has stored."""
 
     def __post_init__(self) -> None:
         """Nobody was seen to start yet."""
@@ -69,10 +72,14 @@ class FleetWatch:
         book, over = await read_claims(now)
         self.over = tuple(name for name, fleet in over.items() if fleet == self.fleet.name)
         if book.trouble is None:
-            self.last_book = book
-        elif self.last_book is not None:
-            return self.last_book.model_copy(update={"trouble": book.trouble})
-        return book
+            self.last_book, self.own = book, self.own.held_against(book, now)
+            return book
+        known = self.last_book or book
+        return self.own.added_to(known.model_copy(update={"trouble": book.trouble}))
+
+    def count(self, order: OwnOrder) -> None:
+        """Have an order that this run has stored count, until the store says otherwise."""
+        self.own = self.own.with_stored(order)
 
     async def remember(self, note: Note) -> None:
         """Store what was learnt, for the runs to come."""

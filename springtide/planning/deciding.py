@@ -26,9 +26,9 @@ class Decider:
     run: str
     """Short id of the run, part of every wave's tag."""
     orders: tuple[Claim, ...] = ()
-    """Claims that count beside the stored ones, e.g. the order of a dry run."""
+    """Claims that are stored nowhere, so that nobody can lift them: a dry run's, a rehearsal's."""
     rollouts: tuple[Rollout, ...] = ()
-    """Rollouts that count beside the stored ones."""
+    """Rollouts that are stored nowhere: a dry run's."""
 
     def desired(self, observation: Observation) -> Desired:
         """How many servers the fleet should have now.

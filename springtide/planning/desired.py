@@ -24,7 +24,7 @@ def desired_size(
     stored. While the store is in trouble the answer forbids removal: a claim that cannot be read
     may be one that still holds.
     """
-    # A run knows the order that it has just stored before the store shows it, and then both do.
+    # A dry run of an order that is stored already knows it twice.
     known = {c.key: c for c in (*windows, *book.claims) if c.fleet == fleet.name}
     claims = list(known.values())
     ceilings = [c for c in book.ceilings if c.fleet == fleet.name]

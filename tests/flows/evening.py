@@ -13,6 +13,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 from prefect.variables import Variable
 
+from flows.fleet_orders import lift_entry
 from springtide.planning.claim_book import PREFIX
 from springtide.sandbox.process import Sandbox
 
@@ -48,6 +49,29 @@ class Evening:
         """The state in which the flow ends."""
         state: State[Any] = asyncio.run(flow(**parameters, return_state=True))
         return state
+
+    def lift_meanwhile(
+        self,
+        kind: str,
+        flow: Flow[Any, Any],
+        *,
+        standing: int,
+        **parameters: Any,  # noqa: ANN401 - a form's
+    ) -> State[Any]:
+        """The state in which the flow ends; what it stored is lifted when so many servers stand."""
+
+        async def lift() -> None:
+            regions = self.sandbox.world.regions
+            while sum(len(r.servers) for r in regions.values()) < standing:  # noqa: ASYNC110 - another thread's
+                await asyncio.sleep(0.02)
+            (name,) = [n for n in await stored() if n.startswith(f"{PREFIX}{kind}_")]
+            await lift_entry(name, owner="operations", reason="a slip")
+
+        async def both() -> State[Any]:
+            state, _ = await asyncio.gather(flow(**parameters, return_state=True), lift())
+            return state
+
+        return asyncio.run(both())
 
     def serving(self) -> int:
         """Members of the fleet with a weight, over all regions."""

@@ -181,6 +181,22 @@ def test_a_surge_is_extended_and_ended_early(evening: Evening) -> None:
     assert (0, 0, 0) == evening.left()
 
 
+def test_a_surge_that_is_lifted_meanwhile_is_over_for_its_own_run(evening: Evening) -> None:
+    """Its run takes down again what it has launched, and says why."""
+    evening.sandbox.set_clock(THURSDAY)
+    state = evening.lift_meanwhile("claim", emergency_surge, standing=1, **ASKED)
+    assert state.is_completed(), state.message
+    assert f"settled; {CLAIM} was lifted meanwhile" == state.message
+    assert (0, 0, 0) == evening.left()
+
+
+def test_a_surge_that_is_lifted_meanwhile_leaves_the_window_s_servers(evening: Evening) -> None:
+    """Its run goes on to what the other claims ask for."""
+    state = evening.lift_meanwhile("claim", emergency_surge, standing=1, **ASKED)
+    assert state.is_completed(), state.message
+    assert 6 == evening.serving() == evening.left()[0]
+
+
 def test_an_extension_beyond_what_is_authorised_is_refused(evening: Evening) -> None:
     """It points to asking for a surge, which a person can approve."""
     surge(evening)

@@ -111,6 +111,14 @@ def test_a_holiday_is_skipped_without_a_fault(evening: Evening) -> None:
     assert 0 == evening.changes()
 
 
+def test_an_order_that_is_lifted_meanwhile_is_over_for_its_own_run(evening: Evening) -> None:
+    """The opening goes on to the window's number, and says why."""
+    state = evening.lift_meanwhile("claim", open_evening_window, standing=1, servers=9)
+    assert state.is_completed(), state.message
+    assert "was lifted meanwhile" in (state.message or "")
+    assert 6 == evening.serving() == evening.left()[0]
+
+
 def test_an_order_is_stored_and_kept_until_the_windows_end(evening: Evening) -> None:
     """Nine instead of six: stored as a claim, served, and gone with the window."""
     assert evening.run(open_evening_window, servers=9).is_completed()

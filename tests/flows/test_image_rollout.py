@@ -71,6 +71,17 @@ def test_a_bad_image_stops_at_its_canaries(standing: Evening) -> None:
     assert {BEFORE: 6} == by_image(standing)
 
 
+def test_a_rollout_that_is_lifted_meanwhile_is_over_for_its_own_run(standing: Evening) -> None:
+    """What has the image keeps it or goes, nobody else gets it, and the run says why."""
+    state = standing.lift_meanwhile(
+        "rollout", roll_out_image, standing=7, image=BEFORE, max_surge=1, **WHO
+    )
+    assert state.is_completed(), state.message
+    assert "was lifted meanwhile" in (state.message or "")
+    assert 6 == standing.serving() == standing.left()[0]
+    assert by_image(standing)[NEWEST] >= 4
+
+
 def test_keeping_goes_on_with_a_rollout_whose_run_was_killed(standing: Evening) -> None:
     """The order is stored; whoever converges the fleet next carries it out."""
     order = Rollout(
