@@ -11,7 +11,8 @@ As an operator reads it:
    that has not served in a region sends a canary ahead.
 4. Too many: those that do not serve are deleted, those that serve are drained; drained ones leave
    their pool, and what has left its pool is deleted. A fleet with surges steps down gradually: so
-   many on their way out at once, and the rest wait.
+   many on their way out at once, and the rest wait. In a storm as many as desired are kept of those
+   who serve beyond doubt, and all of whom nobody knows whether they do; the others go.
 5. Where an image is rolled out, servers of another one are replaced in batches
    (`planning/image_rollout.py`).
 6. A frozen fleet is planned and told like any other, and not changed.
@@ -64,8 +65,9 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
     missing = short + rollout.extra
     recalled = _recall(views, given, short - rollout.unavailable)
     launch = plan_launches(views, given, missing=missing - len(recalled), closed=healing.closed)
-    kept = healing.stormy and given.desired.servers > 0
-    removed = _removals(views, given, surplus=0 if kept else -missing - _unsure(views))
+    known = _beyond_doubt(views, given, healing)
+    above = -missing - _unsure(views)
+    removed = _removals(known, given, surplus=_surplus(known, given, healing, above=above))
     going = frozenset(i for a in removed if isinstance(a, Delete) for i in a.server_ids)
     going |= {s.server.id for s in rollout.outgoing}
     freeze = given.book.frozen_by(given.fleet.name, given.now)
@@ -86,7 +88,7 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
         ),
         waits=(*healing.waits, *launch.waits, *_waits(views, given)),
         alarms=(*healing.alarms, *launch.alarms, *_stuck(views, given)),
-        told=(*healing.told, *rollout.told),
+        told=(*healing.told, *rollout.told, *_kept(views, given, healing)),
         shortfall=_shortfall(launch, spare=rollout.extra),
         marks=launch.marks,
         proven=launch.proven,
@@ -146,6 +148,53 @@ def _take_back(views: tuple[RegionView, ...], recalled: frozenset[str]) -> tuple
         for view in views
         if (back := [s for s in view.of(Phase.DRAINING) if s.server.id in recalled])
     )
+
+
+def _beyond_doubt(
+    views: tuple[RegionView, ...], given: RoundInput, healing: HealingPlan
+) -> tuple[RegionView, ...]:
+    """The regions; in a storm without the living of whom nobody knows whether they serve."""
+    if not _stormy(given, healing):
+        return views
+    return tuple(
+        replace(
+            view,
+            sightings=tuple(
+                s
+                for s in view.sightings
+                if not s.alive or not (s.doubted or s.held or view.region in healing.closed)
+            ),
+        )
+        for view in views
+    )
+
+
+def _surplus(
+    known: tuple[RegionView, ...], given: RoundInput, healing: HealingPlan, *, above: int
+) -> int:
+    """How many may go; in a storm nobody before as many as desired serve beyond doubt."""
+    if not _stormy(given, healing):
+        return above
+    readable = [view for view in known if view.readable]
+    if sum(len(view.of(Phase.SERVING)) for view in readable) < given.desired.servers:
+        return 0
+    # Who does not serve goes first: as many as desired are left of those who do.
+    return min(above, sum(view.living for view in readable) - given.desired.servers)
+
+
+def _kept(
+    views: tuple[RegionView, ...], given: RoundInput, healing: HealingPlan
+) -> tuple[str, ...]:
+    """The note about those who stay, though more stand than are desired."""
+    more = sum(view.living for view in views) + len(healing.dead) - given.desired.servers
+    if more <= 0 or not _stormy(given, healing):
+        return ()
+    return (f"{more} more stand than are desired: in a storm nobody goes who is doubted",)
+
+
+def _stormy(given: RoundInput, healing: HealingPlan) -> bool:
+    """Whether a storm holds anybody: where nobody is desired, all go."""
+    return healing.stormy and given.desired.servers > 0
 
 
 def _removals(

@@ -6,7 +6,7 @@ is: then the balancer, the network or the application is at fault, or our own wa
 written on the servers, save on one of them: the witness, whose count of failed checks says whether
 this lasts. When it has lasted, the alarm says what was seen, by whom. Silent servers outside of
 their pool count where they are lacking in it; where as many serve as are desired they are on their
-way out, and no storm.
+way out, and no storm. Where more stand than are desired `planning/fleet_round.py` says who goes.
 
 Example: our worker loses its route to GRA11. All 10 members there are silent, the balancer says
 that all are well: nothing is touched, and after three checks the alarm says just that.

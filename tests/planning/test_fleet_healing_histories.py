@@ -96,6 +96,7 @@ class History:
         assert set() == taken(plan) & held
         if plan.settled and len(self.believed()) >= self.want:
             assert set() == set(self.world.servers) - self.members() - held
+            assert len(self.believed() - held) <= self.want
 
     def members(self) -> set[str]:
         """Ids of the servers that are in their pool, whatever their weight."""
