@@ -25,6 +25,9 @@ _AUTH = "PREFECT_API_AUTH_STRING"
 _TIMEOUT_S = 10.0
 _PAGE = 200
 _MOST_PAGES = 50
+_MOST_ENTRIES = _MOST_PAGES * (_PAGE - 1)
+_READINGS = 3
+"""How often the entries are read, where others clear and store some meanwhile."""
 _NOT_BEGUN = ("SCHEDULED", "PENDING")
 """Types of states of runs that have no name for people yet, and nothing to tell."""
 
@@ -40,24 +43,40 @@ class PrefectServer:
         self._ask = ask
 
     async def entries(self, prefix: str) -> dict[str, object]:
-        """Every variable whose name begins so, by name.
+        """Every variable whose name begins so, by name: none that stands all the while is missed.
 
         Raises:
-            Retryable: there are more than can be read.
+            Retryable: there are more than can be read, or they change too fast.
+        """
+        for _ in range(_READINGS):
+            if (found := await self._read_through(prefix)) is not None:
+                return found
+        raise Retryable("the stored entries change faster than they can be read")
+
+    async def _read_through(self, prefix: str) -> dict[str, object] | None:
+        """All pages, one after the other; None where entries were moved between two of them.
+
+        Each page begins with the last name of the one before: where it does not, some that stand
+        before it were cleared or stored meanwhile, and as many would be skipped or read twice.
         """
         found: dict[str, object] = {}
+        last: str | None = None
         for page in range(_MOST_PAGES):
             body = {
                 "variables": {"name": {"like_": f"{prefix}%"}},
                 "limit": _PAGE,
-                "offset": page * _PAGE,
+                "offset": page * (_PAGE - 1),
                 "sort": "NAME_ASC",
             }
             variables = await self._ask("POST", "/variables/filter", body)
+            names = [variable["name"] for variable in variables]
+            if last is not None and names[:1] != [last]:
+                return None
             found |= {variable["name"]: variable["value"] for variable in variables}
             if len(variables) < _PAGE:
                 return found
-        raise Retryable(f"more than {_PAGE * _MOST_PAGES} entries are stored")
+            last = names[-1]
+        raise Retryable(f"more than {_MOST_ENTRIES} entries are stored")
 
     async def last_runs(self, deployment: str, *, most: int = 8) -> tuple[FlowRun, ...]:
         """The last runs of deployments of that name (a fleet's) that began, the newest first."""

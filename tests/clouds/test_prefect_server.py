@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -13,38 +14,90 @@ from tests.planning.fleet_world import START
 
 
 def telling(answers: dict[str, Any]) -> PrefectServer:
-    """A server that answers so by path; by page where the answer is a list of pages."""
+    """A server that answers so by path."""
 
-    async def ask(_method: str, path: str, body: object) -> Any:  # noqa: ANN401 - JSON
+    async def ask(_method: str, path: str, _body: object) -> Any:  # noqa: ANN401 - JSON
         if path not in answers:
             raise NotFound(path)
-        if path == "/variables/filter":
-            assert isinstance(body, dict)
-            return answers[path][body["offset"] // body["limit"]]
         return answers[path]
 
     return PrefectServer(ask)
 
 
-def a_variable(number: int) -> dict[str, object]:
-    """A stored entry."""
-    return {"name": f"springtide_claim_{number}", "value": {"number": number}}
+class Store:
+    """A server's variables, which others change between two answers."""
+
+    def __init__(self, count: int, changes: Iterable[Callable[[set[str]], None]] = ()) -> None:
+        """So many entries, and a change after each of the first answers."""
+        self.names = {f"springtide_claim_{number:05}" for number in range(count)}
+        self.changes = iter(changes)
+        self.asked = 0
+
+    async def ask(self, _method: str, _path: str, body: object) -> Any:  # noqa: ANN401 - JSON
+        """The page that is asked for; then the next change is made."""
+        assert isinstance(body, dict)
+        self.asked += 1
+        first, most = body["offset"], body["limit"]
+        page = [{"name": n, "value": {"of": n}} for n in sorted(self.names)[first : first + most]]
+        next(self.changes, lambda _names: None)(self.names)
+        return page
+
+    def read(self) -> dict[str, object]:
+        """What is read of it."""
+        return asyncio.run(PrefectServer(self.ask).entries("springtide_"))
 
 
-@pytest.mark.parametrize("count", [0, 199, 200, 201, 400])
+def cleared(name: str) -> Callable[[set[str]], None]:
+    """Another run clears that entry."""
+    return lambda names: names.discard(name)
+
+
+def added(name: str) -> Callable[[set[str]], None]:
+    """Another run stores that entry."""
+    return lambda names: names.add(name)
+
+
+@pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 398, 399, 400, 1000])
 def test_all_pages_of_entries_are_read(count: int) -> None:
     """A full page may have a next one."""
-    every = [a_variable(number) for number in range(count)]
-    pages = [every[at : at + 200] for at in range(0, count + 1, 200)]
-    found = asyncio.run(telling({"/variables/filter": pages}).entries("springtide_"))
-    assert {str(v["name"]): v["value"] for v in every} == found
+    store = Store(count)
+    assert {name: {"of": name} for name in store.names} == store.read()
 
 
 def test_entries_without_end_are_told() -> None:
     """Better no answer than half of one."""
-    pages = [[a_variable(number) for number in range(200)]] * 50
-    with pytest.raises(Retryable, match="more than 10000 entries"):
-        asyncio.run(telling({"/variables/filter": pages}).entries("springtide_"))
+    assert 9950 == len(Store(9950).read())
+    with pytest.raises(Retryable, match="more than 9950 entries"):
+        Store(9951).read()
+
+
+@pytest.mark.parametrize(
+    ("count", "change"),
+    [
+        pytest.param(201, cleared("springtide_claim_00000"), id="cleared-before"),
+        pytest.param(201, cleared("springtide_claim_00199"), id="the-last-of-a-page-cleared"),
+        pytest.param(200, cleared("springtide_claim_00199"), id="the-last-of-all-cleared"),
+        pytest.param(201, cleared("springtide_claim_00200"), id="cleared-behind"),
+        pytest.param(201, added("springtide_ceiling_new"), id="added-before"),
+        pytest.param(201, added("springtide_freeze_new"), id="added-behind"),
+    ],
+)
+def test_nothing_is_skipped_while_others_change_the_store(
+    count: int, change: Callable[[set[str]], None]
+) -> None:
+    """What stands all the while is read, whatever is cleared or stored between two pages."""
+    store = Store(count, [change])
+    before = set(store.names)
+    found = set(store.read())
+    assert before & store.names <= found
+
+
+def test_a_store_that_changes_at_each_page_is_read_as_trouble() -> None:
+    """Nobody knows then what was skipped; it was tried three times."""
+    store = Store(400, [cleared(f"springtide_claim_{number:05}") for number in range(9)])
+    with pytest.raises(Retryable, match="change faster than they can be read"):
+        store.read()
+    assert 6 == store.asked
 
 
 def test_runs_have_their_flows_name_and_their_states_message() -> None:
