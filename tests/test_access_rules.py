@@ -86,8 +86,7 @@ def live(cloud: RegionCloud, fleet: Fleet) -> None:
     cloud.resolve_pool(fleet)
     cloud.balancer_statistics(fleet)
     cloud.headroom(fleet)
-    image = cloud.newest_image(fleet.image)
-    assert image is not None
+    image = cloud.matching_images(fleet.image)[0]
     order = Launch(region=cloud.name, wave="w1", servers=2, image_id=image.id, reason="a test")
     cloud.launch(fleet, order, None)
     members = wait_until(lambda: as_members(cloud.list_servers(fleet.name)))

@@ -33,6 +33,7 @@ from springtide.model.surge import (
     SurgeRequest,
     SurgeSpending,
 )
+from springtide.planning.evening_orders import opening_patience_s
 from springtide.planning.telling import Row
 
 _PARIS = ZoneInfo("Europe/Paris")
@@ -257,7 +258,7 @@ def surge_rows(plan: SurgePlan) -> list[Row]:
 
 def surge_patience_s(fleet: Fleet) -> float:
     """How long a surge's own run goes on, in seconds; the keeping makes good what is missing."""
-    return 2 * (fleet.timeouts.boot_s + fleet.timeouts.answer_s) + 120.0
+    return opening_patience_s(fleet)
 
 
 def month_end(now: Moment) -> datetime:

@@ -196,8 +196,7 @@ def test_reads_leave_no_trace_and_user_data_is_not_written(stage: Stage, tmp_pat
     """A wave is two lines; neither its user data nor a token or password is in them."""
     path = tmp_path / "run-1.jsonl"
     stage = audited(stage, tmp_path)
-    image = stage.gra.newest_image(stage.fleet.image)
-    assert image is not None
+    image = stage.gra.matching_images(stage.fleet.image)[0]
     stage.gra.launch(stage.fleet, a_launch(image_id=image.id), "a-secret-of-the-user-data")
     text = path.read_text(encoding="utf-8")
     assert ["intent", "outcome"] == [line["step"] for line in lines_of(path)]
@@ -209,8 +208,7 @@ def test_a_refused_change_and_its_repetitions_are_told(stage: Stage, tmp_path: P
     """A 429 and the refusal that follows it are two acts with their results."""
     path = tmp_path / "run-1.jsonl"
     stage = audited(stage, tmp_path)
-    image = stage.gra.newest_image(stage.fleet.image)
-    assert image is not None
+    image = stage.gra.matching_images(stage.fleet.image)[0]
     stage.sandbox.change_region("GRA11", RegionChange(quota=SandboxQuota(instances=1)))
     rule = FaultRule(service="compute", method="POST", status=429, retry_after_s=0, times=1)
     stage.sandbox.add_fault(rule)

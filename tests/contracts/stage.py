@@ -134,8 +134,7 @@ class Contract:
 
     def order(self, servers: int, region: str = "GRA11", **changes: object) -> Launch:
         """A wave of the newest image, under a name that was never used."""
-        image = self.region(region).newest_image(self.fleet.image)
-        assert image is not None
+        image = self.region(region).matching_images(self.fleet.image)[0]
         base: dict[str, object] = {
             "region": region,
             "wave": f"{region.lower()}-{uuid4().hex[:12]}",

@@ -51,7 +51,7 @@ def test_one_token_serves_all_regions_and_services(contract: Contract) -> None:
     for name in REGIONS:
         access.region(name).list_servers(FLEET)
         access.region(name).resolve_pool(contract.fleet)
-        access.region(name).newest_image(contract.fleet.image)
+        access.region(name).matching_images(contract.fleet.image)
     assert 1 == contract.control.calls("POST", "/auth/tokens")
 
 

@@ -79,10 +79,6 @@ class RegionCloud:
             )
         return self._launches[fleet.name]
 
-    def newest_image(self, pattern: str) -> Image | None:
-        """The newest active image whose name matches; None where there is none."""
-        return catalogue.newest_image(self._image, pattern)
-
     def matching_images(self, pattern: str) -> tuple[Image, ...]:
         """The active images whose name matches, newest first."""
         return catalogue.matching_images(self._image, pattern)

@@ -1,7 +1,8 @@
 """Server groups: Nova then tries to put the servers of a wave on different hosts.
 
-The policy is soft: where hosts are lacking, servers share one. So groups never stand in the way of
-a launch: where the provider has none, or no more of them, the wave goes without.
+The policy is soft: where hosts are lacking, servers share one. Where the provider has no groups, or
+no more of them, the wave goes without. Only while Nova does not say (it answers 5xx, or not at all)
+do groups stand in the way of a launch: then the next round plans it again.
 """
 
 import re
