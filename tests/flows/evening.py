@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from prefect.variables import Variable
 
 from flows.fleet_orders import lift_entry
 from springtide.planning.claim_book import PREFIX
+from springtide.sandbox.faults import FaultRule
 from springtide.sandbox.process import Sandbox
 
 ESTATE = Path(__file__).parents[2] / "deployments" / "estate.yaml"
@@ -58,7 +60,13 @@ class Evening:
         standing: int,
         **parameters: Any,  # noqa: ANN401 - a form's
     ) -> State[Any]:
-        """The state in which the flow ends; what it stored is lifted when so many servers stand."""
+        """The state in which the flow ends; what it stored is lifted when so many servers stand.
+
+        Until then the balancers are busy, so that nobody joins and the flow cannot end.
+        """
+        busy = self.sandbox.add_fault(
+            FaultRule(service="load-balancer", method="PUT", status=HTTPStatus.CONFLICT)
+        )
 
         async def lift() -> None:
             regions = self.sandbox.world.regions
@@ -66,6 +74,7 @@ class Evening:
                 await asyncio.sleep(0.02)
             (name,) = [n for n in await stored() if n.startswith(f"{PREFIX}{kind}_")]
             await lift_entry(name, owner="operations", reason="a slip")
+            self.sandbox.remove_fault(busy)
 
         async def both() -> State[Any]:
             state, _ = await asyncio.gather(flow(**parameters, return_state=True), lift())
