@@ -49,7 +49,7 @@ async def _report(
     lives = watch.lives.records(watch.fleet, outcome.ended_at)
     cost = run_cost(lives, watch.fleet, price_books(watch.estate, watch.estate_file))
     notes = watch.own.told()
-    rows = [*outcome_rows(outcome), *({"measure": "note", "value": n} for n in notes)]
+    rows = outcome_rows(outcome) + [{"measure": "note", "value": note} for note in notes]
     rows += [*cost.rows(), *more]
     troubles = [t for t in (*found, *outcome.alarms) if t]
     with best_effort("outcome"):

@@ -53,4 +53,4 @@ class OwnOrders:
 
 
 def _keys(book: ClaimBook) -> frozenset[str]:
-    return frozenset(order.key for order in (*book.claims, *book.rollouts))
+    return frozenset({c.key for c in book.claims} | {r.key for r in book.rollouts})
