@@ -6,7 +6,7 @@ here: the next round looks again and plans it anew, which is the retry.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from springtide.clouds.openstack.region import RegionCloud
 from springtide.errors import CapacityExhausted, Retryable, SpringtideError
@@ -24,8 +24,15 @@ from springtide.model.plan import (
     Verdict,
 )
 
-_Done = tuple[int, str]
-"""How many servers or members were changed, and what to say of it."""
+
+class _Done(NamedTuple):
+    """What was done."""
+
+    servers: int
+    """How many servers or members were changed."""
+    detail: str
+    refused: SpringtideError | None = None
+    """Why not all of them were."""
 
 
 def perform(
@@ -38,15 +45,21 @@ def perform(
     """
     act = _ACTS[action.kind]
     try:
-        servers, detail = act(cloud, fleet, action, at, user_data)
+        done: _Done = act(cloud, fleet, action, at, user_data)
     except CapacityExhausted as error:
         kind = "quota" if error.kind == "quota" else "hosts"
         return ActionResult(action=action, verdict=Verdict.LATER, detail=str(error), exhausted=kind)
-    except Retryable as error:
-        return ActionResult(action=action, verdict=Verdict.LATER, detail=str(error))
     except SpringtideError as error:
-        return ActionResult(action=action, verdict=Verdict.FAILED, detail=str(error))
-    return ActionResult(action=action, verdict=Verdict.DONE, detail=detail, servers=servers)
+        return ActionResult(action=action, verdict=_verdict(error), detail=str(error))
+    return ActionResult(
+        action=action, verdict=_verdict(done.refused), detail=done.detail, servers=done.servers
+    )
+
+
+def _verdict(error: SpringtideError | None) -> Verdict:
+    if error is None:
+        return Verdict.DONE
+    return Verdict.LATER if isinstance(error, Retryable) else Verdict.FAILED
 
 
 def _launch(
@@ -54,51 +67,54 @@ def _launch(
 ) -> _Done:
     receipt = cloud.launch(fleet, action, user_data)
     how = "found by its tag after a lost reply" if receipt.looked_up else "accepted"
-    return receipt.accepted, f"wave of {receipt.accepted} {how}"
+    return _Done(receipt.accepted, f"wave of {receipt.accepted} {how}")
 
 
 def _join(
     cloud: RegionCloud, fleet: Fleet, action: Join, _at: datetime, _user_data: str | None
 ) -> _Done:
     cloud.join(fleet, action)
-    return len(action.members), f"{len(action.members)} joined"
+    return _Done(len(action.members), f"{len(action.members)} joined")
 
 
 def _drain(
     cloud: RegionCloud, fleet: Fleet, action: Drain, at: datetime, _user_data: str | None
 ) -> _Done:
     cloud.drain(fleet, action, at)
-    return len(action.members), f"{len(action.members)} at weight 0"
+    return _Done(len(action.members), f"{len(action.members)} at weight 0")
 
 
 def _leave(
     cloud: RegionCloud, fleet: Fleet, action: Leave, _at: datetime, _user_data: str | None
 ) -> _Done:
     cloud.leave(fleet, action)
-    return len(action.members), f"{len(action.members)} left"
+    return _Done(len(action.members), f"{len(action.members)} left")
 
 
 def _delete(
     cloud: RegionCloud, _fleet: Fleet, action: Delete, _at: datetime, _user_data: str | None
 ) -> _Done:
     receipt = cloud.delete_servers(action.server_ids, action.reason)
-    if receipt.refused:
-        return receipt.accepted, f"{receipt.accepted} being deleted, then: {receipt.refused}"
-    return receipt.accepted, f"{receipt.accepted} being deleted"
+    begun = f"{receipt.accepted} being deleted"
+    if receipt.refused is None:
+        return _Done(receipt.accepted, begun)
+    # Without a number, one refusal of all is the same in each round, and told once.
+    detail = f"{begun}, then: {receipt.refused}" if receipt.accepted else str(receipt.refused)
+    return _Done(receipt.accepted, detail, receipt.refused)
 
 
 def _mark(
     cloud: RegionCloud, _fleet: Fleet, action: Mark, at: datetime, _user_data: str | None
 ) -> _Done:
     servers = cloud.write_checks(action.server_ids, action.failed, at)
-    return servers, f"{servers} have failed {action.failed} checks in a row"
+    return _Done(servers, f"{servers} have failed {action.failed} checks in a row")
 
 
 def _reboot(
     cloud: RegionCloud, _fleet: Fleet, action: Reboot, at: datetime, _user_data: str | None
 ) -> _Done:
     servers = cloud.reboot_servers(action.server_ids, action.reason, at)
-    return servers, f"{servers} being rebooted"
+    return _Done(servers, f"{servers} being rebooted")
 
 
 _ACTS: dict[str, Callable[[RegionCloud, Fleet, Any, datetime, str | None], _Done]] = {

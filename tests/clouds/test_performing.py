@@ -82,6 +82,29 @@ def test_a_refusal_is_a_result(stage: Stage, case: Refused) -> None:
     assert result.detail
 
 
+@pytest.mark.parametrize(
+    ("answers", "verdict", "deleted"),
+    [
+        pytest.param((403,), Verdict.FAILED, 0, id="forbidden"),
+        pytest.param((500,), Verdict.LATER, 0, id="reply lost"),
+        pytest.param((409,), Verdict.LATER, 0, id="busy"),
+        pytest.param((500, 403), Verdict.FAILED, 0, id="one passes and one does not"),
+    ],
+)
+def test_deletions_that_are_refused_are_no_success(
+    stage: Stage, answers: tuple[int, ...], verdict: Verdict, deleted: int
+) -> None:
+    """Whether they pass or not; how many were accepted is told all the same."""
+    servers = stage.launch(len(answers) + deleted)
+    for status in answers:
+        rule = FaultRule(service="compute", method="DELETE", status=status, times=1)
+        stage.sandbox.add_fault(rule)
+    ids = tuple(server.id for server in servers)
+    result = done(stage, Delete(region="GRA11", server_ids=ids, reason="a test"))
+    assert (verdict, deleted) == (result.verdict, result.servers)
+    assert str(answers[-1]) in result.detail
+
+
 def test_a_quota_without_room_is_for_later(stage: Stage) -> None:
     """The result says which room was lacking."""
     wave = a_wave(stage)

@@ -86,6 +86,18 @@ def test_a_launch_that_fails_for_good_does_not_keep_a_region_from_closing(stage:
     stage.assert_stands(0)
 
 
+def test_deletes_that_are_refused_for_good_are_told(stage: Stage) -> None:
+    """The credential may not delete at first: a failure that names it, and no server counted."""
+    stage.open()
+    rule = {"method": "DELETE", "path_regex": "^/servers/", "status": 403, "times": 15}
+    stage.sandbox.add_fault(FaultRule.model_validate(rule))
+    outcome = stage.close()
+    assert (Ending.SETTLED, 10) == (outcome.ending, outcome.changed("delete"))
+    assert outcome.failures
+    assert {True} == {"DELETE" in told and "403" in told for told in outcome.failures}
+    stage.assert_stands(0)
+
+
 @pytest.mark.parametrize(
     "fault",
     [

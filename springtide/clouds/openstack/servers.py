@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 from springtide.clouds.openstack.catalogue import LaunchSetup
@@ -39,12 +40,13 @@ class LaunchReceipt(Model):
     """Whether the reply was lost and the wave found by its tag."""
 
 
-class DeleteReceipt(Model):
+@dataclass(frozen=True)
+class DeleteReceipt:
     """What Nova will delete, or has, and what it refused."""
 
     accepted: int
-    refused: str | None = None
-    """The first refusal; None where there was none."""
+    refused: SpringtideError | None = None
+    """The first refusal that does not pass by itself, else the first; None where there was none."""
 
 
 def list_servers(compute: Service, region: str, fleet_name: str) -> tuple[Server, ...]:
@@ -87,7 +89,8 @@ def delete_servers(compute: Service, ids: Sequence[str], reason: str) -> DeleteR
     """Ask for each server's deletion, a few at a time; one that is gone is a success."""
     with ThreadPoolExecutor(max_workers=_DELETERS) as pool:
         refusals = [r for r in pool.map(partial(_delete, compute, reason), ids) if r]
-    refused = str(refusals[0]) if refusals else None
+    lasting = (r for r in refusals if not isinstance(r, Retryable))
+    refused = next(lasting, refusals[0] if refusals else None)
     return DeleteReceipt(accepted=len(ids) - len(refusals), refused=refused)
 
 
