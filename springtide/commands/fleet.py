@@ -17,6 +17,7 @@ from springtide.errors import Misconfigured, SpringtideError
 from springtide.estate import estate_path, load_estate
 from springtide.model.claim import ClaimBook
 from springtide.model.glance import FleetGlance
+from springtide.model.outcome import UNTOUCHED
 from springtide.planning.claim_book import PREFIX
 from springtide.planning.fleet_glance import glance_sections
 from springtide.planning.telling import Row, broken_promise, outcome_rows
@@ -47,13 +48,18 @@ def converge_command(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell, and change nothing.")] = False,
 ) -> None:
-    """Make the fleet what its claims ask for now; ends with 1 where that was not reached."""
+    """Make the fleet what its claims ask for now.
+
+    Ends with 1 where that was not reached, or where a person should hear of something at once.
+    """
     hand = open_hand(estate or estate_path(), fleet, say=typer.echo)
     book = _stored(claims, none=no_claims, hand=hand)
     outcome = asyncio.run(hand.converge(book, dry_run=dry_run))
     _show("outcome", outcome_rows(outcome))
-    if trouble := broken_promise(outcome):
+    troubles = [t for t in (broken_promise(outcome), *outcome.alarms) if t]
+    for trouble in troubles:
         typer.echo(trouble, err=True)
+    if troubles and outcome.ending not in UNTOUCHED:
         raise typer.Exit(1)
 
 

@@ -4,7 +4,9 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from typer.testing import CliRunner
 
+from springtide.cli import app
 from springtide.model.outcome import Ending, Outcome
 from springtide.planning.telling import broken_promise
 from springtide.sandbox.records import Server
@@ -134,6 +136,18 @@ def test_the_storm_of_all_changes_nothing(stage: Stage) -> None:
     outcome = stage.converge()
     assert (Ending.SETTLED, {"mark": 3}) == (outcome.ending, did(outcome))
     assert "9 of 9 members fail their checks (Nova: 0, our probe: 9" in outcome.alarms[0]
+    assert 9 == len(stage.servers())
+
+
+def test_the_command_line_tells_a_storm(stage: Stage) -> None:
+    """Where Prefect tells nobody the alarm is printed, and the command ends with 1."""
+    standing(stage)
+    for server in stage.servers():
+        stage.sandbox.crash_server(server.id)
+    given = ("fleet", "converge", "api", "--no-stored-claims", "--estate", str(stage.estate_file))
+    ended = CliRunner().invoke(app, given)
+    assert 1 == ended.exit_code, ended.output
+    assert "9 of 9 members fail their checks (Nova: 0, our probe: 9" in ended.stderr
     assert 9 == len(stage.servers())
 
 
