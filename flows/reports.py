@@ -5,9 +5,9 @@ from prefect.states import Completed, Failed
 
 from springtide.errors import GuardRefused
 from springtide.estate import price_books
-from springtide.model.outcome import UNTOUCHED, Ending, Outcome
+from springtide.model.outcome import UNTOUCHED, Outcome
 from springtide.model.window import SkippedEvening
-from springtide.planning.telling import Row, broken_promise, outcome_rows
+from springtide.planning.telling import Row, broken_promise, outcome_rows, outcome_told
 from springtide.pricing.run_cost import run_cost
 from tasks.glances import renew_glance
 from tasks.outage import best_effort
@@ -39,8 +39,8 @@ async def report_keeping(watch: FleetWatch, outcome: Outcome) -> State[Outcome]:
 
     What is only still under way is no failure of it: servers take longer than it may.
     """
-    under_way = outcome.ending is Ending.DEADLINE and not outcome.failures
-    return await _report(watch, outcome, (), [None if under_way else broken_promise(outcome)])
+    found = None if outcome.under_way else broken_promise(outcome)
+    return await _report(watch, outcome, (), [found])
 
 
 async def _report(
@@ -53,7 +53,7 @@ async def _report(
     rows += [*cost.rows(), *more]
     troubles = [t for t in (*found, *outcome.alarms) if t]
     with best_effort("outcome"):
-        await show_outcome(watch.fleet.name, rows, "; ".join(troubles) or "as desired")
+        await show_outcome(watch.fleet.name, rows, "; ".join(troubles) or outcome_told(outcome))
     with best_effort("glance"):
         await renew_glance(watch, outcome.last)
     if troubles and outcome.ending not in UNTOUCHED:

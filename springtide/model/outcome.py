@@ -65,6 +65,13 @@ class Outcome(Model):
         return tuple(dict.fromkeys(r.detail for r in results if r.verdict is Verdict.LATER))
 
     @property
+    def under_way(self) -> bool:
+        """Whether time was up for what time alone settles, such as servers that boot."""
+        blind = any(wait.blind for wait in self.last.waits)
+        lasting = self.failures or self.last.shortfall or blind
+        return self.ending is Ending.DEADLINE and not lasting
+
+    @property
     def alarms(self) -> tuple[str, ...]:
         """What a person should hear of at once, each said once, in order."""
         plans = (*(each.plan for each in self.rounds), self.last)

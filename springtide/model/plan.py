@@ -104,6 +104,8 @@ class Wait(Model):
     region: str | None = None
     servers: int = 0
     reason: str
+    blind: bool = False
+    """Whether it is for want of knowing: which claims hold, or what stands in any region."""
 
 
 class Shortfall(Model):

@@ -86,7 +86,7 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
             *(removed or rollout.actions),
             *plan_leaves(views, given, kept=recalled),
         ),
-        waits=(*healing.waits, *launch.waits, *_waits(views, given)),
+        waits=(*healing.waits, *launch.waits, *_waits(views, given, removed)),
         alarms=(*healing.alarms, *launch.alarms, *_stuck(views, given)),
         told=(*healing.told, *rollout.told, *_kept(views, given, healing)),
         shortfall=_shortfall(launch, spare=rollout.extra),
@@ -277,19 +277,24 @@ _PATIENCE = {
 }
 
 
-def _waits(views: tuple[RegionView, ...], given: RoundInput) -> tuple[Wait, ...]:
+def _waits(
+    views: tuple[RegionView, ...], given: RoundInput, removed: tuple[Action, ...]
+) -> tuple[Wait, ...]:
+    # Whoever is deleted in this very round is not waited for to boot, to answer or to join.
+    deleted = {i for a in removed if isinstance(a, Delete) for i in a.server_ids}
     waits = [
         Wait(region=v.region, servers=count, reason=f"{count} {what}")
         for v in views
         if v.readable
         for phase, what in _PATIENCE.items()
-        if (count := sum(not s.held for s in v.of(phase)))
+        if (count := sum(not s.held and s.server.id not in deleted for s in v.of(phase)))
     ]
-    waits += [Wait(region=v.region, reason=v.trouble) for v in views if v.trouble]
+    blind = not any(v.readable for v in views)
+    waits += [Wait(region=v.region, reason=v.trouble, blind=blind) for v in views if v.trouble]
     if not given.desired.may_remove:
         surplus = sum(v.living for v in views) - given.desired.servers
         if surplus > 0:
             known = given.book.trouble or "; ".join(given.desired.reasons)
             reason = f"nothing is removed while the claims cannot be read: {known}"
-            waits.append(Wait(servers=surplus, reason=reason))
+            waits.append(Wait(servers=surplus, reason=reason, blind=True))
     return tuple(waits)

@@ -1,5 +1,7 @@
 """Plans and outcomes in words, as rows and lines that any screen can show."""
 
+from collections import Counter
+
 from springtide.model.outcome import UNTOUCHED, Ending, Outcome
 from springtide.model.plan import Action, Delete, Launch, Mark, Reboot, RoundPlan
 from springtide.model.server import Phase
@@ -105,12 +107,30 @@ def broken_promise(outcome: Outcome) -> str | None:
     if outcome.ending in UNTOUCHED:
         return None
     if outcome.ending is Ending.DEADLINE:
-        waits = "; ".join(f"{w.region or 'all'}: {w.reason}" for w in outcome.last.waits)
-        open_ends = "; ".join(filter(None, (waits, *outcome.put_off)))
-        return f"{serving} of {desired} serve at the deadline; still open: {open_ends}"
+        told = "; ".join((*_open_ends(outcome.last), *outcome.put_off))
+        failed = f"; failed: {'; '.join(outcome.failures)}" if outcome.failures else ""
+        return f"{serving} of {desired} serve at the deadline; still open: {told}{failed}"
     if outcome.last.shortfall:
         return f"{serving} of {desired} serve; {outcome.last.shortfall.reason}"
     return None
+
+
+def outcome_told(outcome: Outcome) -> str:
+    """The outcome in a line: what is open, that it was only shown, or `as desired`."""
+    settled = outcome.ending is Ending.SETTLED
+    return broken_promise(outcome) or ("as desired" if settled else _ending(outcome))
+
+
+def _open_ends(plan: RoundPlan) -> list[str]:
+    """What the plan waits for, what it was still to do, and what finds no room."""
+    to_do: Counter[tuple[str, str]] = Counter()
+    for action in plan.actions:
+        to_do[action.region, action.kind] += action_size(action)
+    told = [f"{wait.region or 'all'}: {wait.reason}" for wait in plan.waits]
+    told += [f"{region}: {count} to {kind}" for (region, kind), count in to_do.items()]
+    if plan.shortfall:
+        told.append(f"{plan.shortfall.servers} find no room: {plan.shortfall.reason}")
+    return told
 
 
 def _ending(outcome: Outcome) -> str:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from prefect.variables import Variable
 
+from flows import evening_window
 from flows.evening_window import close_evening_window, keep_fleet, open_evening_window
 from springtide.model.claim import Ceiling, Claim, ClaimKind, Freeze
 from springtide.planning.claim_book import entry_name
@@ -19,6 +20,13 @@ ALL_DAY = {
     "reason": "a test says so",
 }
 NOTHING = (0, 0, 0)
+BRIEF_S = 6.0
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A keeping reaches its deadline within seconds."""
+    monkeypatch.setattr(evening_window, "_KEEP_S", BRIEF_S)
 
 
 def store(entry: Claim | Ceiling | Freeze) -> None:
@@ -184,4 +192,50 @@ def test_an_unreadable_claim_never_removes(evening: Evening) -> None:
     state = evening.run(keep_fleet, dry_run=True)
     assert state.is_completed()
     assert "nothing is removed while the claims cannot be read" in evening.artifact("plan-api")
+    assert 6 == evening.serving()
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_keeping_that_may_not_delete_fails(evening: Evening) -> None:
+    """The servers that stay are billed: the run fails with Nova's refusal, and is not green."""
+    evening.run(open_evening_window)
+    evening.sandbox.add_fault(FaultRule(service="compute", method="DELETE", status=403))
+    evening.sandbox.set_clock(TAIL)
+    state = evening.run(keep_fleet)
+    assert state.is_failed(), state.message
+    assert "DELETE" in (state.message or "")
+    assert "403" in (state.message or "")
+    assert "as desired" not in evening.artifact("outcome-api")
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_keeping_that_sees_nothing_fails(evening: Evening) -> None:
+    """No region answers: what stands nobody knows, and each region is named."""
+    evening.sandbox.add_fault(FaultRule(service="compute", status=503, retry_after_s=0))
+    state = evening.run(keep_fleet)
+    assert state.is_failed(), state.message
+    for region in ("GRA11", "RBX1", "SBG5"):
+        assert region in (state.message or "")
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_region_that_is_away_fails_no_keeping(evening: Evening) -> None:
+    """The others have taken its servers over: the outcome tells of it, and nobody is called."""
+    rule = FaultRule(service="compute", region="SBG5", status=503, retry_after_s=0)
+    evening.sandbox.add_fault(rule)
+    state = evening.run(keep_fleet)
+    assert state.is_completed(), state.message
+    assert 6 == evening.serving()
+    assert "6 of 6 serve at the deadline; still open: SBG5: " in evening.artifact("outcome-api")
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_keeping_that_may_not_remove_fails(evening: Evening) -> None:
+    """A claim that cannot be read keeps servers standing after the window: each keeping says so."""
+    evening.run(open_evening_window)
+    asyncio.run(Variable.aset("springtide_claim_broken", {"servers": "many"}))
+    evening.sandbox.set_clock(TAIL)
+    state = evening.run(keep_fleet)
+    assert state.is_failed(), state.message
+    assert "nothing is removed while the claims cannot be read" in (state.message or "")
     assert 6 == evening.serving()

@@ -10,6 +10,7 @@ from springtide.model.claim import ClaimBook, Freeze
 from springtide.model.fleet import Canary, CanaryPolicy
 from springtide.model.plan import Delete, Drain, Launch, Leave
 from springtide.model.server import Phase
+from springtide.model.snapshot import FleetSnapshot
 from springtide.planning.fleet_round import plan_round
 from springtide.planning.round_input import RoundInput
 from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired
@@ -141,6 +142,43 @@ def test_unreadable_claims_never_remove() -> None:
     plan = plan_round(world.snapshot(), RoundInput(world.fleet, want, book, world.now, "ab12"))
     assert () == plan.actions
     assert "nothing is removed while the claims cannot be read" in plan.waits[-1].reason
+
+
+def test_what_is_deleted_is_not_waited_for() -> None:
+    """New servers that nobody wants any more are not said to be on their way into the pool."""
+    world = FleetWorld(fleet=a_fleet(canary=NO_CANARY))
+    world.carry_out(world.plan(desired(9)))
+    for reason in ("building", "to join their pool"):
+        joining = world.plan(desired(9))
+        assert {f"3 {reason}"} == {wait.reason for wait in joining.waits}
+        closing = world.plan(desired(0))
+        assert ((), {Delete}) == (closing.waits, {type(a) for a in closing.actions})
+        world.pass_time(10)
+
+
+@pytest.mark.parametrize(
+    ("dark", "size", "may_remove", "blind"),
+    [
+        pytest.param(0, 9, True, False, id="all-is-seen"),
+        pytest.param(1, 9, True, False, id="one-region-is-away"),
+        pytest.param(3, 9, True, True, id="every-region-is-away"),
+        pytest.param(3, 0, True, True, id="every-region-is-away-and-none-is-wanted"),
+        pytest.param(0, 9, False, False, id="no-claims-and-none-too-many"),
+        pytest.param(0, 8, False, True, id="no-claims-and-one-too-many"),
+    ],
+)
+def test_a_plan_says_what_it_cannot_know(
+    *, dark: int, size: int, may_remove: bool, blind: bool
+) -> None:
+    """Claims that forbid removal, or a cloud that shows nothing at all; one region is no such."""
+    world = FleetWorld(fleet=a_fleet(canary=NO_CANARY))
+    world.settle(desired(9))
+    seen = world.snapshot().regions
+    away = [region.model_copy(update={"trouble": "away"}) for region in seen[:dark]]
+    snapshot = FleetSnapshot(fleet="api", at=world.now, regions=(*away, *seen[dark:]))
+    want = desired(size, may_remove=may_remove)
+    plan = plan_round(snapshot, RoundInput(world.fleet, want, ClaimBook(), world.now, "ab12"))
+    assert blind is any(wait.blind for wait in plan.waits)
 
 
 def test_frozen_fleet_is_planned_and_told() -> None:

@@ -23,6 +23,7 @@ from springtide.planning.telling import (
     action_size,
     broken_promise,
     outcome_rows,
+    outcome_told,
     plan_rows,
     plan_summary,
     progress_of,
@@ -249,8 +250,60 @@ def test_a_broken_promise(plan: RoundPlan, ending: Ending, expected: str | None)
     assert expected == broken_promise(an_outcome(plan, ending=ending))
 
 
+def test_what_was_still_to_do_is_told_at_the_deadline() -> None:
+    """By region and kind, with what finds no room, what failed and why."""
+    plan = a_plan(0, 0, actions=(DELETE, DELETE, JOIN), shortfall=SHORT)
+    forbidden = ActionResult(action=DELETE, verdict=Verdict.FAILED, detail="403 forbidden")
+    told = broken_promise(an_outcome(plan, forbidden, forbidden, ending=Ending.DEADLINE))
+    assert told == (
+        "0 of 0 serve at the deadline; still open: GRA11: 2 to delete; RBX1: 3 to join;"
+        " 4 find no room: GRA11: cap 6; failed: 403 forbidden"
+    )
+
+
 def test_what_was_put_off_is_told_at_the_deadline() -> None:
     """Where the last round's actions were refused for the time being, their refusals are named."""
     busy = ActionResult(action=JOIN, verdict=Verdict.LATER, detail="409 busy")
     told = broken_promise(an_outcome(a_plan(30, 26), busy, ending=Ending.DEADLINE))
     assert "26 of 30 serve at the deadline; still open: 409 busy" == told
+
+
+FORBIDDEN = ActionResult(action=DELETE, verdict=Verdict.FAILED, detail="403 forbidden")
+BUSY = ActionResult(action=JOIN, verdict=Verdict.LATER, detail="409 busy")
+
+
+@pytest.mark.parametrize(
+    ("plan", "result", "under_way"),
+    [
+        pytest.param(a_plan(waits=(Wait(reason="4 building"),)), BUSY, True, id="boots"),
+        pytest.param(a_plan(waits=(Wait(reason="RBX1 is away"),)), BUSY, True, id="one-is-away"),
+        pytest.param(a_plan(), FORBIDDEN, False, id="failed"),
+        pytest.param(a_plan(shortfall=SHORT), BUSY, False, id="short"),
+        pytest.param(a_plan(waits=(Wait(reason="claims", blind=True),)), BUSY, False, id="blind"),
+    ],
+)
+def test_what_is_under_way_is_settled_by_time_alone(
+    plan: RoundPlan, result: ActionResult, *, under_way: bool
+) -> None:
+    """At the deadline; an outcome that ended otherwise has nothing under way."""
+    assert under_way is an_outcome(plan, result, ending=Ending.DEADLINE).under_way
+    assert not an_outcome(plan, result).under_way
+
+
+@pytest.mark.parametrize(
+    ("plan", "ending", "told"),
+    [
+        pytest.param(a_plan(30, 30), Ending.SETTLED, "as desired", id="settled"),
+        pytest.param(
+            a_plan(30, 26, waits=(Wait(region="RBX1", reason="4 building"),)),
+            Ending.DEADLINE,
+            "26 of 30 serve at the deadline; still open: RBX1: 4 building",
+            id="under-way",
+        ),
+        pytest.param(a_plan(actions=(JOIN,)), Ending.DRY_RUN, "dry run", id="only-shown"),
+        pytest.param(a_plan(frozen="by us: works"), Ending.FROZEN, "by us: works", id="frozen"),
+    ],
+)
+def test_an_outcome_in_a_line(plan: RoundPlan, ending: Ending, told: str) -> None:
+    """Only what is as desired is called so."""
+    assert told == outcome_told(an_outcome(plan, ending=ending))
