@@ -27,6 +27,8 @@ from springtide.sandbox.sockets import free_port
 
 ESTATE = ROOT / "deployments" / "estate.yaml"
 SERVER = (sys.executable, "-m", "prefect", "server", "start")
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+"""Where the server keeps who holds a slot: below its home, so that its own restart ends no run."""
 WORKER = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
 _SERVER_START_S = 240.0
 _METRICS_START_S = 120.0
@@ -129,6 +131,7 @@ def _prefect_environment(folder: Path, api_url: str) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": port,
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PYTHONPATH": str(ROOT),
         "SPRINGTIDE_HOME": str(ROOT),

@@ -12,7 +12,8 @@ from prefect.concurrency.asyncio import (
 )
 
 _LEASE_S = 60.0
-"""The least that Prefect allows: a killed holder's turn is free again after it."""
+"""The least that Prefect allows: a killed holder's turn is free again soon after it, if the server
+keeps its leases on disk, as ours do, also where it was restarted meanwhile."""
 
 _NOT_HAD = (AcquireConcurrencySlotTimeoutError, ConcurrencySlotAcquisitionError, httpx.HTTPError)
 

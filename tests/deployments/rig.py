@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
+from prefect.events import AutomationCore
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
-from deployments.automations import end_zombies
 from deployments.demo_stage import Stage
 from deployments.deploy import ROOT, WATCHED_TAGS
 from deployments.processes import Processes
@@ -110,6 +110,21 @@ class PrefectRig:
         """Have the turn at the fleet be free at once: a killed run holds it for a minute."""
         turn = f"/v2/concurrency_limits/{TURN}"
         self.ask("PATCH", turn, {"active_slots": 0}).raise_for_status()
+
+    def turns_taken(self) -> int:
+        """How many runs hold the turn at the fleet, as the server counts."""
+        found = self.ask("GET", f"/v2/concurrency_limits/{TURN}").raise_for_status().json()
+        return int(found["active_slots"])
+
+    def lease(self, run_id: str) -> str:
+        """The lease by which the run holds its deployment's slot."""
+        state = self.ask("GET", f"/flow_runs/{run_id}").raise_for_status().json()["state"]
+        return str(state["state_details"]["deployment_concurrency_lease_id"])
+
+    def renew(self, lease: str) -> int:
+        """The status by which the server renews the lease, as a run's engine asks it to."""
+        path = f"/v2/concurrency_limits/leases/{lease}/renew"
+        return self.ask("POST", path, {"lease_duration": 300}).status_code
 
     def order(self, deployment: str, **parameters: object) -> httpx.Response:
         """Prefect's answer to the wish to start a deployment with these parameters."""
@@ -225,10 +240,18 @@ class PrefectRig:
         wish = {"state": {"type": "CRASHED"}, "force": True}
         self.ask("POST", f"/flow_runs/{run_id}/set_state", wish).raise_for_status()
 
+    def take(self, run_id: str) -> None:
+        """Have the run be taken as by a worker that dies before it starts the flow."""
+        wish = {"state": {"type": "PENDING"}}
+        answer = self.ask("POST", f"/flow_runs/{run_id}/set_state", wish).raise_for_status()
+        assert "ACCEPT" == answer.json()["status"], answer.text
+
     @contextmanager
-    def quick_zombies(self, silence_s: float) -> Iterator[None]:
+    def quick(
+        self, made: Callable[[tuple[str, ...]], AutomationCore], silence_s: float
+    ) -> Iterator[None]:
         """For that long the server takes runs for dead after so many seconds, at least ten."""
-        automation = end_zombies(WATCHED_TAGS).model_dump(mode="json", exclude={"owner_resource"})
+        automation = made(WATCHED_TAGS).model_dump(mode="json", exclude={"owner_resource"})
         path = self._automation(automation["name"])
         quick = {**automation, "trigger": {**automation["trigger"], "within": silence_s}}
         self.ask("PUT", path, quick).raise_for_status()

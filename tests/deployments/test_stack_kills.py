@@ -7,12 +7,16 @@ known moment; what is held goes on once its sender is dead, as it would in a rea
 import time
 from typing import Any
 
-from tests.deployments.rig import CLOSE, KEEP, OPEN, End, Rig
+import httpx
+
+from deployments.automations import end_unstarted, end_zombies
+from tests.deployments.rig import CLOSE, KEEP, OPEN, End, Rig, wait_until
 
 SETTLED = End("COMPLETED", "Completed", "settled")
 NOTHING_LEFT = {"servers": 0, "ports": 0, "members": 0}
 OUTAGE_S = 5.0
 OUTAGE_END_S = 60.0
+TURN_S = 120.0
 
 
 def kill_when_held(
@@ -49,16 +53,24 @@ def test_an_evening_killed_four_times(rig: Rig) -> None:
 
 
 def test_worker_and_flow_killed_together(rig: Rig) -> None:
-    """The server ends the zombie by its silence; a new worker's keeping opens the window."""
-    with rig.quick_zombies(10):
+    """The server ends the zombie by its silence; a new worker's keeping opens the window.
+
+    It ends the keeping too that the worker had taken and not begun: the next one has its slot.
+    """
+    with rig.quick(end_zombies, 10):
         rig.hold("compute", "POST", "^/servers$", when="after")
         run_id = rig.start(OPEN)
         rig.wait_held()
         rig.kill("worker")
         rig.control("DELETE", "/faults")
         assert "RUNNING" == rig.state(run_id).kind
+        with rig.quick(end_unstarted, 10):
+            taken = rig.start(KEEP)
+            rig.take(taken)
+            unstarted = rig.end(taken)
         zombie = rig.end(run_id)
     rig.start_again("worker")
+    assert ("CRASHED", True) == (unstarted.kind, "did not begin" in unstarted.message)
     assert "CRASHED" == zombie.kind
     assert "no heartbeat" in zombie.message
     rig.free_turn()
@@ -69,15 +81,21 @@ def test_the_server_is_killed_while_a_window_opens(rig: Rig) -> None:
     """The very run opens the window: it waits for Prefect's answer and goes on from there.
 
     While the server is away the flow stands still at its next question to it (Prefect's client
-    asks again for about a minute); what it had told the cloud is done and not told again.
+    asks again for about a minute); what it had told the cloud is done and not told again. The
+    server knows after its restart who holds a slot: the run's lease is renewed, without which
+    its engine would end it minutes later, and its turn at the fleet is free when it has ended.
     """
     rig.hold("compute", "POST", "^/servers$", when="after")
     run_id = rig.start(OPEN)
     rig.wait_held()
+    lease = rig.lease(run_id)
+    assert 1 == rig.turns_taken()
     rig.kill("server")
     rig.control("DELETE", "/faults")
     time.sleep(OUTAGE_S)
     rig.start_again("server")
     rig.wait_for_server()
+    assert httpx.codes.NO_CONTENT == rig.renew(lease)
     assert SETTLED == rig.end(run_id, OUTAGE_END_S)
     assert (30, 30, 30) == rig.fleet()
+    wait_until(lambda: not rig.turns_taken(), "the turn is free", TURN_S)

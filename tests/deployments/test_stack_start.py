@@ -85,3 +85,9 @@ def test_a_shell_speaks_with_the_stack(tmp_path: Path) -> None:
     programs = [f"{Path(sys.executable).parent}/{name}" for name in ("springtide", "prefect")]
     expected = [*programs, "ovh http://127.0.0.1:4200/api", str(folder / "clouds.yaml")]
     assert expected == said.stdout.splitlines()
+
+
+def test_a_server_by_the_book_knows_its_leases_after_a_restart() -> None:
+    """What operators are told to set is what the stack sets, and what its kills are tested with."""
+    told = (stack.ROOT / "docs" / "getting-started.md").read_text("utf-8")
+    assert f"\nPREFECT_SERVER_CONCURRENCY_LEASE_STORAGE={stack.LEASES}\n" in told
