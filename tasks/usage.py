@@ -10,7 +10,6 @@ from prefect.variables import Variable
 from pydantic import model_validator
 
 from springtide.clouds.vcenter.access import VCenter
-from springtide.commands.vault_hand import open_store
 from springtide.errors import Misconfigured
 from springtide.ledger.looks import kept_amounts
 from springtide.ledger.sums import last_counts
@@ -37,6 +36,7 @@ from springtide.pricing.standing_usage import (
     since_first_seen,
 )
 from springtide.pricing.usage_hours import cut_into_hours
+from springtide.stores.vaults import open_store
 from tasks.cloud import cloud_access, open_audit, read_estate
 
 CORE_REGION = "core"

@@ -15,7 +15,6 @@ from prefect.artifacts import (
 )
 from prefect.tasks import exponential_backoff
 
-from springtide.commands.vault_hand import opened_vault, writer_identity
 from springtide.errors import GuardRefused, Retryable
 from springtide.model.backup import (
     BackupSource,
@@ -30,6 +29,7 @@ from springtide.model.estate import Estate
 from springtide.model.sources import Source
 from springtide.planning.object_storage_backup import emptied_limitation, source_ages
 from springtide.planning.telling import Row
+from springtide.stores.vaults import opened_vault, writer_identity
 from springtide.vault.adoption import adopt_packs
 from springtide.vault.reports import save_report
 from springtide.vault.repository import Repository

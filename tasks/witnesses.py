@@ -22,7 +22,6 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 from springtide.auditing.reading import archived_lines, local_lines
-from springtide.commands.audit_hand import FOLDER_VARIABLE, open_site
 from springtide.costing.gathering import Gathered
 from springtide.costing.report import Premises, Standpoint
 from springtide.model.bill import Deletion
@@ -36,6 +35,7 @@ from springtide.planning.cost_report import evenings_between
 from springtide.planning.cost_service import OpeningRun, late_openings
 from springtide.pricing.audit_reconciliation import deletions_of
 from springtide.pricing.cost_breakdown import counted
+from springtide.stores.audit_sites import FOLDER_VARIABLE, open_site
 from tasks.cost_editions import CostOrder
 from tasks.vaults import may_pass
 

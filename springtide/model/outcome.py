@@ -66,9 +66,16 @@ class Outcome(Model):
 
     @property
     def under_way(self) -> bool:
-        """Whether time was up for what time alone settles, such as servers that boot."""
+        """Whether time was up for what time alone settles, such as servers that boot.
+
+        Deletions that are refused to the end, as of a locked server, are billed on.
+        """
         blind = any(wait.blind for wait in self.last.waits)
-        lasting = self.failures or self.last.shortfall or blind
+        results = self.rounds[-1].results if self.rounds else ()
+        undeleted = any(
+            r.action.kind == "delete" and r.verdict is not Verdict.DONE for r in results
+        )
+        lasting = self.failures or self.last.shortfall or blind or undeleted
         return self.ending is Ending.DEADLINE and not lasting
 
     @property

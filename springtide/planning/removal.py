@@ -25,9 +25,9 @@ def choose_removals(
 ) -> tuple[tuple[str, Sighting], ...]:
     """The `surplus` servers to remove, as (region, sighting).
 
-    Servers that do not serve yet go first (removing them costs nobody a request), then those that
-    fail their checks, then those of the region that holds most for its weight, and within a region
-    the old image before the new.
+    Servers that do not serve yet go first (removing them costs nobody a request), then those in the
+    pool that fail their checks or have not answered again since a reboot, then those of the region
+    that holds most for its weight, and within a region the old image before the new.
     The end of the paid hour does not choose: clock hours end for all servers at once.
     """
     taken = {candidates.region: 0 for candidates in regions}
@@ -64,5 +64,8 @@ def _rank(candidates: RegionCandidates, taken: int) -> tuple[int, float, str]:
 
 
 def _ease(sighting: Sighting) -> int:
-    """How little is lost with it: of those that serve, first those that fail their checks."""
-    return _DOUBTED_EASE if sighting.doubted else _EASE[sighting.phase]
+    """How little is lost with it: of those that serve, first those of whom nobody knows it."""
+    # Who has a weight in the pool may serve, though we have not seen it since it was rebooted.
+    weighs = sighting.member is not None and sighting.member.weight > 0
+    unsure = sighting.doubted or (weighs and sighting.phase is not Phase.SERVING)
+    return _DOUBTED_EASE if unsure else _EASE[sighting.phase]

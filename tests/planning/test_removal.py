@@ -11,7 +11,7 @@ from springtide.model.server import Phase
 from springtide.planning.phases import Sighting
 from springtide.planning.removal import RegionCandidates, candidates_of, choose_removals
 from tests.planning.fleet_world import a_fleet
-from tests.planning.sightings import a_server
+from tests.planning.sightings import a_member, a_server
 
 LIVING = (Phase.BUILDING, Phase.ACTIVE, Phase.ANSWERING, Phase.SERVING)
 
@@ -86,6 +86,15 @@ def test_the_old_image_goes_before_the_new() -> None:
     ]
     found = candidates_of("GRA11", sightings, a_fleet(), image_id="image-1")
     assert ["s4", "s3", "s2", "s1"] == [sighting.server.id for sighting in found.queue]
+
+
+def test_who_has_a_weight_in_the_pool_may_serve() -> None:
+    """Not seen since a reboot, it goes after those that surely serve nobody."""
+    rebooted = replace(sighted("s1", Phase.ACTIVE), member=a_member("s1"))
+    drained = replace(sighted("s4", Phase.ACTIVE), member=a_member("s4", weight=0))
+    sightings = [sighted("s3"), rebooted, sighted("s2", Phase.ANSWERING), drained]
+    found = candidates_of("GRA11", sightings, a_fleet(), image_id="image-1")
+    assert ["s4", "s2", "s1", "s3"] == [sighting.server.id for sighting in found.queue]
 
 
 @pytest.mark.parametrize("phase", [p for p in Phase if p not in LIVING])

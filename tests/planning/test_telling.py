@@ -270,6 +270,7 @@ def test_what_was_put_off_is_told_at_the_deadline() -> None:
 
 FORBIDDEN = ActionResult(action=DELETE, verdict=Verdict.FAILED, detail="403 forbidden")
 BUSY = ActionResult(action=JOIN, verdict=Verdict.LATER, detail="409 busy")
+LOCKED = ActionResult(action=DELETE, verdict=Verdict.LATER, detail="409 is locked")
 
 
 @pytest.mark.parametrize(
@@ -278,6 +279,7 @@ BUSY = ActionResult(action=JOIN, verdict=Verdict.LATER, detail="409 busy")
         pytest.param(a_plan(waits=(Wait(reason="4 building"),)), BUSY, True, id="boots"),
         pytest.param(a_plan(waits=(Wait(reason="RBX1 is away"),)), BUSY, True, id="one-is-away"),
         pytest.param(a_plan(), FORBIDDEN, False, id="failed"),
+        pytest.param(a_plan(), LOCKED, False, id="not-deleted"),
         pytest.param(a_plan(shortfall=SHORT), BUSY, False, id="short"),
         pytest.param(a_plan(waits=(Wait(reason="claims", blind=True),)), BUSY, False, id="blind"),
     ],
