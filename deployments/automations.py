@@ -1,4 +1,4 @@
-"""What Prefect's server does by itself: end dead runs, and have people told of failures."""
+"""What Prefect's server does by itself: end zombies, and have people told of failures."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -14,8 +14,6 @@ HEARTBEAT_S = 30
 """`PREFECT_FLOWS_HEARTBEAT_FREQUENCY` of every worker: the least that Prefect allows."""
 SILENCE_S = 4 * HEARTBEAT_S
 """Below three heartbeats live runs are taken for dead."""
-START_S = 600
-"""From a worker's taking a run to the run's own first word: seconds, unless both died between."""
 NOTICE = "send-notice/webhook"
 """The deployment that tells people; its own failures start no notice."""
 
@@ -24,8 +22,6 @@ _ENDS = frozenset(
     for end in ("Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended")
 )
 _HEARTBEAT = "prefect.flow-run.heartbeat"
-_TAKEN = "prefect.flow-run.Pending"
-_ANYTHING = "prefect.flow-run.*"
 
 
 def end_zombies(watched: tuple[str, ...]) -> AutomationCore:
@@ -46,32 +42,6 @@ def end_zombies(watched: tuple[str, ...]) -> AutomationCore:
         actions=[
             ChangeFlowRunState(
                 state=StateType.CRASHED, message=f"no heartbeat for {SILENCE_S} seconds"
-            )
-        ],
-    )
-
-
-def end_unstarted(watched: tuple[str, ...]) -> AutomationCore:
-    """Tagged runs that a worker took and that never began are crashed: their slot is free again.
-
-    A zombie is known by its heartbeats' end, and these have sent none.
-    """
-    return AutomationCore(
-        name="springtide: end unstarted",
-        description=f"Taken by a worker and not begun for {START_S} s: the worker died.",
-        trigger=EventTrigger(
-            after={_TAKEN},
-            expect={_ANYTHING},
-            match={"prefect.resource.id": "prefect.flow-run.*"},
-            match_related=_tagged(watched),
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=timedelta(seconds=START_S),
-        ),
-        actions=[
-            ChangeFlowRunState(
-                state=StateType.CRASHED, message=f"it did not begin within {START_S} seconds"
             )
         ],
     )
@@ -124,7 +94,7 @@ async def put_automations(client: PrefectClient, watched: tuple[str, ...]) -> No
     """Make the automations stand as written here, in place of older ones of their names."""
     notice = await client.read_deployment_by_name(NOTICE)
     tellers = (tell_failures(notice.id, watched), tell_budgets(notice.id))
-    for automation in (end_zombies(watched), end_unstarted(watched), *tellers):
+    for automation in (end_zombies(watched), *tellers):
         for old in await client.read_automations_by_name(automation.name):
             await client.delete_automation(old.id)
         await client.create_automation(automation)

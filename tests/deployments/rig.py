@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
-from prefect.events import AutomationCore
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
+from deployments.automations import end_zombies
 from deployments.demo_stage import Stage
 from deployments.deploy import ROOT, WATCHED_TAGS
 from deployments.processes import Processes
@@ -240,18 +240,10 @@ class PrefectRig:
         wish = {"state": {"type": "CRASHED"}, "force": True}
         self.ask("POST", f"/flow_runs/{run_id}/set_state", wish).raise_for_status()
 
-    def take(self, run_id: str) -> None:
-        """Have the run be taken as by a worker that dies before it starts the flow."""
-        wish = {"state": {"type": "PENDING"}}
-        answer = self.ask("POST", f"/flow_runs/{run_id}/set_state", wish).raise_for_status()
-        assert "ACCEPT" == answer.json()["status"], answer.text
-
     @contextmanager
-    def quick(
-        self, made: Callable[[tuple[str, ...]], AutomationCore], silence_s: float
-    ) -> Iterator[None]:
+    def quick_zombies(self, silence_s: float) -> Iterator[None]:
         """For that long the server takes runs for dead after so many seconds, at least ten."""
-        automation = made(WATCHED_TAGS).model_dump(mode="json", exclude={"owner_resource"})
+        automation = end_zombies(WATCHED_TAGS).model_dump(mode="json", exclude={"owner_resource"})
         path = self._automation(automation["name"])
         quick = {**automation, "trigger": {**automation["trigger"], "within": silence_s}}
         self.ask("PUT", path, quick).raise_for_status()

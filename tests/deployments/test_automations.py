@@ -14,7 +14,6 @@ from prefect.states import Cancelled, Completed, Crashed, Failed
 from deployments.automations import (
     HEARTBEAT_S,
     SILENCE_S,
-    end_unstarted,
     end_zombies,
     tell_budgets,
     tell_failures,
@@ -34,11 +33,6 @@ OWN_ENDS = {"Completed", "Failed"}
 def zombies() -> EventTrigger:
     """The trigger of the zombie automation as the server reads it."""
     return EventTrigger.model_validate(end_zombies((TAG,)).trigger.model_dump(mode="json"))
-
-
-def unstarted() -> EventTrigger:
-    """The trigger of the automation on runs that never began, as the server reads it."""
-    return EventTrigger.model_validate(end_unstarted((TAG,)).trigger.model_dump(mode="json"))
 
 
 def failures() -> EventTrigger:
@@ -125,21 +119,9 @@ def test_silence_is_counted_for_each_run_from_its_heartbeat_on() -> None:
     assert not trigger.covers(an_event(heartbeat, TAG, resource=f"prefect.task-run.{uuid4()}"))
 
 
-@pytest.mark.parametrize("state", sorted(MAKERS - {"Pending"}))
-def test_a_run_that_goes_on_from_pending_has_begun(state: str) -> None:
-    """Whichever state comes next; the wait begins with Pending alone, and for each run."""
-    name = f"prefect.flow-run.{state}"
-    assert (True, False) == (unstarted().expects(name), unstarted().starts_after(name))
-    assert unstarted().expects("prefect.flow-run.heartbeat")
-    assert unstarted().starts_after("prefect.flow-run.Pending")
-    assert {"prefect.resource.id"} == unstarted().for_each
-
-
 def test_a_run_of_somebody_else_is_left_alone() -> None:
     """A server that is shared: only runs of our own deployments are taken for dead."""
     assert not zombies().covers(an_event("prefect.flow-run.heartbeat", "nightly-report"))
-    assert not unstarted().covers(an_event("prefect.flow-run.Pending", "nightly-report"))
-    assert unstarted().covers(an_event("prefect.flow-run.Pending", TAG))
 
 
 @pytest.mark.parametrize(

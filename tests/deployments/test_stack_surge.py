@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from deployments.automations import end_zombies
 from tests.deployments.rig import CLOSE, KEEP, RUN_S, End, Rig, wait_until
 from tests.deployments.test_stack_kills import kill_when_held
 from tests.signing import a_person
@@ -120,7 +119,7 @@ def test_the_server_restarts_in_mid_surge(rig: Rig) -> None:
 
 def test_worker_and_flow_are_killed_in_mid_surge(rig: Rig) -> None:
     """The server ends the zombie by its silence; a new worker's keeping completes the surge."""
-    with rig.quick(end_zombies, 10):
+    with rig.quick_zombies(10):
         rig.hold("compute", "POST", "^/servers$", when="after")
         run_id = rig.start(SURGE, **ASKED)
         rig.wait_held()
