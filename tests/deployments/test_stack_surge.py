@@ -20,6 +20,8 @@ ASKED: dict[str, Any] = {
     "reason": "schools are closed",
     "key": "lockdown",
 }
+LASTING = ASKED | {"hours": 12}
+"""Beyond the evening's end."""
 BEYOND = ASKED | {"hours": 24}
 """The estate authorises twelve."""
 
@@ -38,11 +40,12 @@ def shown(rig: Rig, run_id: str) -> dict[str, str]:
 
 def test_a_surge_of_sixty(rig: Rig) -> None:
     """All serve; a closing of the window takes nothing away; asked for again nothing is doubled."""
-    assert SETTLED == rig.run(SURGE, **ASKED)
+    assert SETTLED == rig.run(SURGE, **LASTING)
     assert (60, 60, 60) == rig.fleet()
     rig.stage.set_clock(rig.evening.claim_ends_at)
     assert SETTLED == rig.run(CLOSE)
-    assert SETTLED == rig.run(SURGE, **ASKED)
+    assert (60, 60, 60) == rig.fleet()
+    assert SETTLED == rig.run(SURGE, **LASTING)
     assert (60, 60, 60) == rig.fleet()
 
 
