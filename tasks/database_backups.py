@@ -132,7 +132,9 @@ def _missing_log(order: VaultOrder, source: PostgresSource, snapshot: str) -> st
         known = list_snapshots(repository)
         with write_session(repository, identity=writer_identity(), policy=vault.prune):
             contents = WalArchive(repository, source.name, known).contents()
-        base = next(b for b in base_backups(known, source.name) if b.snapshot == snapshot)
+    stored = {base.snapshot: base for base in base_backups(known, source.name)}
+    if (base := stored.get(snapshot)) is None:
+        return "its snapshot is not listed yet"
     return missing_for(base, contents.segments, contents.segment_bytes, contents.system)
 
 
