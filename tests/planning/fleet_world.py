@@ -284,3 +284,13 @@ class FleetWorld:
 
 def _foreign(region: str) -> Member:
     return Member(id=f"f-{region}", address=f"127.9.9.{len(region)}", port=80, weight=1, ours=False)
+
+
+def played(world: FleetWorld, servers: int, number: int) -> list[RoundPlan]:
+    """The plans of so many rounds, each carried out."""
+    plans = []
+    for _ in range(number):
+        plans.append(world.plan(desired(servers)))
+        world.carry_out(plans[-1])
+        world.pass_time()
+    return plans

@@ -7,7 +7,7 @@ import pytest
 from springtide.model.claim import ProvenImage
 from springtide.model.fleet import HealthCheck, Prober
 from springtide.model.plan import Join, Launch, RoundPlan
-from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired
+from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired, played
 from tests.planning.rollouts import NEW, OLD, a_rollout, by_image
 
 BALANCER = HealthCheck(port=80, prober=Prober.BALANCER, in_flight_path="/in-flight")
@@ -27,16 +27,6 @@ def a_world(image: str = OLD.id, **changes: object) -> FleetWorld:
         for region in REGIONS
     ]
     return world
-
-
-def played(world: FleetWorld, servers: int, number: int) -> list[RoundPlan]:
-    """The plans of so many rounds, each carried out."""
-    plans = []
-    for _ in range(number):
-        plans.append(world.plan(desired(servers)))
-        world.carry_out(plans[-1])
-        world.pass_time()
-    return plans
 
 
 def alarms(plans: list[RoundPlan]) -> set[str]:

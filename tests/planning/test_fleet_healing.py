@@ -8,7 +8,7 @@ from springtide.model.claim import ProvenImage
 from springtide.model.fleet import Canary, CanaryPolicy
 from springtide.model.healing import Healing
 from springtide.model.plan import Delete, Drain, Launch, Leave, Mark, Reboot, RoundPlan
-from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired
+from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired, played
 
 MINUTE = timedelta(minutes=1)
 NO_CANARY = Canary(policy=CanaryPolicy.NEVER)
@@ -27,16 +27,6 @@ def first_of(world: FleetWorld, number: int) -> list[str]:
     return [ids[i] for i in range(number) for ids in by_region if i < len(ids)][:number]
 
 
-def rounds(world: FleetWorld, servers: int, number: int) -> list[RoundPlan]:
-    """The plans of so many rounds, each carried out."""
-    plans = []
-    for _ in range(number):
-        plans.append(world.plan(desired(servers)))
-        world.carry_out(plans[-1])
-        world.pass_time()
-    return plans
-
-
 def launched(*plans: RoundPlan) -> list[int]:
     """How many servers each plan launches."""
     return [sum(a.servers for a in p.actions if isinstance(a, Launch)) for p in plans]
@@ -53,7 +43,7 @@ def test_a_sick_member_is_replaced_and_leaves_when_its_successor_serves() -> Non
     world = standing()
     (victim,) = first_of(world, 1)
     world.down.add(victim)
-    plans = rounds(world, 30, 8)
+    plans = played(world, 30, 8)
     marks = [a.failed for p in plans for a in p.actions if isinstance(a, Mark)]
     assert ([1, 2, 3], [0, 0, 0, 0, 1, 0, 0, 0]) == (marks, launched(*plans))
     assert [set()] * 7 + [{victim}] == [removed(p) for p in plans]
@@ -66,7 +56,7 @@ def test_a_sick_member_is_replaced_and_leaves_when_its_successor_serves() -> Non
 def test_a_healthy_fleet_is_never_written_to() -> None:
     """No plan of a well fleet has anything to do."""
     world = standing()
-    assert [()] * 5 == [plan.actions for plan in rounds(world, 30, 5)]
+    assert [()] * 5 == [plan.actions for plan in played(world, 30, 5)]
 
 
 def test_who_answers_again_is_well() -> None:
@@ -74,7 +64,7 @@ def test_who_answers_again_is_well() -> None:
     world = standing()
     (victim,) = first_of(world, 1)
     world.down.add(victim)
-    rounds(world, 30, 4)
+    played(world, 30, 4)
     world.down.clear()
     plan = world.plan(desired(30))
     assert [(0, "it is well again")] == [(a.failed, a.reason) for a in plan.actions]
@@ -132,7 +122,7 @@ def test_without_room_for_one_more_the_sick_goes_first(
     world = standing(**changes)
     world.quota = room
     world.down |= set(first_of(world, 4))
-    plans = rounds(world, 30, 5)
+    plans = played(world, 30, 5)
     assert 3 == len(removed(plans[-1]) & world.down)
     world.settle(desired(30))
     assert 30 == world.serving == len(world.servers)
@@ -144,7 +134,7 @@ def test_who_still_gets_requests_is_drained() -> None:
     (victim,) = first_of(world, 1)
     world.silent |= {int(victim[1:])}
     world.deaf_balancer = True
-    plans = rounds(world, 30, 8)
+    plans = played(world, 30, 8)
     assert [[victim]] == [
         [m.server_id for m in a.members] for p in plans for a in p.actions if isinstance(a, Drain)
     ]
@@ -158,7 +148,7 @@ def test_above_the_stop_share_nothing_is_touched(down: int, *, touched: bool) ->
     """Half of thirty may be sick; one more, and the fault is taken to lie elsewhere."""
     world = standing()
     world.down |= set(first_of(world, down))
-    plans = rounds(world, 30, 12)
+    plans = played(world, 30, 12)
     kinds = {a.kind for p in plans for a in p.actions}
     assert touched is bool(kinds & {"launch", "leave", "delete", "drain", "reboot"})
     assert touched is not bool(plans[-1].alarms)
@@ -187,7 +177,7 @@ def test_who_says_that_all_are_down_is_not_believed(storm: dict[str, set[str]], 
     world = standing()
     for name, regions in storm.items():
         setattr(world, name, regions)
-    plans = rounds(world, 30, 8)
+    plans = played(world, 30, 8)
     written = [len(a.server_ids) for p in plans for a in p.actions if isinstance(a, Mark)]
     assert [1, 1, 1] == written
     assert {"mark"} == {a.kind for p in plans for a in p.actions}
@@ -208,7 +198,7 @@ def test_other_regions_are_healed_while_one_is_not_believed() -> None:
     )
     world.down.add(victim)
     for _ in range(20):
-        rounds(world, 30, 1)
+        played(world, 30, 1)
     assert victim not in world.servers
     assert 10 == sum(s.region == "GRA11" for s in world.servers.values())
     assert 30 == len(world.servers)
@@ -218,8 +208,8 @@ def test_a_storm_keeps_nobody_from_going_home() -> None:
     """The window closes while all are silent: it is taken down all the same, and without alarm."""
     world = standing()
     world.cut_off = set(REGIONS)
-    assert rounds(world, 30, 8)[-1].alarms
-    closing = rounds(world, 0, 40)
+    assert played(world, 30, 8)[-1].alarms
+    closing = played(world, 0, 40)
     assert [()] * len(closing) == [plan.alarms for plan in closing]
     world.settle(desired(0))
     assert {} == world.servers
@@ -229,9 +219,9 @@ def test_who_has_left_the_pool_goes_though_it_is_silent() -> None:
     """Most of a fleet step down and are silent once outside: no storm, as enough serve without."""
     world = standing(6)
     world.pass_time(600)
-    (drain,) = rounds(world, 2, 1)
+    (drain,) = played(world, 2, 1)
     leaving = removed(drain)
-    assert {"leave"} == {a.kind for a in rounds(world, 2, 1)[0].actions}
+    assert {"leave"} == {a.kind for a in played(world, 2, 1)[0].actions}
     world.down |= leaving
     plan = world.settle(desired(2))
     assert (4, 2, 2, ()) == (len(leaving), world.serving, len(world.servers), plan.alarms)
@@ -241,7 +231,7 @@ def test_who_has_left_the_pool_is_kept_while_the_claims_cannot_be_read() -> None
     """Nobody knows how many are desired: then nobody is on the way out."""
     world = standing(6)
     world.pass_time(600)
-    world.down |= removed(rounds(world, 2, 2)[0])
+    world.down |= removed(played(world, 2, 2)[0])
     assert set() == removed(world.plan(desired(2, may_remove=False)))
 
 
@@ -272,7 +262,7 @@ def test_new_servers_of_a_proven_image_that_are_all_silent_are_kept() -> None:
         for r in REGIONS
     ]
     world.cut_off = set(REGIONS)
-    plans = rounds(world, 30, 30)
+    plans = played(world, 30, 30)
     assert (30, 30) == (sum(launched(*plans)), len(world.servers))
     assert "GRA11: none of 10 new servers answers our probe" in plans[20].alarms[0]
     assert "30 of 30 members fail their checks (Nova: 0, our probe: 30" in plans[-1].alarms[0]
@@ -289,7 +279,7 @@ def test_a_held_server_is_left_alone_until_its_hold_ends() -> None:
     update = {"held_until": until, "held_by": "ada: a look at its memory"}
     world.servers[held] = world.servers[held].model_copy(update=update)
     world.down.add(held)
-    assert [()] * 8 == [plan.actions for plan in rounds(world, 30, 8)]
+    assert [()] * 8 == [plan.actions for plan in played(world, 30, 8)]
     plan = world.settle(desired(0))
     assert [held] == list(world.servers)
     assert [f"GRA11: api-{held[1:]} is held by ada: a look at its memory until"] == [
@@ -305,7 +295,7 @@ def test_a_sick_server_is_rebooted_once_and_then_replaced() -> None:
     world = standing(healing=Healing(reboot_first=True))
     (victim,) = first_of(world, 1)
     world.down.add(victim)
-    plans = rounds(world, 30, 8)
+    plans = played(world, 30, 8)
     assert [1] == [len(a.server_ids) for p in plans for a in p.actions if isinstance(a, Reboot)]
     assert [0] * 8 == launched(*plans)
     assert 30 == world.serving
@@ -321,7 +311,7 @@ def test_no_more_than_a_tenth_is_rebooted_at_once() -> None:
     world = standing(healing=Healing(reboot_first=True))
     world.down |= set(first_of(world, 6))
     world.reboots_help = False
-    plans = rounds(world, 30, 12)
+    plans = played(world, 30, 12)
     rebooted = [len(a.server_ids) for p in plans for a in p.actions if isinstance(a, Reboot)]
     assert 3 == sum(rebooted)
     world.settle(desired(30), rounds=300)
@@ -335,6 +325,6 @@ def test_a_failed_launch_is_deleted_whatever_storm_there_is() -> None:
     broken = world.servers[first_of(world, 1)[0]]
     fault = {"id": "s900", "status": "ERROR", "fault": "build aborted", "launched_at": None}
     world.servers["s900"] = broken.model_copy(update=fault)
-    rounds(world, 30, 3)
+    played(world, 30, 3)
     assert "s900" not in world.servers
     assert 30 == len(world.servers)

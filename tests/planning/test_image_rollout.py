@@ -8,25 +8,15 @@ import pytest
 from springtide.errors import GuardRefused
 from springtide.model.claim import ClaimBook
 from springtide.model.fleet import Canary, CanaryPolicy
-from springtide.model.plan import Drain, Launch, RoundPlan
+from springtide.model.plan import Drain, Launch
 from springtide.model.server import Server
 from springtide.model.snapshot import FleetSnapshot, Image, RegionSnapshot
 from springtide.planning.image_choice import image_for
 from springtide.planning.rollout_orders import PREVIOUS, image_asked_for
-from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired
+from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired, played
 from tests.planning.rollouts import NEW, OLD, a_rollout, an_old_fleet, by_image
 
 NEVER = Canary(policy=CanaryPolicy.NEVER)
-
-
-def played(world: FleetWorld, servers: int, number: int) -> list[RoundPlan]:
-    """The plans of so many rounds, each carried out."""
-    plans = []
-    for _ in range(number):
-        plans.append(world.plan(desired(servers)))
-        world.carry_out(plans[-1])
-        world.pass_time()
-    return plans
 
 
 def well(world: FleetWorld) -> int:
