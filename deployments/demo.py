@@ -24,7 +24,7 @@ from springtide.sandbox.traffic import Traffic, TrafficReport
 
 _SERVERS = 30
 _STEADY_S = 8.0
-_FLOW_S = 180.0
+_FLOW_S = 400.0
 _REQUESTS_PER_S = 200.0
 _POLL_S = 0.5
 

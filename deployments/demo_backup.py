@@ -24,7 +24,7 @@ from deployments.stack_clouds import SandboxCloud
 
 _FILES = 2_000
 _MIB = 1024 * 1024
-_FLOW_S = 180.0
+_FLOW_S = 400.0
 _POLL_S = 0.3
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 

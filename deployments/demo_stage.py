@@ -120,8 +120,14 @@ class Stage:
             if time.monotonic() > deadline:
                 raise RuntimeError("the entry does not answer: HAProxy sees no core server")
             time.sleep(_ENTRY_POLL_S)
-            answer = httpx.get(self.stack.front_url or "", timeout=2, trust_env=False)
-            answered = answered + 1 if answer.is_success else 0
+            answered = answered + 1 if self._entry_answers() else 0
+
+    def _entry_answers(self) -> bool:
+        try:
+            url = self.stack.front_url or ""
+            return httpx.get(url, timeout=2, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
 
     def paid_hours(self) -> list[int]:
         """Clock hours touched by each server of the fleet that was deleted, by Nova's usage."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_timeout
 from hypothesis import settings
 
 from tests.workers import FamilyScheduling, rank_of
@@ -42,8 +43,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have what takes longest begin, and give real services the time that they need to start."""
     items.sort(key=lambda item: rank_of(item.nodeid))
     for item in items:
-        if item.get_closest_marker("real"):
+        slow = any(item.get_closest_marker(name) for name in ("real", "chromium"))
+        starting = slow or "/test_stack_" in item.nodeid
+        # A marker put here would win over the one of the test's file.
+        if starting and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(STARTING_S))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Give a second try its time-out: the first try's ended with its failure."""
+    if getattr(item, "execution_count", 1) > 1:
+        marker = item.get_closest_marker("timeout")
+        settings = pytest_timeout.get_env_settings(item.config)
+        if marker and marker.args:
+            settings = settings._replace(timeout=float(marker.args[0]))
+        item.config.hook.pytest_timeout_set_timer(item=item, settings=settings)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from prefect.events.worker import EventsWorker
 from prefect.testing.utilities import prefect_test_harness
 
-_START_S = 90
+_START_S = 240
 _PART_S = 20.0
 
 

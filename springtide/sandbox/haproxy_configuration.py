@@ -50,7 +50,7 @@ defaults
   timeout client 60s
   timeout server 60s
   timeout queue 5s
-  timeout check 1s
+  timeout check 10s
 """
 
 _BACKEND = """

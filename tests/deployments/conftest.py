@@ -87,6 +87,8 @@ def quicken(estate_file: Path) -> None:
     """Shorten the rehearsal's pauses, and have somebody who may approve."""
     estate = yaml.safe_load(estate_file.read_text("utf-8"))
     estate["poll_interval_s"] = 0.3
+    # What a test holds is not given up meanwhile.
+    estate["request_timeout_s"] = 300
     estate["rate_limit"] = {"requests_per_s": 500, "burst": 100}
     for fleet in estate["fleets"]:
         fleet["join_interval_s"] = 0.5

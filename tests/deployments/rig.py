@@ -58,7 +58,7 @@ class PrefectRig:
 
         `variables` are those of the environment with which the stack was started.
         """
-        self._prefect = httpx.Client(base_url=stack.api_url, timeout=10, trust_env=False)
+        self._prefect = httpx.Client(base_url=stack.api_url, timeout=90, trust_env=False)
         self._admin = httpx.Client(
             base_url=f"{stack.control_url}/admin", timeout=10, trust_env=False
         )
@@ -177,8 +177,15 @@ class PrefectRig:
 
     def resume(self, run_id: str, answer: dict[str, object]) -> str:
         """Give a suspended run a person's answer: what the server makes of it, e.g. ACCEPT."""
-        done = self.ask("POST", f"/flow_runs/{run_id}/resume", {"run_input": answer})
-        return str(done.raise_for_status().json()["status"])
+
+        def answered() -> dict[str, Any] | None:
+            # Prefect says that a run is suspended before it has stored which answer it waits for.
+            asked = self.ask("POST", f"/flow_runs/{run_id}/resume", {"run_input": answer})
+            done: dict[str, Any] = asked.raise_for_status().json()
+            reason = (done.get("details") or {}).get("reason")
+            return None if reason == "Run input schema not found." else done
+
+        return str(wait_until(answered, "its form is stored", RUN_S)["status"])
 
     def statement(self, run_id: str, kind: str) -> str:
         """The line that the run has shown, by which its proposal is approved."""

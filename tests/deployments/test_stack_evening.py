@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.deployments.rig import CLOSE, OPEN, End, Rig
+from tests.deployments.rig import CLOSE, OPEN, RUN_S, End, Rig, wait_until
 
 ARTIFACTS = ("plan-api", "progress-api", "outcome-api")
 SETTLED = End("COMPLETED", "Completed", "settled")
@@ -53,7 +53,14 @@ def half(rig: Rig, deployment: str) -> Half:
     run_id = rig.start(deployment)
     end = rig.end(run_id)
     artifacts = {key: rig.artifact(key, run_id) for key in ARTIFACTS}
-    return Half(rig.name(run_id), end, rig.fleet(), rig.tasks(run_id), artifacts)
+
+    def recorded() -> list[str] | None:
+        # Prefect's server records a task's run some time after it.
+        names = rig.tasks(run_id)
+        return names if "show outcome of api" in names else None
+
+    tasks = wait_until(recorded, "its tasks are recorded", RUN_S)
+    return Half(rig.name(run_id), end, rig.fleet(), tasks, artifacts)
 
 
 def test_all_serve_and_all_go(evening: tuple[Half, Half]) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.deployments.rig import CLOSE, KEEP, OPEN, End, Rig, wait_until
+from tests.deployments.rig import CLOSE, KEEP, OPEN, RUN_S, End, Rig, wait_until
 
 FREEZE, LIMIT, LIFT = "freeze-fleet/any", "limit-fleet/any", "lift-entry/any"
 WHO = {"owner": "operations", "reason": "rehearsal"}
@@ -39,7 +39,7 @@ def test_people_hear_of_a_failed_run(rig: Rig, notices: tuple[str, list[dict[str
     before = len(sent)
     with rig.telling():
         assert "FAILED" == rig.run(CLOSE, fleet="nobody").kind
-        wait_until(lambda: sent[before:], "the notice arrives", 30)
+        wait_until(lambda: sent[before:], "the notice arrives", RUN_S)
     assert 0 == rig.changes()
     assert "close-evening-window: Failed" == sent[before]["subject"]
     assert "no fleet 'nobody' in the estate" in sent[before]["text"]

@@ -1,5 +1,6 @@
 """A restore over production on a whole stack: it waits without a process until two have signed."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ class School(PrefectRig):
         allow(stack.folder / estate["approvals"]["allowed_signers_file"], *self.people)
         program = str(Path(sys.executable).with_name("springtide"))
         create = [program, "vault", "create", "documents"]
-        subprocess.run(create, check=True, env=environment(stack), cwd=ROOT, timeout=60)
+        subprocess.run(create, check=True, env=environment(stack), cwd=ROOT, timeout=300)
 
     def answer(self, run_id: str, first: Person, second: Person) -> str:
         """What the server makes of these two signatures of what the run shows."""
@@ -51,21 +52,30 @@ class School(PrefectRig):
 
 
 @pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
     """Ended with the last test."""
     folder = tmp_path_factory.mktemp("restores")
     skip_where_it_cannot_run(folder / "swift")
     storage = folder / "storage"
-    documents = storage / "srv" / "documents"
-    documents.mkdir(parents=True)
-    for number in range(30):
-        (documents / f"bulletin-{number}.txt").write_text(f"bulletin {number}\n" * 500, "utf-8")
     try:
         stack = up(folder, cloud=SandboxCloud(ESTATE, storage=storage), variables=QUICKER)
-        yield School(stack, documents)
+        yield School(stack, storage / "srv" / "documents")
     finally:
         Processes(folder / "run").end("worker")
         down(folder)
+
+
+@pytest.fixture
+def school(running: School) -> School:
+    """As after its start, with its documents and nothing beside them."""
+    running.begin()
+    for each in running.documents.parent.glob("*documents*"):
+        shutil.rmtree(each)
+    running.documents.mkdir(parents=True)
+    for number in range(30):
+        text = f"bulletin {number}\n" * 500
+        (running.documents / f"bulletin-{number}.txt").write_text(text, "utf-8")
+    return running
 
 
 def test_two_people_sign_what_comes_over_production(school: School) -> None:

@@ -21,7 +21,7 @@ from tasks.erasure import Erasure
 from tasks.vaults import VaultOrder
 from tests.flows.storage import SECRET, Storage, two_have_signed
 
-SOON = {"listing_lag": "PT0S", "grace": "PT6S", "resume_within": "PT0S"}
+SOON = {"listing_lag": "PT0S", "grace": "PT10S", "resume_within": "PT0S"}
 _RUNS = 24
 """More than there are steps: on a busy machine a run may be too slow for its step."""
 

@@ -195,9 +195,11 @@ def test_an_unreadable_claim_never_removes(evening: Evening) -> None:
     assert 6 == evening.serving()
 
 
-@pytest.mark.usefixtures("brief")
-def test_a_keeping_that_may_not_delete_fails(evening: Evening) -> None:
+def test_a_keeping_that_may_not_delete_fails(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The servers that stay are billed: the run fails with Nova's refusal, and is not green."""
+    monkeypatch.setattr(evening_window, "_KEEP_S", 30.0)  # it drains, and leaves, before
     evening.run(open_evening_window)
     evening.sandbox.add_fault(FaultRule(service="compute", method="DELETE", status=403))
     evening.sandbox.set_clock(TAIL)

@@ -152,10 +152,10 @@ def _pack_with_data(repository: Repository) -> str:
     return max(sizes, key=lambda name: sizes[name])
 
 
-SOON = {"listing_lag": "PT0S", "grace": "PT8S", "resume_within": "PT0S"}
+SOON = {"listing_lag": "PT0S", "grace": "PT16S", "resume_within": "PT0S"}
 """A store that is never late; a run of prune must be done within half of the grace."""
 _RUNS = 12
-_BETWEEN_S = 3.0
+_BETWEEN_S = 5.0
 
 
 def test_expiry_shows_first_and_then_removes(storage: Storage) -> None:

@@ -144,17 +144,19 @@ def test_boots_that_are_run_through_quickly_are_told_at_their_length(evening: Ev
     told = report(evening, servers=4, boot_least_s=8, boot_most_s=8, speed=20)
     assert told.first_s is not None
     assert told.all_s is not None
-    assert 8 <= told.first_s <= told.all_s < 16
-    assert told.seconds < told.first_s
+    # What the machine itself takes is told as well.
+    assert 8 <= told.first_s <= told.all_s <= 8 + told.seconds + 2
 
 
 def test_an_unproven_image_has_its_canary(evening: Evening) -> None:
     """A region's others boot after it: twice the boot."""
     told = report(evening, servers=4, boot_least_s=8, boot_most_s=8, speed=20, proven=False)
+    most_s = 8 + told.seconds + 2
     gra = told.regions[0]
     assert gra.first_s is not None
     assert gra.all_s is not None
-    assert 8 <= gra.first_s < 16 <= gra.all_s < 30
+    assert 8 <= gra.first_s <= most_s
+    assert 16 <= gra.all_s <= most_s + 8
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tasks.witnesses import read_orders, read_surges, served
 from tests.flows.evening import THURSDAY, Evening
 
 Found = TypeVar("Found")
-RECORDED_S = 30
+RECORDED_S = 120
 """Prefect records a task's end some seconds after it."""
 CLAIM = "springtide_claim_surge-"
 

@@ -55,7 +55,7 @@ class Ground:
         )
 
     def source(self, **changes: object) -> PostgresSource:
-        """The source `core`; a recovery point of a minute is allowed."""
+        """The source `core`; a recovery point of ten minutes is allowed."""
         known = {
             "kind": "postgresql",
             "name": "core",
@@ -63,7 +63,7 @@ class Ground:
             "service": "core",
             "spool_folder": str(self.folder / "spool"),
             "restore_folder": str(self.folder / "restores"),
-            "wal_max_age": timedelta(minutes=1),
+            "wal_max_age": timedelta(minutes=10),
         }
         return PostgresSource.model_validate(known | changes)
 

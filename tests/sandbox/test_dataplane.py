@@ -169,8 +169,7 @@ def test_growing_and_shrinking_with_a_drain_loses_nothing() -> None:
                 stage.world.server_up(server)
             await asyncio.sleep(0.05)
             await stage.api.put_members(*(a_member(x) for x in near[1:]), additive_only=True)
-            await asyncio.sleep(1)
-            assert len(traffic.report().by_server) == 30
+            await stage.until(lambda: len(traffic.report().by_server) == 30)
             await stage.api.put_members(*(a_member(x, weight=0) for x in near))
             assert {"DRAINING"} == {x["operating_status"] for x in await stage.api.members()}
             await stage.idle(near)

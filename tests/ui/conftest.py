@@ -88,7 +88,10 @@ def evenings_to_come(ui: PrefectPages) -> bool:
     """Whether the deployment's page shows runs at its schedule's next times."""
     ui.open_deployment("open-evening-window")
     ui.page.get_by_role("tab", name="Upcoming").click()
-    return ui.sees(ui.main.get_by_text("04:00:00 PM").first)
+    evening = ui.main.get_by_text("04:00:00 PM").first
+    # What is raised is looked for anew by a second try; what is returned is kept.
+    ui.wait_for(evening)
+    return True
 
 
 @pytest.fixture(scope="package")

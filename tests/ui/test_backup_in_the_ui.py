@@ -39,7 +39,7 @@ def documents(stack: Stack) -> Path:
     """Their folder; the vault is made."""
     program = str(Path(sys.executable).with_name("springtide"))
     create = [program, "vault", "create", "documents"]
-    subprocess.run(create, check=True, env=environment(stack), cwd=ROOT, timeout=60)
+    subprocess.run(create, check=True, env=environment(stack), cwd=ROOT, timeout=300)
     return stack.folder / STORAGE / "srv" / "documents"
 
 

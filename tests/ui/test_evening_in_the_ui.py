@@ -44,7 +44,9 @@ class Evening:
 @pytest.fixture(scope="module")
 def evening(rig: Rig, ui: PrefectPages) -> Evening:
     """An evening of more servers than usual: a person fills in the form, and closes later."""
+    rig.begin()
     ui.open_form("open-evening-window")
+    expect(ui.main).to_contain_text("Show the plan and change nothing")
     form = ui.main.inner_text()
     ui.page.get_by_role("tab", name="int").click()
     ui.page.get_by_role("spinbutton").fill(str(ASKED))

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.deployments.rig import RUN_S, Rig, wait_until
 from tests.ui.prefect_pages import PrefectPages
@@ -22,6 +23,9 @@ def test_a_person_approves_the_plan_that_the_dialog_shows(rig: Rig, ui: PrefectP
     wait_until(lambda: rig.state(run_id).name == "Suspended", "it waits for a person", RUN_S)
     ui.open_run(f"surge api to {SERVERS}")
     dialog = ui.open_resume()
+    # Its words are Markdown, and drawn last.
+    expect(dialog).to_contain_text("springtide-approval-v1")
+    expect(dialog.get_by_role("textbox")).to_have_count(2)
     ui.photograph("surge-approval")
     shown = dialog.inner_text()
     line = re.search("springtide-approval-v1 .+", shown)

@@ -21,7 +21,7 @@ def running_stack(folder: Path, estate_file: Path) -> Iterator[PrefectRig]:
 
     The provider of this process is its provider.
     """
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / "clouds.yaml").write_text("clouds: {}\n", "utf-8")
     # The provider's client knows endpoints by name, in a table of its own: a worker's flows read
     # ours there, as this process does.

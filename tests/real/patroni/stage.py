@@ -98,7 +98,7 @@ class Stage:
                 "backup": "what it holds is made anew by each test",
                 "watchdog": "there is none where tests run",
             },
-            "limits": {"step_minutes": 1.5, "lag_mib": 16, "wal_room_mib": 100_000},
+            "limits": {"step_minutes": 5, "lag_mib": 16, "wal_room_mib": 100_000},
         }
         whole = an_estate() | {
             "windows": [],

@@ -75,8 +75,8 @@ def test_an_approved_cold_resize_shuts_down_changes_and_starts(stage: Stage) -> 
 def test_nothing_is_shut_down_in_a_window(stage: Stage) -> None:
     """Nor in the hour before; a hot change may be made, and an emergency is part of the plan."""
     with_windows = yaml.safe_load(stage.estate_file.read_text("utf-8"))
-    always = {"from": "00:10", "until": "23:50", "days": list(DAYS)}
-    with_windows["windows"][0] |= always
+    daily = {"from": "00:10", "until": "23:50", "days": list(DAYS), "skip_public_holidays": False}
+    with_windows["windows"][0] |= daily
     stage.estate_file.write_text(yaml.safe_dump(with_windows), "utf-8")
     read_estate.cache_clear()
     wanted = {"name": "web-1", "vcpus": 4, "ram_gib": 16, "may_shut_down": True}
