@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from pydantic import ValidationError
+
 from springtide.auditing.objects import read_seal, stored_runs, stored_seals
 from springtide.errors import Damaged, GuardRefused, NotFound
 from springtide.model.audit import (
@@ -33,6 +35,8 @@ SIGNED_WITHIN = timedelta(hours=26)
 """A worker seals once a day at least; both sites hear of it within the hour after."""
 ENDED_WITHIN = timedelta(hours=1)
 """An act takes minutes at most; a run that was killed leaves its last one without an outcome."""
+AHEAD_WITHIN = timedelta(minutes=5)
+"""No worker's clock is further ahead of the store's."""
 
 
 @dataclass
@@ -156,17 +160,38 @@ def _check_run(
             )
         elif digest_of(lines[seal.lines - 1]) != seal.head:
             seen.doubt(Doubt.CHANGED, subject, f"line {seal.lines} is not the one that was sealed")
-    told = [AuditLine.model_validate_json(line) for line in lines]
-    _check_ends(told, seals[-1].lines if seals else 0, subject, now, seen)
+    told = _parsed(lines, subject, seen)
+    _check_times(told, seals[-1].lines if seals else 0, subject, now, seen)
 
 
-def _check_ends(
+def _parsed(lines: list[bytes], subject: str, seen: _Seen) -> list[AuditLine]:
+    parsed: list[AuditLine] = []
+    odd: list[int] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            parsed.append(AuditLine.model_validate_json(line))
+        except ValidationError:
+            odd.append(number)
+    if odd:
+        more = f" (and {len(odd) - 1} more)" if odd[1:] else ""
+        detail = f"line {odd[0]}{more} is no audit line, or one of a newer version"
+        seen.doubt(Doubt.CHANGED, subject, detail)
+    return parsed
+
+
+def _check_times(
     lines: list[AuditLine], sealed: int, subject: str, now: datetime, seen: _Seen
 ) -> None:
-    beyond = lines[sealed:]
-    if beyond and beyond[0].time < now - SEALED_WITHIN:
-        detail = f"from line {sealed + 1} of {beyond[0].time:%Y-%m-%d %H:%M} on it is under no seal"
+    # Whoever appends lines chooses their times: the oldest counts, and none may be yet to come.
+    unsealed = [line.time for line in lines if line.number > sealed]
+    if unsealed and min(unsealed) < now - SEALED_WITHIN:
+        oldest = f"{min(unsealed):%Y-%m-%d %H:%M}"
+        detail = f"from line {sealed + 1} on it is under no seal, the oldest line of {oldest}"
         seen.doubt(Doubt.UNSEALED, subject, detail)
+    ahead = next((line for line in lines if line.time > now + AHEAD_WITHIN), None)
+    if ahead is not None:
+        detail = f"line {ahead.number} is of {ahead.time:%Y-%m-%d %H:%M}, which is yet to come"
+        seen.doubt(Doubt.AHEAD, subject, detail)
     ended = {line.act for line in lines if line.step == "outcome"}
     for line in lines:
         if line.act not in ended and line.time < now - ENDED_WITHIN:

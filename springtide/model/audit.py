@@ -143,13 +143,15 @@ class Doubt(StrEnum):
     """What can be wrong with an audit log."""
 
     CHANGED = "changed"
-    """A line does not follow from the one before it, or a seal."""
+    """A line does not follow from the one before it, or a seal; or is none that is known here."""
     MISSING = "missing"
     """Lines, a whole run, or a seal that others name."""
     CUT = "cut"
     """A chain is shorter than a seal says."""
     CONFLICT = "conflict"
     """Two objects tell the same line differently."""
+    AHEAD = "ahead"
+    """A line of a time that has not come: forged, or its worker's clock is wrong."""
     UNSIGNED = "unsigned"
     """A seal without a signature that counts."""
     UNSEALED = "unsealed"
@@ -184,7 +186,7 @@ def broken_at(lines: Sequence[bytes], run: str) -> int | None:
         try:
             said = json.loads(line)
             told = (said["run"], said["number"], said["previous"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return position
         if told != (run, position, previous):
             return position

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
 from pathlib import Path
 
 from springtide.auditing.archive import archive
@@ -73,12 +74,16 @@ def doubts(store: FolderStore) -> list[tuple[str, str]]:
     return [(found.doubt.value, found.subject) for found in verified(store).findings]
 
 
-def aged(folder: Path, run: str, at: datetime = datetime(2026, 1, 5, 16, tzinfo=UTC)) -> None:
-    """The run's lines as they would be, had they been written then."""
+LONG_AGO = datetime(2026, 1, 5, 16, tzinfo=UTC)
+
+
+def aged(folder: Path, run: str, at: datetime = LONG_AGO, *later: datetime) -> None:
+    """The run's lines as they would be, had they been written then: one each, the others last."""
     path, previous = folder / f"{run}.jsonl", ""
-    lines = []
-    for text in path.read_text("utf-8").splitlines():
-        line = json.loads(text) | {"time": at.isoformat()}
+    lines: list[str] = []
+    times = chain((at, *later), repeat((at, *later)[-1]))
+    for text, time in zip(path.read_text("utf-8").splitlines(), times, strict=False):
+        line = json.loads(text) | {"time": time.isoformat()}
         line["previous"] = previous or line["previous"]
         raw = json.dumps(line, sort_keys=True)
         previous = hashlib.sha256(raw.encode()).hexdigest()

@@ -10,9 +10,10 @@ import pytest
 
 from springtide.auditing.copying import copy_new
 from springtide.errors import Damaged
-from springtide.model.audit import AuditLine, SignedSeal
+from springtide.model.audit import AuditLine, SignedSeal, digest_of
 from springtide.vault.store import FolderStore
 from tests.auditing.journals import (
+    LONG_AGO,
     Later,
     aged,
     doubts,
@@ -173,6 +174,64 @@ def test_lines_that_nobody_seals_are_told(tmp_path: Path) -> None:
     sealed(folder, store)
     (tmp_path / "site/seals/worker-1/00000001.json").unlink()
     assert [("unsealed", "run one")] == doubts(store)
+
+
+def forge(site: Path, at: datetime, *later: datetime) -> None:
+    """A run of one act in that site that no worker has written, its lines of these times."""
+    folder = site.parent / "forged"
+    write(folder, "forged")
+    aged(folder, "forged", at, *later)
+    (site / "runs/forged").mkdir()
+    (folder / "forged.jsonl").rename(site / "runs/forged/00000001-00000002.jsonl")
+
+
+FAR = datetime(2099, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        pytest.param((FAR,), ["ahead"], id="all-yet-to-come"),
+        pytest.param((LONG_AGO, FAR), ["unsealed", "ahead"], id="the-last-yet-to-come"),
+        pytest.param((FAR, LONG_AGO), ["unsealed", "ahead"], id="the-first-yet-to-come"),
+    ],
+)
+def test_lines_that_are_appended_with_a_time_of_choice(
+    site: Path, times: tuple[datetime, ...], expected: list[str]
+) -> None:
+    """Neither a time that has not come nor one line of such a time hides what is under no seal."""
+    forge(site, *times)
+    assert [(doubt, "run forged") for doubt in expected] == doubts(FolderStore(site))
+
+
+def test_a_clock_that_is_ahead_by_minutes_is_no_doubt(site: Path) -> None:
+    """The store's clock, set back by five minutes less a little, and by a little more."""
+    assert [] == doubts(Later(site, -timedelta(minutes=4, seconds=30)))
+    behind = Later(site, -timedelta(minutes=5, seconds=30))
+    assert [("ahead", ONE), ("ahead", TWO)] == doubts(behind)
+
+
+@pytest.mark.parametrize(
+    ("odd", "detail"),
+    [
+        pytest.param({"newer": 1}, "line 7 (and 1 more) is no audit line", id="a-further-field"),
+        pytest.param({"step": "done"}, "line 7 (and 1 more) is no", id="a-value-that-is-none"),
+        pytest.param("[" * 100_000, "line 7 does not follow", id="what-no-reader-reads"),
+    ],
+)
+def test_an_odd_line_is_told_and_the_others_are_read(
+    site: Path, odd: dict[str, object] | str, detail: str
+) -> None:
+    """It follows in the chain and is no line: one finding, beside those of other runs."""
+    (site / RUN_TWO).unlink()
+    lines = (site / LAST).read_bytes().splitlines()
+    for number in (7, 8):
+        known = json.loads(lines[1]) | {"number": number, "previous": digest_of(lines[-1])}
+        lines.append(odd.encode() if isinstance(odd, str) else json.dumps(known | odd).encode())
+    (site / "runs/one/00000007-00000008.jsonl").write_bytes(b"\n".join([*lines[2:], b""]))
+    found = verified(FolderStore(site)).findings
+    assert [("changed", ONE), ("missing", TWO)] == [(f.doubt.value, f.subject) for f in found]
+    assert detail in found[0].detail
 
 
 def test_an_archive_that_stopped_is_told(tmp_path: Path) -> None:
