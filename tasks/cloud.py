@@ -1,6 +1,5 @@
 """The process's access to the cloud: opened once, one token for all regions and tasks."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -59,18 +58,19 @@ def cloud_access(estate_file: Path) -> CloudAccess:
 
 @cache
 def _opened(estate_file: Path) -> CloudAccess:
-    return CloudAccess.open(read_estate(estate_file), open_audit())
+    estate = read_estate(estate_file)
+    return CloudAccess.open(estate, open_audit(estate))
 
 
-def open_audit(approved_by: tuple[str, ...] = ()) -> AuditLog:
-    """The audit log of the flow run, in the folder that `SPRINGTIDE_AUDIT_LOG` names.
+def open_audit(estate: Estate, approved_by: tuple[str, ...] = ()) -> AuditLog:
+    """The audit log of the flow run.
 
-    Without that variable changes are logged only.
+    Where the environment names no folder changes are logged only, or refused if the estate keeps
+    an audit log.
     """
-    folder = os.environ.get("SPRINGTIDE_AUDIT_LOG")
     run = str(flow_run.id or "no-flow-run")
     who = str(flow_run.flow_name or "springtide")
-    return AuditLog(Path(folder) if folder else None, run=run, who=who, approved_by=approved_by)
+    return AuditLog.of(estate, run=run, who=who, approved_by=approved_by)
 
 
 def carry_out(action: Action, order: Order) -> State[ActionResult]:

@@ -199,7 +199,8 @@ async def cluster_desk(
     """
     estate = read_estate(estate_file)
     cluster = estate.database_cluster(name)
-    audit = open_audit(tuple(signer.name for signer in approval.signers) if approval else ())
+    by = tuple(signer.name for signer in approval.signers) if approval else ()
+    audit = open_audit(estate, by)
     async with AsyncExitStack() as stack:
         vcenter = None
         if kind is PlanKind.RESIZE and len(cluster.virtual_machines) < len(cluster.members):

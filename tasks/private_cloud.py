@@ -29,7 +29,8 @@ def open_vcenter(estate_file: Path, approval: Approval | None = None) -> VCenter
         Misconfigured: the estate has no private cloud, or its files or credentials are not there.
     """
     by = tuple(signer.name for signer in approval.signers) if approval else ()
-    return VCenter.open(read_estate(estate_file).private_cloud(), open_audit(by))
+    estate = read_estate(estate_file)
+    return VCenter.open(estate.private_cloud(), open_audit(estate, by))
 
 
 def _may_pass(_task: object, _run: object, state: object) -> bool:

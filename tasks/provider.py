@@ -27,9 +27,11 @@ def open_provider(estate_file: Path, approval: Approval | None = None) -> Provid
     Raises:
         Misconfigured: the estate orders no datastores, or a credential is not there.
     """
-    core = read_estate(estate_file).private_cloud()
+    estate = read_estate(estate_file)
+    core = estate.private_cloud()
     by = tuple(signer.name for signer in approval.signers) if approval else ()
-    return ProviderDatastores.open(core.ordering(), open_audit(by), timeout_s=core.call_timeout_s)
+    audit = open_audit(estate, by)
+    return ProviderDatastores.open(core.ordering(), audit, timeout_s=core.call_timeout_s)
 
 
 async def read_orders() -> tuple[OrderRecord, ...]:

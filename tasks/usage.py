@@ -141,7 +141,7 @@ def collect_core(order: UsageOrder) -> tuple[UsageRecord, ...]:
     """Hosts and datastores of the private cloud; nothing where the estate names none."""
     if order.estate.core is None:
         return ()
-    with VCenter.open(order.estate.core, open_audit()) as vcenter:
+    with VCenter.open(order.estate.core, open_audit(order.estate)) as vcenter:
         inventory = vcenter.read()
     return core_usage(inventory, CORE_REGION, since=order.begins_at, until=order.ends_at)
 

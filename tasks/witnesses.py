@@ -1,9 +1,7 @@
 """What our own runs tell of a period: its surges, its late evenings, the servers they deleted."""
 
-import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -22,6 +20,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 from springtide.auditing.reading import archived_lines, local_lines
+from springtide.clouds.audit import named_folder
 from springtide.costing.gathering import Gathered
 from springtide.costing.report import Premises, Standpoint
 from springtide.model.bill import Deletion
@@ -35,7 +34,7 @@ from springtide.planning.cost_report import evenings_between
 from springtide.planning.cost_service import OpeningRun, late_openings
 from springtide.pricing.audit_reconciliation import deletions_of
 from springtide.pricing.cost_breakdown import counted
-from springtide.stores.audit_sites import FOLDER_VARIABLE, open_site
+from springtide.stores.audit_sites import open_site
 from tasks.cost_editions import CostOrder
 from tasks.vaults import may_pass
 
@@ -109,8 +108,8 @@ def read_deletions(order: CostOrder, period: ReportPeriod) -> tuple[Deletion, ..
     if order.estate.audit is not None:
         with open_site(order.estate, "first") as store:
             return deletions_of(archived_lines(store, since))
-    if folder := os.environ.get(FOLDER_VARIABLE):
-        return deletions_of(local_lines(Path(folder), since))
+    if (folder := named_folder()) is not None:
+        return deletions_of(local_lines(folder, since))
     return None
 
 

@@ -9,24 +9,39 @@ import fcntl
 import json
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from springtide.errors import GuardRefused, Misconfigured
 from springtide.model.audit import AuditLine, beginning_of, digest_of
+from springtide.model.estate import Estate
 
 log = logging.getLogger(__name__)
+
+FOLDER_VARIABLE = "SPRINGTIDE_AUDIT_LOG"
+WORKER_VARIABLE = "SPRINGTIDE_WORKER"
 
 _TAIL_BYTES = 64 * 1024
 """Most lines are shorter; one that names a thousand members is read in more steps."""
 
 Values = Mapping[str, tuple[Any, Any]]
 """What changes: field → from, to."""
+
+
+def named_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Where this machine's runs write their lines; None: the environment does not say."""
+    return Path(named) if (named := environment.get(FOLDER_VARIABLE)) else None
+
+
+def worker_name(environment: Mapping[str, str] = os.environ) -> str:
+    """Who writes and seals here: `SPRINGTIDE_WORKER`, else this machine's name; its key's, too."""
+    return environment.get(WORKER_VARIABLE) or socket.gethostname().lower()
 
 
 class Act:
@@ -42,22 +57,49 @@ class AuditLog:
     """Writes one line for each intent and each outcome; no secrets, no user data."""
 
     def __init__(
-        self, folder: Path | None, *, run: str, who: str, approved_by: tuple[str, ...] = ()
+        self,
+        folder: Path | None,
+        *,
+        run: str,
+        who: str,
+        approved_by: tuple[str, ...] = (),
+        required: bool = False,
     ) -> None:
-        """Write to `<run>.jsonl` in the folder, both made where they are missing; None: log only.
+        """Write to `<run>.jsonl` in the folder, both made where they are missing.
+
+        Without a folder changes are logged only; where one is `required` they are refused.
 
         Raises:
             Misconfigured: the folder is a file.
         """
         if folder is not None and folder.is_file():
-            raise Misconfigured(
-                f"{folder} is a file", field="SPRINGTIDE_AUDIT_LOG", allowed="a folder"
-            )
+            raise Misconfigured(f"{folder} is a file", field=FOLDER_VARIABLE, allowed="a folder")
         self._path = folder / f"{run}.jsonl" if folder is not None else None
+        self._required = required
         self._run = run
         self._said = {"who": who, "approved_by": approved_by}
         self._acts = 0
         self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, estate: Estate, *, run: str, who: str, approved_by: tuple[str, ...] = ()) -> Self:
+        """The log in the folder that the environment names; required where the estate keeps one.
+
+        Raises:
+            Misconfigured: the folder is a file.
+        """
+        required = estate.audit is not None
+        return cls(named_folder(), run=run, who=who, approved_by=approved_by, required=required)
+
+    def demand_folder(self) -> None:
+        """There is a folder, or none is required.
+
+        Raises:
+            Misconfigured: changes would leave no trace, and the estate keeps an audit log.
+        """
+        if self._required and self._path is None:
+            told = "it is not set, and the estate keeps an audit log: nothing is changed"
+            raise Misconfigured(told, field=FOLDER_VARIABLE, allowed="a folder")
 
     @contextmanager
     def change(  # noqa: PLR0913 - what a line tells
@@ -74,7 +116,9 @@ class AuditLog:
 
         Raises:
             GuardRefused: the intent cannot be written: what leaves no trace is not done.
+            Misconfigured: as `demand_folder`.
         """
+        self.demand_folder()
         what = {
             "region": region,
             "service": service,

@@ -52,7 +52,9 @@ def converge_command(
 
     Ends with 1 where that was not reached, or where a person should hear of something at once.
     """
-    hand = open_hand(estate or estate_path(), fleet, say=typer.echo)
+    path = estate or estate_path()
+    typer.echo(f"estate {path.resolve()}")
+    hand = open_hand(path, fleet, say=typer.echo)
     book = _stored(claims, none=no_claims, hand=hand)
     outcome = asyncio.run(hand.converge(book, dry_run=dry_run))
     _show("outcome", outcome_rows(outcome))

@@ -42,6 +42,8 @@ class FleetHand:
     decider: Decider
     say: Callable[[str], None]
     """Hears of every round and every action, a line each."""
+    audit: AuditLog
+    """Where its changes are written down."""
 
     def book_of(self, entries: dict[str, object] | None) -> ClaimBook:
         """The book of stored entries by name; None: unreadable, so nothing is removed."""
@@ -72,7 +74,13 @@ class FleetHand:
         )
 
     async def converge(self, book: ClaimBook, *, dry_run: bool = False) -> Outcome:
-        """The outcome of rounds until the fleet is what its claims ask for."""
+        """The outcome of rounds until the fleet is what its claims ask for.
+
+        Raises:
+            Misconfigured: its changes would leave no trace, and the estate keeps an audit log.
+        """
+        if not dry_run:
+            self.audit.demand_folder()
         await self.observer.prepare()
 
         async def tell(plan: RoundPlan, number: int) -> None:
@@ -118,10 +126,10 @@ def open_hand(estate_file: Path, fleet_name: str, *, say: Callable[[str], None])
     """
     estate = load_estate(estate_file)
     fleet = estate.fleet(fleet_name)
-    log = os.environ.get("SPRINGTIDE_AUDIT_LOG")
     run = f"cli-{secrets.token_hex(4)}"
-    audit = AuditLog(Path(log) if log else None, run=run, who=os.environ.get("USER", "unknown"))
+    audit = AuditLog.of(estate, run=run, who=os.environ.get("USER", "unknown"))
     access = CloudAccess.open(estate, audit)
     calendar = SchoolCalendar(school_holidays(estate, estate_file))
     decider = Decider(fleet, estate.windows_of(fleet.name), calendar, run.removeprefix("cli-"))
-    return FleetHand(estate_file, estate, fleet, FleetObserver(access, fleet), decider, say)
+    observer = FleetObserver(access, fleet)
+    return FleetHand(estate_file, estate, fleet, observer, decider, say, audit)

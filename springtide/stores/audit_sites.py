@@ -1,13 +1,13 @@
 """The audit log's sites and keys, opened by the estate."""
 
 import os
-import socket
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
 from springtide.auditing.archive import archive
 from springtide.auditing.verification import Signatory, verify
+from springtide.clouds.audit import FOLDER_VARIABLE, named_folder, worker_name
 from springtide.clouds.ssh_signatures import Signatures, sign
 from springtide.clouds.swift.opening import open_swift_store
 from springtide.clouds.swift.store import SwiftStore
@@ -15,9 +15,6 @@ from springtide.errors import Misconfigured
 from springtide.estate import audit_files
 from springtide.model.audit import SEAL_NAMESPACE, AuditPolicy, AuditVerdict, Seal
 from springtide.model.estate import Estate
-
-FOLDER_VARIABLE = "SPRINGTIDE_AUDIT_LOG"
-WORKER_VARIABLE = "SPRINGTIDE_WORKER"
 
 
 def audit_policy(estate: Estate) -> AuditPolicy:
@@ -38,14 +35,9 @@ def audit_folder(environment: Mapping[str, str] = os.environ) -> Path:
     Raises:
         Misconfigured: the environment does not say.
     """
-    if named := environment.get(FOLDER_VARIABLE):
-        return Path(named)
+    if (folder := named_folder(environment)) is not None:
+        return folder
     raise Misconfigured("it is not set", field=FOLDER_VARIABLE, allowed="a folder")
-
-
-def worker_name(environment: Mapping[str, str] = os.environ) -> str:
-    """Who seals: `SPRINGTIDE_WORKER`, else this machine's name; also the name of its key."""
-    return environment.get(WORKER_VARIABLE) or socket.gethostname().lower()
 
 
 def open_site(estate: Estate, which: str) -> SwiftStore:

@@ -19,6 +19,7 @@ from springtide.sandbox.config import SandboxQuota
 from springtide.sandbox.control_inputs import RegionChange
 from springtide.sandbox.faults import FaultRule
 from tests.clouds.stage import Stage, a_launch, an_estate
+from tests.convergence.stage import environment
 
 
 def lines_of(path: Path) -> list[dict[str, object]]:
@@ -184,6 +185,39 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
     path.touch()
     with pytest.raises(Misconfigured, match=r"SPRINGTIDE_AUDIT_LOG.*is a file.*a folder"):
         AuditLog(path, run="r", who="w")
+
+
+def an_audit() -> dict[str, object]:
+    """What an estate says that keeps an audit log."""
+    site = {"region": "GRA11", "container": "audit"}
+    return {"site": site, "key_file": "/etc/key", "allowed_signers_file": "workers"}
+
+
+def test_a_change_without_a_trace_is_refused() -> None:
+    """The estate keeps an audit log and the environment names no folder: before it is made."""
+    with environment(SPRINGTIDE_AUDIT_LOG=""):
+        audit = AuditLog.of(an_estate(audit=an_audit()), run="r", who="w")
+    told = pytest.raises(Misconfigured, match=r"SPRINGTIDE_AUDIT_LOG: .*\(allowed: a folder\)")
+    with told, audit.change("PUT", "/", region="", service="", why="why"):
+        pytest.fail("it was made")
+
+
+@pytest.mark.parametrize(
+    ("kept", "folder"),
+    [
+        pytest.param(an_audit(), "audit", id="kept"),
+        pytest.param(None, "audit", id="not-kept-and-named"),
+        pytest.param(None, "", id="not-kept-nor-named"),
+    ],
+)
+def test_a_change_with_a_trace_or_where_none_is_wanted(
+    tmp_path: Path, kept: dict[str, object] | None, folder: str
+) -> None:
+    """It is written down where a folder is named, and made without one where no log is kept."""
+    with environment(SPRINGTIDE_AUDIT_LOG=str(tmp_path / folder) if folder else ""):
+        audit = AuditLog.of(an_estate(audit=kept), run="r", who="w")
+    a_change(audit)
+    assert bool(folder) == (tmp_path / "audit/r.jsonl").exists()
 
 
 def audited(stage: Stage, folder: Path) -> Stage:
