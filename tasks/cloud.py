@@ -9,7 +9,7 @@ from prefect import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from springtide.clouds.audit import AuditLog
+from springtide.clouds.audit import AuditLog, worker_name
 from springtide.clouds.openstack.connection import CloudAccess
 from springtide.clouds.performing import perform
 from springtide.estate import load_estate, user_data
@@ -63,12 +63,12 @@ def _opened(estate_file: Path) -> CloudAccess:
 
 
 def open_audit(estate: Estate, approved_by: tuple[str, ...] = ()) -> AuditLog:
-    """The audit log of the flow run.
+    """The audit log of the flow run on this worker: on another one it has another chain.
 
     Where the environment names no folder changes are logged only, or refused if the estate keeps
     an audit log.
     """
-    run = str(flow_run.id or "no-flow-run")
+    run = f"{flow_run.id or 'no-flow-run'}.{worker_name()}"
     who = str(flow_run.flow_name or "springtide")
     return AuditLog.of(estate, run=run, who=who, approved_by=approved_by)
 

@@ -39,45 +39,65 @@ def archive(
     the folder.
 
     Raises:
-        Damaged: a run's lines are no chain here: somebody changed them, and they are not sealed.
+        Damaged: runs whose lines are no chain here, or other ones than are stored: all are named,
+            and they alone are not sealed.
         GuardRefused: another archiving is under way here, or one elsewhere has this worker's name.
     """
     with _alone(folder):
         number = stored_seals(store).get(worker, 0)
         sealed = _sealed(folder, store, worker, number)
-        runs = tuple(_stored(folder, store, sealed))
+        runs, troubles = _stored(folder, store, sealed)
         at = store.now()
-        if not runs:
+        if not runs and not troubles:
             _tidy(folder, sealed, before=at - timedelta(days=keep_days))
             if _sealed_at(store, worker, number) > at - SIGN_OF_LIFE:
                 return None
-        seal = Seal(
-            worker=worker,
-            number=number + 1,
-            previous=_previous(store, worker, number),
-            at=at,
-            runs=runs,
-        )
-        _put_seal(store, seal, sign)
-        _remember(folder, sealed | {run.run: run.lines for run in runs}, seal.number)
+        seal = None
+        if runs or not troubles:
+            seal = Seal(
+                worker=worker,
+                number=number + 1,
+                previous=_previous(store, worker, number),
+                at=at,
+                runs=runs,
+            )
+            _put_seal(store, seal, sign)
+            _remember(folder, sealed | {run.run: run.lines for run in runs}, seal.number)
+        if troubles:
+            raise Damaged("; ".join(troubles))
         return seal
 
 
-def _stored(folder: Path, store: Store, sealed: dict[str, int]) -> Iterator[RunSeal]:
+def _stored(
+    folder: Path, store: Store, sealed: dict[str, int]
+) -> tuple[tuple[RunSeal, ...], list[str]]:
+    """The runs that have grown, their new lines stored; and what is wrong with others."""
+    runs: list[RunSeal] = []
+    troubles: list[str] = []
     for path in sorted(folder.glob("*.jsonl")):
-        run = path.stem
-        # What follows the last line end is being written, or was torn.
-        lines = path.read_bytes().split(b"\n")[:-1]
-        before = sealed.get(run, 0)
-        if len(lines) < before:
-            raise Damaged(f"{run}: it is sealed to line {before} and ends with {len(lines)} here")
-        if len(lines) == before:
-            continue
-        if (number := broken_at(lines, run)) is not None:
-            raise Damaged(f"{run}: line {number} does not follow from the one before it")
-        new = b"".join(line + b"\n" for line in lines[before:])
-        _put_once(store, lines_name(run, before + 1, len(lines)), new)
-        yield RunSeal(run=run, lines=len(lines), head=digest_of(lines[-1]))
+        try:
+            run = _stored_run(path, store, sealed.get(path.stem, 0))
+        except (Damaged, GuardRefused) as error:
+            troubles.append(str(error))
+        else:
+            runs += [run] if run else []
+    return tuple(runs), troubles
+
+
+def _stored_run(path: Path, store: Store, before: int) -> RunSeal | None:
+    """The run as it is to be sealed, its lines after those stored; None: there are none."""
+    run = path.stem
+    # What follows the last line end is being written, or was torn.
+    lines = path.read_bytes().split(b"\n")[:-1]
+    if len(lines) < before:
+        raise Damaged(f"{run}: it is sealed to line {before} and ends with {len(lines)} here")
+    if len(lines) == before:
+        return None
+    if (number := broken_at(lines, run)) is not None:
+        raise Damaged(f"{run}: line {number} does not follow from the one before it")
+    new = b"".join(line + b"\n" for line in lines[before:])
+    _put_once(store, lines_name(run, before + 1, len(lines)), new)
+    return RunSeal(run=run, lines=len(lines), head=digest_of(lines[-1]))
 
 
 def _previous(store: Store, worker: str, number: int) -> str:

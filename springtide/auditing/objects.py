@@ -1,7 +1,8 @@
 """Names of the audit log's objects, and how they are read.
 
 `runs/<run>/<first>-<last>.jsonl` holds lines of a run, `seals/<worker>/<number>.json` a signed
-seal. None is ever changed or removed by us: a longer run has further objects.
+seal. None is ever changed or removed by us: a longer run has further objects. A flow run is a run
+on each worker that it ran on, `<flow run's id>.<worker>`; one of before has no worker in its name.
 """
 
 import re
@@ -27,9 +28,11 @@ def seal_name(worker: str, number: int) -> str:
     return f"{SEALS}{worker}/{number:08d}.json"
 
 
-def stored_runs(store: Store) -> Iterator[tuple[str, list[tuple[int, int, str]]]]:
-    """Each run with its objects: first line, last line and name, in order of the first."""
-    found = (_LINES.fullmatch(each.name) for each in store.listing(RUNS))
+def stored_runs(
+    store: Store, beginning: str = ""
+) -> Iterator[tuple[str, list[tuple[int, int, str]]]]:
+    """Each run whose name begins so, with its objects: first and last line and name, in order."""
+    found = (_LINES.fullmatch(each.name) for each in store.listing(f"{RUNS}{beginning}"))
     objects = sorted((m["run"], int(m["first"]), int(m["last"]), m[0]) for m in found if m)
     for run, group in groupby(objects, key=lambda each: each[0]):
         yield run, [(first, last, name) for _, first, last, name in group]
@@ -70,13 +73,8 @@ def read_seal(store: Store, worker: str, number: int) -> tuple[SignedSeal, Seal]
         raise Damaged(f"{name} is no seal", objects=(name,)) from error
 
 
-def stored_lines(store: Store, run: str) -> list[bytes]:
-    """The run's lines as they are stored, without their ends, as far as they go without a gap."""
-    return joined_lines(store, dict(stored_runs(store)).get(run, []))
-
-
 def joined_lines(store: Store, objects: Iterable[tuple[int, int, str]]) -> list[bytes]:
-    """As `stored_lines`, of a run's objects as `stored_runs` tells them."""
+    """A run's lines, without their ends, as far as its objects go without a gap."""
     lines: list[bytes] = []
     for first, _, name in objects:
         if first > len(lines) + 1:

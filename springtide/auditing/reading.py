@@ -4,7 +4,8 @@ What is read is what stands there: whether anybody has changed it is for `verifi
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
+from heapq import merge
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,6 +14,8 @@ from springtide.auditing.objects import joined_lines, read_seal, stored_runs, st
 from springtide.errors import Damaged
 from springtide.model.audit import AuditLine
 from springtide.model.object_storage import Store
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def archived_lines(store: Store, since: datetime) -> Iterator[AuditLine]:
@@ -27,6 +30,20 @@ def archived_lines(store: Store, since: datetime) -> Iterator[AuditLine]:
     for run, objects in stored_runs(store):
         if run in sealed:
             yield from _parsed(joined_lines(store, objects), since, f"run {run}")
+
+
+def run_lines(store: Store, run: str) -> Iterator[AuditLine]:
+    """A flow run's lines by their time, of all workers that it ran on; or those of one chain.
+
+    Raises:
+        Damaged: something there is no line; it names the chain.
+    """
+    chains = (
+        _parsed(joined_lines(store, objects), _EVER, f"run {name}")
+        for name, objects in stored_runs(store, run)
+        if name == run or name.startswith(f"{run}.")
+    )
+    return merge(*chains, key=lambda line: line.time)
 
 
 def local_lines(folder: Path, since: datetime) -> Iterator[AuditLine]:

@@ -1,7 +1,8 @@
 """The audit log: every change to a cloud leaves an intent before it and an outcome after.
 
 The lines of one run are a chain in a file of its own (`springtide.model.audit`). A run that is
-killed and started again, or that goes on in two processes, goes on with the same chain.
+killed and started again, or that goes on in two processes, goes on with the same chain. On another
+worker, which has not that file, it has another chain: there the run's name ends with the worker's.
 """
 
 import errno

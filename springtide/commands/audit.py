@@ -7,11 +7,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from springtide.auditing.objects import stored_lines
+from springtide.auditing.reading import run_lines
 from springtide.commands.estate import EstateFile
 from springtide.errors import NotFound
 from springtide.estate import estate_path, load_estate
-from springtide.model.audit import AuditLine
 from springtide.planning.audit_log import seal_told, verdict_summary
 from springtide.stores.audit_sites import open_site, seal_new_lines, verify_site
 
@@ -48,10 +47,10 @@ def show(
     site: Site = "first",
     estate: EstateFile = None,
 ) -> None:
-    """Show what a run changed, oldest first; unverified: that is `verify`'s work."""
+    """Show what a run changed, on all its workers, oldest first; that it is so `verify` tells."""
     found = load_estate(estate or estate_path())
     with open_site(found, site) as store:
-        lines = [AuditLine.model_validate_json(line) for line in stored_lines(store, run)]
+        lines = list(run_lines(store, run))
     if not lines:
         raise NotFound(f"{site} site: no run {run}")
     table = Table("time", "step", "where", "what", "why", "result", box=SIMPLE_HEAD, pad_edge=False)

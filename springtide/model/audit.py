@@ -20,7 +20,7 @@ from springtide.model.object_storage import ContainerName, NamePrefix, StorePlac
 SEAL_NAMESPACE = "audit@springtide"
 """Of the signatures over seals: one made for anything else seals nothing."""
 
-RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 WorkerName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -39,7 +39,7 @@ class AuditLine(Model):
     """One change to a cloud, before it (intent) or after it (outcome). No secrets, no user data."""
 
     run: RunId
-    """The flow run's id, or the name of a run of the command line."""
+    """The flow run's id, a dot and its worker's name; or the name of a run of the command line."""
     number: Annotated[int, Field(ge=1)]
     """Counted within the run."""
     previous: Digest

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from springtide.auditing.objects import read_seal
 from springtide.errors import Damaged, GuardRefused, Retryable
 from springtide.model.object_storage import StoredObject
 from springtide.vault.store import FolderStore
-from tests.auditing.journals import doubts, sealed, signature_of, verified, write
+from tests.auditing.journals import WORKER, doubts, sealed, signature_of, verified, write
 
 
 @pytest.fixture
@@ -170,6 +171,37 @@ def test_lines_changed_before_they_were_sealed_are_refused(
     with pytest.raises(Damaged, match="one: line 2 does not follow"):
         sealed(folder, store)
     assert [] == names(store)
+
+
+def test_a_bad_run_keeps_no_other_from_being_sealed(folder: Path, store: FolderStore) -> None:
+    """Of three bad ones, each in its own way, all are named; the good one stands under its seal."""
+    for run in ("changed", "conflict", "cut"):
+        write(folder, run, 2)
+    sealed(folder, store)
+    for run in ("changed", "conflict", "good"):
+        write(folder, run)
+    path = folder / "changed.jsonl"
+    path.write_text(path.read_text("utf-8").replace("/servers/0", "/servers/9"), "utf-8")
+    (folder / "cut.jsonl").write_bytes(b"")
+    store.put("runs/conflict/00000005-00000006.jsonl", b"another's\n")
+    with pytest.raises(Damaged) as caught:
+        sealed(folder, store)
+    told = str(caught.value)
+    assert "changed: line 2 does not follow" in told
+    assert "runs/conflict/00000005-00000006.jsonl stands already" in told
+    assert "cut: it is sealed to line 4 and ends with 0 here" in told
+    seal = read_seal(store, WORKER, 2)
+    assert seal is not None
+    assert ["good"] == [run.run for run in seal[1].runs]
+    with pytest.raises(Damaged, match=r"changed: .*; .*; cut: "):
+        sealed(folder, store)
+    write(folder, "good")
+    with pytest.raises(Damaged):
+        sealed(folder, store)
+    assert (3, []) == (
+        verified(store).seals,
+        [each for each in verified(store).findings if each.subject == "run good"],
+    )
 
 
 def test_sealed_lines_that_left_the_folder_are_missed(folder: Path, store: FolderStore) -> None:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from springtide.auditing.reading import archived_lines, local_lines
+from springtide.auditing.reading import archived_lines, local_lines, run_lines
 from springtide.errors import Damaged
 from springtide.vault.store import FolderStore
-from tests.auditing.journals import aged, sealed, write
+from tests.auditing.journals import LONG_AGO, aged, sealed, write
 
-LONG_AGO = datetime(2026, 1, 5, 16, tzinfo=UTC)
 EVER = LONG_AGO - timedelta(days=1)
 
 
@@ -51,6 +50,7 @@ def runs_of(lines: object) -> list[tuple[str, int]]:
     return [(line.run, line.number) for line in lines]  # type: ignore[attr-defined]
 
 
+WORKERS = ("worker-1", "worker-2")
 NOW = [("repair", number) for number in (1, 2, 3, 4)]
 THEN = [(run, number) for run in ("evening", "surge") for number in (1, 2, 3, 4)]
 
@@ -90,6 +90,22 @@ def test_lines_of_this_machine(journals: Path) -> None:
     long_ago = EVER.timestamp() - 1
     os.utime(journals / "evening.jsonl", (long_ago, long_ago))
     assert THEN[4:-1] == runs_of(local_lines(journals, EVER))
+
+
+def test_a_run_s_lines_of_all_its_workers(journals: Path, store: AgingStore) -> None:
+    """By their time, also those of before chains had a worker's name; another run's are not."""
+    hour = timedelta(hours=1)
+    write(journals, "evening.worker-1")
+    aged(journals, "evening.worker-1", LONG_AGO - hour, LONG_AGO + hour)
+    write(journals, "evening.worker-2")
+    aged(journals, "evening.worker-2", LONG_AGO + 2 * hour)
+    write(journals, "evening-2")
+    sealed(journals, store)
+    first, last = [[(f"evening.{worker}", number) for number in (1, 2)] for worker in WORKERS]
+    expected = [first[0], *[("evening", number) for number in (1, 2, 3, 4)], first[1], *last]
+    assert expected == runs_of(run_lines(store, "evening"))
+    assert last == runs_of(run_lines(store, "evening.worker-2"))
+    assert [] == runs_of(run_lines(store, "even"))
 
 
 def test_what_is_no_line_is_named(journals: Path, store: AgingStore) -> None:

@@ -102,7 +102,7 @@ def _time_surge(stack: Stack, gateway: TestClient) -> dict[str, datetime]:
     logs = {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "TIMESTAMP_ASC"}
     for line in _ask(stack, "POST", "/logs/filter", json=logs):
         reached.setdefault(line["message"], datetime.fromisoformat(line["timestamp"]))
-    audit = stack.folder / "audit" / f"{run['id']}.jsonl"
+    (audit,) = (stack.folder / "audit").glob(f"{run['id']}*.jsonl")
     lines = (json.loads(line) for line in audit.read_text("utf-8").splitlines())
     first = next(one["time"] for one in lines if one["method"] == "POST")
     made = {"asked": asked.isoformat(), "created": run["created"], "first": first}

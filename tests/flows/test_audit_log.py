@@ -9,10 +9,14 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from flows.audit_log import archive_audit_log, copy_audit_log, verify_audit_log
+from springtide.auditing.reading import run_lines
 from springtide.cli import app
 from springtide.estate import load_estate
 from springtide.stores.audit_sites import open_site
-from tests.auditing.journals import write
+from springtide.vault.store import FolderStore
+from tasks.cloud import open_audit
+from tests.auditing.journals import doubts, sealed, write
+from tests.clouds.stage import an_estate
 from tests.convergence.stage import environment
 from tests.flows.storage import Storage
 from tests.signing import a_person, allow
@@ -80,6 +84,33 @@ def test_the_command_line_does_the_same(audited: Storage) -> None:
     assert [] == [w for w in ("/servers/1", "outcome", "GRA11 compute") if w not in shown.output]
     for words in (("show", "morning"), ("verify", "--site", "third")):
         assert 2 == command(*words).exit_code
+
+
+@pytest.mark.parametrize("acts", [2, 3])
+def test_a_run_that_is_retried_on_another_worker(tmp_path: Path, acts: int) -> None:
+    """It has a chain of each worker, of the same length or not: all is sealed, none in doubt."""
+    store = FolderStore(tmp_path / "site")
+    for worker, number in ((WORKER, 2), ("worker-2", acts)):
+        folder = tmp_path / worker
+        with environment(SPRINGTIDE_AUDIT_LOG=str(folder), SPRINGTIDE_WORKER=worker):
+            audit = open_audit(an_estate())
+        for _ in range(number):
+            with audit.change("PUT", "/", region="GRA11", service="compute", why="why"):
+                pass
+        sealed(folder, store, worker)
+    assert [] == doubts(store)
+    assert (2 + acts) * 2 == len(list(run_lines(store, "no-flow-run")))
+
+
+def test_all_of_a_run_is_shown(audited: Storage, tmp_path: Path) -> None:
+    """What it did on this worker, before and after chains had their worker's name."""
+    assert audited.estate_file.exists()
+    write(tmp_path / "audit", "evening.worker-1", 4)
+    write(tmp_path / "audit", "evening-2", 6)
+    command("archive")
+    shown = command("show", "evening").output
+    assert (4, 2, 0) == tuple(shown.count(f"/servers/{number}") for number in (1, 3, 5))
+    assert 0 == command("show", "evening.worker-1").output.count("/servers/5")
 
 
 def test_another_worker_s_key_is_an_unsigned_seal(audited: Storage, tmp_path: Path) -> None:
