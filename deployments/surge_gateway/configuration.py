@@ -33,7 +33,8 @@ class GatewayConfiguration(Model):
     """Of each caller, and of all unknown ones together."""
     surges_per_hour: PositiveInt = 12
     """Of each caller, and of each alert's name: beyond it others are refused for a while."""
-    max_body_bytes: Annotated[int, Field(ge=1024, le=1_048_576)] = 65_536
+    max_body_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] = 1_048_576
+    """Three hundred servers that fire one alert are a message of some 200 kB."""
     deployment: Annotated[str, Field(pattern=r"^[^/]+/[^/]+$")] = "emergency-surge/api"
     """The one deployment that it may start."""
 

@@ -104,6 +104,28 @@ def gateway_stage(**changes: object) -> Iterator[Stage]:
             yield stage
 
 
+def an_alert(**changes: object) -> dict[str, Any]:
+    """An alert as Alertmanager sends it."""
+    return {
+        "status": "firing",
+        "labels": {"alertname": "ApiServersSaturated", "severity": "page"},
+        "annotations": {"summary": "too many sessions"},
+        "startsAt": "2026-11-23T15:04:05.123Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "http://127.0.0.1:9090/graph",
+        "fingerprint": "fd6fc1b2e3a4d5c6",
+        **changes,
+    }
+
+
+def alarm(stage: Stage, *alerts: dict[str, Any]) -> Any:  # noqa: ANN401 - an answer
+    """The answer to Alertmanager's message."""
+    message = {"version": "4", "status": "firing", "receiver": "springtide", "alerts": alerts}
+    return stage.client.post(
+        "/alerts/alertmanager", headers=stage.bearer(Scope.ALERT), json=message
+    )
+
+
 @contextmanager
 def gateway_before(stack: Stack, **changes: object) -> Iterator[TestClient]:
     """A gateway before a stack's real Prefect, and a caller who may do everything."""
