@@ -18,6 +18,8 @@ def _may_pass(_task: object, _run: object, state: State[bool]) -> bool:
     task_run_name="notify: {subject}",
     retries=3,
     retry_delay_seconds=[2, 10, 60],
+    # Many fail at once where a cloud does, and their notices must not come again all at once.
+    retry_jitter_factor=0.5,
     retry_condition_fn=_may_pass,
 )
 async def send_notice_to_webhook(notices: Notices, subject: str, body: str) -> bool:
