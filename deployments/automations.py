@@ -1,4 +1,4 @@
-"""What Prefect's server does by itself: end zombies, and have people told of failures."""
+"""What Prefect's server does by itself: end zombies, and have people told of what wants them."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -7,6 +7,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events import AutomationCore, EventTrigger, Posture
 from prefect.events.actions import ChangeFlowRunState, RunDeployment
+from prefect.utilities.urls import url_for
 
 from tasks.budgets import EVENT
 
@@ -52,18 +53,32 @@ def tell_failures(notice_id: UUID, watched: tuple[str, ...]) -> AutomationCore:
     return AutomationCore(
         name="springtide: tell failures",
         description="A run failed or crashed: start send-notice on the worker.",
-        trigger=EventTrigger(
-            expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
-            match={"prefect.resource.id": "prefect.flow-run.*"},
-            match_related=_tagged(watched),
-            posture=Posture.Reactive,
-            threshold=1,
-        ),
+        trigger=_becoming(watched, "Failed", "Crashed"),
         actions=[
             _notice(
                 notice_id,
                 subject="{{ flow.name }}: {{ flow_run.state.name }}",
                 body="{{ flow_run.name }}: {{ flow_run.state.message }}",
+            )
+        ],
+    )
+
+
+def tell_approvals(notice_id: UUID, watched: tuple[str, ...]) -> AutomationCore:
+    """Such runs start a notice when they wait for a signature: they do not wait for long.
+
+    The page is where whoever deploys finds the UI: the server may know no address of its own.
+    """
+    page = url_for("flow-run", obj_id="{{ flow_run.id }}") or "the run's page"
+    return AutomationCore(
+        name="springtide: tell approvals",
+        description="A run waits for a signature: start send-notice on the worker.",
+        trigger=_becoming(watched, "Suspended"),
+        actions=[
+            _notice(
+                notice_id,
+                subject="{{ flow.name }} waits for approval",
+                body=f"{{{{ flow_run.name }}}}: what is to be signed, and how, says {page}",
             )
         ],
     )
@@ -93,11 +108,26 @@ def tell_budgets(notice_id: UUID) -> AutomationCore:
 async def put_automations(client: PrefectClient, watched: tuple[str, ...]) -> None:
     """Make the automations stand as written here, in place of older ones of their names."""
     notice = await client.read_deployment_by_name(NOTICE)
-    tellers = (tell_failures(notice.id, watched), tell_budgets(notice.id))
+    tellers = (
+        tell_failures(notice.id, watched),
+        tell_approvals(notice.id, watched),
+        tell_budgets(notice.id),
+    )
     for automation in (end_zombies(watched), *tellers):
         for old in await client.read_automations_by_name(automation.name):
             await client.delete_automation(old.id)
         await client.create_automation(automation)
+
+
+def _becoming(watched: tuple[str, ...], *states: str) -> EventTrigger:
+    """Fires at once for each such run that comes into one of these states."""
+    return EventTrigger(
+        expect={f"prefect.flow-run.{state}" for state in states},
+        match={"prefect.resource.id": "prefect.flow-run.*"},
+        match_related=_tagged(watched),
+        posture=Posture.Reactive,
+        threshold=1,
+    )
 
 
 def _tagged(tags: tuple[str, ...]) -> dict[str, str | list[str]]:

@@ -27,7 +27,7 @@ from tests.signing import Person
 
 OPEN, CLOSE, KEEP = "open-evening-window/api", "close-evening-window/api", "keep-fleet/api"
 ON_CALL = "on-call@example.org"
-TELLING = "springtide: tell failures"
+TELLING = ("springtide: tell failures", "springtide: tell approvals")
 TURN = "fleet-api"
 ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 UNFINISHED = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED")
@@ -65,7 +65,7 @@ class PrefectRig:
         self._processes = Processes(stack.folder / "run")
         self._env = environment(stack) | variables
         self.switch_schedules(active=False)
-        self.ask("PATCH", self._automation(TELLING), {"enabled": False}).raise_for_status()
+        self._tell(enabled=False)
 
     def begin(self) -> None:
         """Prefect as after its start: nothing runs, nothing is stored; and a cloud without faults.
@@ -261,13 +261,12 @@ class PrefectRig:
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """For that long people are told of failures; each notice is a process of two seconds."""
-        path = self._automation(TELLING)
-        self.ask("PATCH", path, {"enabled": True}).raise_for_status()
+        """For that long people are told of runs; each notice is a process of two seconds."""
+        self._tell(enabled=True)
         try:
             yield
         finally:
-            self.ask("PATCH", path, {"enabled": False}).raise_for_status()
+            self._tell(enabled=False)
 
     def kill(self, name: str) -> None:
         """SIGKILL the stack's process of that name with all of its children."""
@@ -284,6 +283,10 @@ class PrefectRig:
     def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
         """Prefect's answer."""
         return ask(self._prefect, method, path, body)
+
+    def _tell(self, *, enabled: bool) -> None:
+        for name in TELLING:
+            self.ask("PATCH", self._automation(name), {"enabled": enabled}).raise_for_status()
 
     def _automation(self, name: str) -> str:
         wish = {"automations": {"name": {"any_": [name]}}}

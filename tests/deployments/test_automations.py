@@ -7,14 +7,16 @@ from uuid import UUID, uuid4
 
 import pytest
 from prefect import states
-from prefect.server.events.schemas.automations import EventTrigger
+from prefect.server.events.schemas.automations import EventTrigger, Posture
 from prefect.server.events.schemas.events import ReceivedEvent, RelatedResource, Resource
-from prefect.states import Cancelled, Completed, Crashed, Failed
+from prefect.settings import PREFECT_UI_URL, temporary_settings
+from prefect.states import Cancelled, Completed, Crashed, Failed, Suspended
 
 from deployments.automations import (
     HEARTBEAT_S,
     SILENCE_S,
     end_zombies,
+    tell_approvals,
     tell_budgets,
     tell_failures,
 )
@@ -38,6 +40,12 @@ def zombies() -> EventTrigger:
 def failures() -> EventTrigger:
     """The trigger of the notices as the server reads it."""
     trigger = tell_failures(NOTICE_ID, (TAG,)).trigger
+    return EventTrigger.model_validate(trigger.model_dump(mode="json"))
+
+
+def approvals() -> EventTrigger:
+    """The trigger of the notices about what waits for a signature."""
+    trigger = tell_approvals(NOTICE_ID, (TAG,)).trigger
     return EventTrigger.model_validate(trigger.model_dump(mode="json"))
 
 
@@ -149,6 +157,38 @@ def test_what_people_are_told() -> None:
     assert NOTICE_ID == action.model_dump()["deployment_id"]
     assert {"subject", "body"} == set(parameters)
     assert "flow_run.state.message" in parameters["body"]["template"]
+
+
+@pytest.mark.parametrize(
+    ("state", "tags", "told"),
+    [
+        pytest.param(Suspended().name, (TAG,), True, id="a surge that waits"),
+        pytest.param("Running", (TAG,), False, id="one that goes on"),
+        pytest.param("Failed", (TAG,), False, id="one that nobody approved: told as a failure"),
+        pytest.param(Suspended().name, (), False, id="a run of somebody else"),
+    ],
+)
+def test_who_waits_for_a_signature(state: str, tags: tuple[str, ...], *, told: bool) -> None:
+    """People hear of each run that waits, once; and at once, without a bucket of the server's."""
+    name = f"prefect.flow-run.{state}"
+    trigger, event = approvals(), an_event(name, *tags)
+    assert told == (trigger.expects(name) and trigger.covers(event))
+    assert (Posture.Reactive, 1, timedelta(0)) == (
+        trigger.posture,
+        trigger.threshold,
+        trigger.within,
+    )
+
+
+def test_the_notice_leads_to_the_run_that_waits() -> None:
+    """Where the one who deploys finds the UI; the server fills in flow, run and id."""
+    with temporary_settings({PREFECT_UI_URL: "https://prefect.example.org"}):
+        (action,) = tell_approvals(NOTICE_ID, (TAG,)).actions
+    given = action.model_dump()["parameters"]
+    assert "{{ flow.name }} waits for approval" == given["subject"]["template"]
+    assert given["body"]["template"].startswith("{{ flow_run.name }}: ")
+    page = "https://prefect.example.org/runs/flow-run/{{ flow_run.id }}"
+    assert given["body"]["template"].endswith(page)
 
 
 @pytest.mark.parametrize(

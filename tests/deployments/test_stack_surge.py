@@ -63,6 +63,21 @@ def test_a_surge_beyond_is_approved_by_signature(rig: Rig) -> None:
     assert claim["owner"].startswith("operations, approved by on-call@example.org (SHA256:")
 
 
+def test_people_hear_of_a_surge_that_waits(
+    rig: Rig, notices: tuple[str, list[dict[str, Any]]]
+) -> None:
+    """A surge of the night is signed by nobody who does not know of it; the notice leads to it."""
+    _, sent = notices
+    before = len(sent)
+    with rig.telling():
+        run_id = waits_for_approval(rig)
+        wait_until(lambda: sent[before:], "the notice arrives", RUN_S)
+    (notice,) = sent[before:]
+    assert "emergency-surge waits for approval" == notice["subject"]
+    assert "surge api to 60: schools are closed: " in notice["text"]
+    assert f"{rig.stage.stack.ui_url}/runs/flow-run/{run_id}" in notice["text"]
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
