@@ -14,7 +14,6 @@ from deployments.deploy import (
     SECOND_SITE_TAG,
     STORAGE_TAGS,
     WATCHED_TAGS,
-    wanted_deployments,
 )
 from deployments.stack import ESTATE
 from springtide.estate import load_estate
@@ -33,7 +32,7 @@ def test_the_schedules_are_those_of_the_windows() -> None:
     """Each edge of each window wakes its flow for its fleet, by the window's own clock."""
     estate = load_estate(ESTATE)
     expected = [
-        (FLOWS[edge.edge], edge.fleet, edge.slug, edge.cron, edge.timezone, True)
+        (FLOWS[edge.edge], edge.fleet, edge.slug, edge.cron, edge.timezone)
         for edge in estate_schedules(estate)
     ]
     actual = [
@@ -44,13 +43,19 @@ def test_the_schedules_are_those_of_the_windows() -> None:
             schedule["slug"],
             schedule["cron"],
             schedule["timezone"],
-            schedule["active"],
         )
         for deployment in DEPLOYMENTS
         for schedule in deployment.get("schedules", ())
         if deployment["entrypoint"] in FLOWS.values()
     ]
     assert sorted(expected) == sorted(actual)
+
+
+def test_no_schedule_says_whether_it_is_active() -> None:
+    """New ones are; and one that somebody has paused is not woken by the next deployment."""
+    schedules = [s for d in DEPLOYMENTS for s in d.get("schedules", ())]
+    assert schedules
+    assert [] == [each["slug"] for each in schedules if "active" in each]
 
 
 def test_a_scheduled_flow_is_given_the_fleet_alone() -> None:
@@ -139,6 +144,19 @@ def test_every_scheduled_flow_is_watched_and_the_notice_is_not() -> None:
     assert set() == set(notice["tags"]) & set(WATCHED_TAGS)
 
 
+def test_whatever_waits_for_a_signature_is_watched() -> None:
+    """Each deployment of a flow that may be suspended has a tag by which people hear of it."""
+    guarded = [d for d in DEPLOYMENTS if waits_for_people(d["entrypoint"].partition(":")[0])]
+    assert 10 <= len(guarded)
+    assert [] == [d["entrypoint"] for d in guarded if not set(d["tags"]) & set(WATCHED_TAGS)]
+
+
+def waits_for_people(file: str) -> bool:
+    """Whether a file of flows asks for approvals."""
+    text = (ROOT / file).read_text("utf-8")
+    return "import guarded" in text or "import accepted_claim" in text
+
+
 def test_a_deployment_is_found_by_one_name() -> None:
     """Flow and deployment name together are unique, and each entrypoint is a file's function."""
     names = [f"{flow_name(d['entrypoint'])}/{d['name']}" for d in DEPLOYMENTS]
@@ -150,20 +168,3 @@ def test_a_deployment_is_found_by_one_name() -> None:
 def flow_name(entrypoint: str) -> str:
     """The flow's name in Prefect: its function's, with dashes."""
     return entrypoint.split(":")[1].replace("_", "-")
-
-
-@pytest.mark.parametrize(
-    "unwanted",
-    [
-        pytest.param(set(), id="none"),
-        pytest.param({SECOND_SITE_TAG}, id="no second site"),
-        pytest.param(set(STORAGE_TAGS), id="no storage"),
-    ],
-)
-def test_deployments_are_left_out_by_their_tags(unwanted: set[str]) -> None:
-    """One that is wanted stays, though it shares its name with one that goes."""
-    kept = wanted_deployments(unwanted)["deployments"]
-    gone = [each for each in DEPLOYMENTS if each not in kept]
-    assert bool(unwanted) == bool(gone)
-    assert [True] * len(gone) == [bool(unwanted & set(each["tags"])) for each in gone]
-    assert set() == unwanted & {tag for each in kept for tag in each["tags"]}
