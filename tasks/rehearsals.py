@@ -162,22 +162,16 @@ def _allow_listeners(servers: int) -> None:
 
 
 def _written(estate: Estate, fleet: Fleet, estate_file: Path) -> Estate:
-    """The estate with that fleet alone, as it is read from the file that was written."""
-    changes = {
-        "cloud": "rehearsal",
-        "residency": tuple(region.name for region in fleet.regions),
-        "fleets": (fleet,),
-        "windows": (),
-        "school_holidays_file": None,
-        "cost_report": None,
-        "approvals": None,
-        "core": None,
-        "vaults": (),
-        "sources": (),
-        "rehearsal": None,
-    }
-    document = estate.model_copy(update=changes).model_dump(mode="json")
-    estate_file.write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
+    """An estate of that fleet alone, at the real one's pace, as it is read from its own file."""
+    alone = Estate(
+        cloud="rehearsal",
+        residency=tuple(region.name for region in fleet.regions),
+        fleets=(fleet,),
+        rate_limit=estate.rate_limit,
+        poll_interval_s=estate.poll_interval_s,
+        request_timeout_s=estate.request_timeout_s,
+    )
+    estate_file.write_text(yaml.safe_dump(alone.model_dump(mode="json"), sort_keys=False), "utf-8")
     return read_estate(estate_file)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from springtide.model.rehearsal import RehearsalReport
 from springtide.sandbox.config import SandboxQuota
 from springtide.sandbox.control_inputs import RegionChange
 from springtide.sandbox.faults import FaultRule
-from tests.flows.evening import THURSDAY, Evening, stored
+from tests.flows.evening import ESTATE, THURSDAY, Evening, fast_estate, stored
 
 AT_ONCE: dict[str, Any] = {"boot_least_s": 0, "boot_most_s": 0, "answer_s": 0}
 ASKED: dict[str, Any] = {"fleet": "api", "servers": 12, "hours": 2, **AT_ONCE}
@@ -65,6 +66,20 @@ def test_thirty_serve_where_a_surge_may_be_so_large(evening: Evening) -> None:
         told = report(evening, servers=30)
     assert (30, None) == (told.serving, told.shortfall)
     assert ("servers 30 are more than the 12 authorised",) == told.beyond
+
+
+def test_what_else_the_estate_has_is_no_part_of_a_rehearsal(
+    evening: Evening, tmp_path: Path
+) -> None:
+    """The example's estate has an audit log, vaults and clusters, in regions of their own."""
+    copy = tmp_path / "deployments" / ESTATE.name
+    shutil.copytree(ESTATE.parent, copy.parent)
+    fast_estate(copy)
+    assert {"audit", "core", "cost_report", "database_clusters"} < yaml.safe_load(
+        copy.read_text("utf-8")
+    ).keys()
+    with environment(SPRINGTIDE_ESTATE=str(copy)):
+        assert 3 == report(evening, servers=3).serving
 
 
 def test_all_of_a_surge_serves_and_the_figures_are_shown(evening: Evening) -> None:
