@@ -169,7 +169,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _read_model(path: Path, model: type[M]) -> M:
-    given = _read_yaml(path)
+    given = read_yaml(path)
     try:
         return model.model_validate(given)
     except ValidationError as error:
@@ -177,7 +177,12 @@ def _read_model(path: Path, model: type[M]) -> M:
         raise Misconfigured("\n".join(lines)) from error
 
 
-def _read_yaml(path: Path) -> dict[str, object]:
+def read_yaml(path: Path) -> dict[str, object]:
+    """What the file has at its top, by key.
+
+    Raises:
+        Misconfigured: it cannot be read, is not YAML, or a key stands in it twice.
+    """
     data = _read_bytes(path)
     try:
         # Not `yaml.load`: the loader is a safe one, which that call's readers cannot see.

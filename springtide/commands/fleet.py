@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -14,11 +13,11 @@ from springtide.commands.estate import EstateFile
 from springtide.commands.hand import FleetHand, open_hand
 from springtide.commands.sections import show_sections
 from springtide.errors import Misconfigured, SpringtideError
-from springtide.estate import estate_path, load_estate
+from springtide.estate import estate_path, load_estate, read_yaml
 from springtide.model.claim import ClaimBook
 from springtide.model.glance import FleetGlance
 from springtide.model.outcome import UNTOUCHED
-from springtide.planning.claim_book import PREFIX
+from springtide.planning.claim_book import PREFIX, entry_mistakes
 from springtide.planning.fleet_glance import glance_sections
 from springtide.planning.telling import Row, broken_promise, outcome_rows
 
@@ -28,8 +27,9 @@ ClaimsFile = Annotated[
     Path | None,
     typer.Option(
         "--claims",
-        help="YAML of stored entries by name, as exported from Prefect's variables. Without it"
-        " the store counts as unreadable, and nothing is scaled in.",
+        help="YAML of stored entries by name, as exported from Prefect's variables: all that hold,"
+        " for servers beyond them go. Without it the store counts as unreadable, and nothing is"
+        " scaled in.",
     ),
 ]
 
@@ -102,12 +102,10 @@ async def _glance(hand: FleetHand, claims: Path | None) -> FleetGlance:
 def _stored(path: Path | None, *, none: bool, hand: FleetHand) -> ClaimBook:
     if path is None:
         return hand.book_of({} if none else None)
-    try:
-        entries = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise Misconfigured(f"{path}: cannot be read: {error}") from error
-    if not isinstance(entries, dict):
-        raise Misconfigured(f"{path}: is not a mapping of stored names to entries")
+    entries = read_yaml(path)
+    wrong = entry_mistakes(entries, [fleet.name for fleet in hand.estate.fleets])
+    if wrong:
+        raise Misconfigured("\n".join(f"{path}: {mistake}" for mistake in wrong))
     return hand.book_of(entries)
 
 

@@ -4,7 +4,7 @@ One entry each, made by an atomic create and never changed: two writers cannot l
 An entry that cannot be read is told as trouble, and trouble forbids removal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 
 from pydantic import ValidationError
@@ -24,6 +24,7 @@ from springtide.model.claim import (
     Rollout,
 )
 from springtide.model.leftover import SightedNote
+from springtide.model.mistakes import mistakes
 from springtide.model.startup import StartupNote
 from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.model.traffic import TrafficNote
@@ -34,29 +35,30 @@ Note = (
 """What is learnt and may be lost."""
 Entry = Claim | Ceiling | Freeze | Rollout | SurgeSpending | SurgeProposal | Note
 PREFIX = "springtide_"
-_KINDS: dict[str, type[Entry]] = {
-    "claim": Claim,
-    "ceiling": Ceiling,
-    "freeze": Freeze,
-    "exhausted": ExhaustedMark,
-    "proven": ProvenImage,
-    "death": Death,
-    "rollout": Rollout,
-    "halt": Halt,
-    "spending": SurgeSpending,
-    "proposal": SurgeProposal,
-    "traffic": TrafficNote,
-    "sighted": SightedNote,
-    "startup": StartupNote,
-    "calls": CallsNote,
+_KINDS: dict[str, tuple[type[Entry], str]] = {
+    "claim": (Claim, "claims"),
+    "ceiling": (Ceiling, "ceilings"),
+    "freeze": (Freeze, "freezes"),
+    "exhausted": (ExhaustedMark, "exhausted"),
+    "proven": (ProvenImage, "proven"),
+    "death": (Death, "deaths"),
+    "rollout": (Rollout, "rollouts"),
+    "halt": (Halt, "halts"),
+    "spending": (SurgeSpending, "spendings"),
+    "proposal": (SurgeProposal, "proposals"),
+    "traffic": (TrafficNote, "traffic"),
+    "sighted": (SightedNote, "sighted"),
+    "startup": (StartupNote, "startups"),
+    "calls": (CallsNote, "calls"),
 }
+"""By the kind in an entry's name: what it is, and its place in the book."""
 _SPOKEN = frozenset({"claim", "ceiling", "freeze", "spending", "rollout"})
 """Kinds whose loss could change what is desired or allowed; a lost note costs time only."""
 
 
 def entry_name(entry: Entry) -> str:
     """The name under which an entry is stored: `springtide_<kind>_<key>`."""
-    kind = next(kind for kind, model in _KINDS.items() if type(entry) is model)
+    kind = next(kind for kind, (model, _) in _KINDS.items() if type(entry) is model)
     return f"{PREFIX}{kind}_{entry.key}"
 
 
@@ -71,45 +73,59 @@ def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, di
     `entries` are all stored names with their values; names without our prefix are ignored. A
     freeze that cannot be read is taken to hold, for all fleets.
     """
-    found: dict[str, list[Entry]] = {kind: [] for kind in _KINDS}
+    found: dict[str, list[Entry]] = {place: [] for _, place in _KINDS.values()}
     troubles: list[str] = []
     over: dict[str, str] = {}
     for name, value in sorted(entries.items()):
-        kind = name.removeprefix(PREFIX).split("_", 1)[0]
-        if not name.startswith(PREFIX) or kind not in _KINDS:
+        kind = _kind_of(name)
+        if kind is None:
             continue
+        model, place = _KINDS[kind]
         try:
-            entry = _KINDS[kind].model_validate(value)
+            entry = model.model_validate(value)
         except ValidationError as error:
             if kind in _SPOKEN:
                 troubles.append(f"{name} cannot be read: {error.errors()[0]['msg']}")
             if kind == "freeze":
-                found[kind].append(_unreadable_freeze(name, now))
+                found[place].append(_unreadable_freeze(name, now))
             continue
         if entry_end(entry) <= now:
             over[name] = entry.fleet
         else:
-            found[kind].append(entry)
-    book = ClaimBook.model_validate(
-        {
-            "claims": found["claim"],
-            "ceilings": found["ceiling"],
-            "freezes": found["freeze"],
-            "exhausted": found["exhausted"],
-            "proven": found["proven"],
-            "deaths": found["death"],
-            "rollouts": found["rollout"],
-            "halts": found["halt"],
-            "spendings": found["spending"],
-            "proposals": found["proposal"],
-            "traffic": found["traffic"],
-            "sighted": found["sighted"],
-            "startups": found["startup"],
-            "calls": found["calls"],
-            "trouble": "; ".join(troubles) or None,
-        }
-    )
+            found[place].append(entry)
+    book = ClaimBook.model_validate({**found, "trouble": "; ".join(troubles) or None})
     return book, over
+
+
+def entry_mistakes(entries: Mapping[object, object], fleets: Collection[str]) -> tuple[str, ...]:
+    """What is wrong with entries that a person wrote down, a line for each mistake.
+
+    The store has other tenants, whose names are ignored; here every entry is meant to be heard.
+    `fleets` are all that the estate has.
+    """
+    return tuple(why for name, value in entries.items() for why in _mistakes(name, value, fleets))
+
+
+def _mistakes(name: object, value: object, fleets: Collection[str]) -> Iterator[str]:
+    kind = _kind_of(name) if isinstance(name, str) else None
+    if kind is None:
+        kinds = ", ".join(_KINDS)
+        yield f"{name}: is no stored name: {PREFIX}<kind>_<key>, the kind one of {kinds}"
+        return
+    model, _ = _KINDS[kind]
+    try:
+        entry = model.model_validate(value)
+    except ValidationError as error:
+        yield from (f"{name}: {mistake}" for mistake in mistakes(error, model))
+        return
+    if entry.fleet not in (*fleets, EVERY_FLEET):
+        yield f"{name}: no fleet {entry.fleet!r} in the estate (allowed: {', '.join(fleets)})"
+
+
+def _kind_of(name: str) -> str | None:
+    """The kind in a stored name; None: it is somebody else's."""
+    kind = name.removeprefix(PREFIX).split("_", 1)[0]
+    return kind if name.startswith(PREFIX) and kind in _KINDS else None
 
 
 def _unreadable_freeze(name: str, now: Moment) -> Freeze:

@@ -9,7 +9,13 @@ from springtide.model.base import Model
 from springtide.model.claim import Ceiling, Claim, ClaimBook, ExhaustedMark, Freeze, ProvenImage
 from springtide.model.leftover import SightedNote
 from springtide.model.startup import StartupNote
-from springtide.planning.claim_book import Entry, entry_end, entry_name, read_book
+from springtide.planning.claim_book import (
+    Entry,
+    entry_end,
+    entry_mistakes,
+    entry_name,
+    read_book,
+)
 from tests.planning.fleet_world import START
 
 HOUR = timedelta(hours=1)
@@ -172,3 +178,48 @@ def test_the_order_of_the_store_does_not_matter() -> None:
     names = {entry_name(entry): stored(entry) for entry in EVERY.values()}
     backwards = dict(reversed(names.items()))
     assert read_book(names, START) == read_book(backwards, START)
+
+
+@pytest.mark.parametrize("entry", EVERY.values(), ids=EVERY.keys())
+def test_what_can_be_read_is_no_mistake(entry: Entry) -> None:
+    """Whatever was stored can be written into a file."""
+    assert () == entry_mistakes({entry_name(entry): stored(entry)}, ["api", "web"])
+
+
+NO_NAME = "is no stored name: springtide_<kind>_<key>, the kind one of claim, ceiling, freeze, "
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        pytest.param("surge-1", stored(CLAIM), f"surge-1: {NO_NAME}", id="no prefix"),
+        pytest.param(
+            "springtide-claim_surge-1",
+            stored(CLAIM),
+            f"springtide-claim_surge-1: {NO_NAME}",
+            id="another prefix",
+        ),
+        pytest.param("springtide_surge_1", stored(CLAIM), NO_NAME, id="unknown kind"),
+        pytest.param(12, stored(CLAIM), f"12: {NO_NAME}", id="a number"),
+        pytest.param(None, stored(CLAIM), f"None: {NO_NAME}", id="nothing"),
+        pytest.param(
+            "springtide_claim_1",
+            {**CLAIM.model_dump(), "fleet": "apy"},
+            "springtide_claim_1: no fleet 'apy' in the estate (allowed: api, web)",
+            id="unknown fleet",
+        ),
+        pytest.param(
+            "springtide_claim_1",
+            {**CLAIM.model_dump(), "servers": 0},
+            "springtide_claim_1: servers: given 0, must be greater than or equal to 1",
+            id="claim that cannot be read",
+        ),
+        pytest.param(
+            "springtide_proven_1", {}, "springtide_proven_1: key: is missing", id="note, too"
+        ),
+    ],
+)
+def test_what_would_not_be_heard_is_a_mistake(name: object, value: object, why: str) -> None:
+    """Of an entry that a person wrote down; the others are right."""
+    entries: dict[object, object] = {entry_name(CEILING): stored(CEILING), name: value}
+    assert why in entry_mistakes(entries, ["api", "web"])[0]
