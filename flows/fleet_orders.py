@@ -98,7 +98,8 @@ async def extend_claim(name: str, *, hours: float, owner: str, reason: str) -> s
     """Have an order or a surge last longer, by a claim that takes over; the old one stays as it is.
 
     A surge is longer only within what the estate authorises without asking anybody, in size, hours
-    and cost from its beginning; ask for a surge beyond.
+    and cost from its beginning, an order within those hours (without surges, 24); ask for a surge
+    beyond.
 
     Args:
         name: The stored name of the claim.

@@ -16,11 +16,11 @@ from springtide.planning.emergency_surge import (
     claim_of,
     proposal_of,
     proposed,
-    spending_of,
     surge_claim,
     surge_plan,
     surge_rows,
 )
+from springtide.planning.surge_budget import spending_of
 from springtide.pricing.surge_cost import surge_cost
 from tasks.approvals import Approvers, approved
 from tasks.claims import store_entry
@@ -90,7 +90,7 @@ async def accept_surge(plan: SurgePlan, claim: Claim) -> None:
     Killed between the two, it was paid for and did not begin; asked for again, it is paid for once,
     and ends when it would have ended.
     """
-    spending = spending_of(plan, claim)
+    spending = spending_of(claim, plan.cost, at=claim.starts_at)
     if spending is not None:
         await store_entry(spending)
     await store_entry(claim)

@@ -22,6 +22,16 @@ def key_part(name: str) -> str:
     return re.sub(r"[^a-z0-9-]", "-", name.lower())[:40]
 
 
+def surge_key(key: str) -> str:
+    """The key of a surge's claim, of what it takes of the budget and of its proposal."""
+    return f"surge-{key}"
+
+
+def longer_key(key: str, ident: str) -> str:
+    """The key of the claim that takes over from the one of that key, by the wish of that ident."""
+    return f"{key[:80]}-x{ident[:8]}"
+
+
 EVERY_FLEET = "*"
 """Stands for all fleets in a freeze."""
 

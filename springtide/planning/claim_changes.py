@@ -2,17 +2,33 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
 
 from springtide.errors import GuardRefused
 from springtide.model.base import Model, Moment
-from springtide.model.claim import Ceiling, Claim, ClaimBook, ClaimKind, Freeze, Rollout
+from springtide.model.claim import (
+    Ceiling,
+    Claim,
+    ClaimBook,
+    ClaimKind,
+    Freeze,
+    Rollout,
+    longer_key,
+)
 from springtide.model.fleet import Fleet
 from springtide.model.surge import SurgeCost, SurgeSpending
 from springtide.planning.claim_book import entry_name
-from springtide.planning.emergency_surge import month_end, month_of
+from springtide.planning.surge_budget import (
+    SurgeDemand,
+    beyond_policy,
+    paris_month,
+    spending_of,
+    spent_in_month,
+)
 from springtide.planning.telling import Row
 
+ORDER_HOURS = 24.0
+"""Longest order of a fleet without surges, from its beginning: it was of one evening."""
+_ASK = "ask for a surge instead, which a person can approve"
 _Listed = Claim | Ceiling | Freeze | Rollout
 Price = Callable[[float], SurgeCost | None]
 """Hours of a claim's servers → what they cost at most; None where that is not known."""
@@ -54,10 +70,11 @@ def extension(
     """The claim that takes over from `old`, and what it takes of the month's budget.
 
     Whoever signed for `old` signed for its hours: what is beyond what the fleet authorises as a
-    whole, in size, hours or cost, is asked for as a surge of its own.
+    whole, in size, hours or cost, is asked for as a surge of its own. An order has no budget; it
+    may be as long as a surge that nobody approves.
 
     Raises:
-        GuardRefused: it goes beyond what the fleet authorises for surges.
+        GuardRefused: it goes beyond that.
     """
     longer = old.model_copy(
         update={
@@ -68,53 +85,41 @@ def extension(
         }
     )
     claim = Claim.model_validate(longer.model_dump())
-    if old.kind is not ClaimKind.SURGE:
-        return claim, None
-    cost = _authorised(claim, wish, fleet, price, book)
-    spending = SurgeSpending(
-        key=claim.key,
-        fleet=fleet.name,
-        month=month_of(wish.at),
-        amount=cost.total,
-        currency=cost.currency,
-        until=month_end(wish.at),
-        over_at=claim.ends_at,
-    )
-    return claim, spending
+    if old.kind is ClaimKind.SURGE:
+        cost = _authorised(claim, wish, fleet, price, book)
+        return claim, spending_of(claim, cost, at=wish.at)
+    if (why := _order_limitation(claim, fleet)) is not None:
+        raise GuardRefused(why)
+    return claim, None
 
 
-def longer_key(key: str, ident: str) -> str:
-    """The key of the claim that takes over from the one of that key, by the wish of that ident."""
-    return f"{key[:80]}-x{ident[:8]}"
+def _order_limitation(order: Claim, fleet: Fleet) -> str | None:
+    """Why an order may not last so long; None: it may."""
+    most_h = fleet.surge.max_hours if fleet.surge else ORDER_HOURS
+    if (lasts_h := _hours(order)) <= most_h:
+        return None
+    ask = f": {_ASK}" if fleet.surge else ""
+    return f"hours: {lasts_h:g} in all are more than the {most_h:g} of an order{ask}"
 
 
 def _authorised(
     claim: Claim, wish: Longer, fleet: Fleet, price: Price, book: ClaimBook
 ) -> SurgeCost:
     """What the added hours cost, where all that the claim is then is authorised."""
-    policy, lasts_h = fleet.surge, (claim.ends_at - claim.starts_at).total_seconds() / 3600
-    added, whole = price(wish.hours), price(lasts_h)
-    ask = "ask for a surge instead, which a person can approve"
-    if policy is None or book.trouble or added is None or whole is None:
-        why = book.trouble or "the fleet has no surge policy or no price"
-        raise GuardRefused(f"{why}: {ask}")
-    if claim.servers > policy.max_servers:
-        raise GuardRefused(f"{claim.servers} servers, {policy.max_servers} authorised: {ask}")
-    if lasts_h > policy.max_hours:
-        raise GuardRefused(f"hours: {lasts_h:g} in all, {policy.max_hours:g} authorised: {ask}")
-    money = added.currency
-    if whole.total > policy.budget:
-        raise GuardRefused(
-            f"hours: {whole.total:.2f} {money} in all, {policy.budget:.2f} authorised: {ask}"
-        )
-    month = (fleet.name, month_of(wish.at))
-    spent = sum((s.amount for s in book.spendings if (s.fleet, s.month) == month), Decimal(0))
-    if spent + added.total > policy.monthly_budget:
-        raise GuardRefused(
-            f"hours: {added.total:.2f} {money} more beside {spent:.2f} are above the"
-            f" month's {policy.monthly_budget:.2f}: {ask}"
-        )
+    policy, added, lasts_h = fleet.surge, price(wish.hours), _hours(claim)
+    if policy is None or added is None:
+        raise GuardRefused(f"the fleet has no surge policy or no price: {_ASK}")
+    demand = SurgeDemand(servers=claim.servers, hours=lasts_h, cost=price(lasts_h), added=added)
+    # A run that was killed after it had stored what it takes is run again under the same key.
+    spent = spent_in_month(book, fleet.name, paris_month(wish.at), but=claim.key)
+    beyond = tuple(beyond_policy(demand, policy, book, spent=spent))
+    if beyond:
+        raise GuardRefused(f"in all: {'; '.join(beyond)}: {_ASK}")
     return added
+
+
+def _hours(claim: Claim) -> float:
+    return (claim.ends_at - claim.starts_at).total_seconds() / 3600
 
 
 def _row(entry: _Listed) -> Row:

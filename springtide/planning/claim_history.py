@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from springtide.model.claim import Claim, ClaimKind
+from springtide.model.claim import Claim, ClaimKind, longer_key, surge_key
 from springtide.model.surge import LONGEST_HOURS
 from springtide.model.window import Evening
 from springtide.planning.claim_book import PREFIX
-from springtide.planning.claim_changes import longer_key
+from springtide.planning.evening_orders import belongs_to
 
 MAY_LAST = timedelta(hours=LONGEST_HOURS + 24)
 """From a surge's run until its claim's end: a day for its approval, and its hours."""
 _CLAIM = f"{PREFIX}claim_"
-_BEFORE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class _Surge:
 
 def _claim(run: ClaimRun) -> Claim:
     return Claim(
-        key=f"surge-{run.given.get('key') or run.ident}",
+        key=surge_key(run.given.get("key") or run.ident),
         fleet=run.given["fleet"],
         kind=ClaimKind.SURGE,
         servers=run.given["servers"],
@@ -108,8 +107,5 @@ def _claim(run: ClaimRun) -> Claim:
 
 
 def _ordered(evening: Evening, openings: Iterable[ClaimRun]) -> int:
-    begin = evening.claim_starts_at - _BEFORE
-    return max(
-        (int(run.given["servers"]) for run in openings if begin <= run.at < evening.closes_at),
-        default=0,
-    )
+    own = (int(run.given["servers"]) for run in openings if belongs_to(evening, run.at))
+    return max(own, default=0)

@@ -11,17 +11,14 @@ Example: 300 servers for 3 hours, authorised are 300 for 12 hours and 2,000 EUR:
 it runs. For 48 hours it waits for a person: "hours 48 are more than the 12 that are authorised".
 """
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from decimal import Decimal
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 from pydantic import ValidationError
 
 from springtide.errors import GuardRefused
 from springtide.model.approval import Proposal
 from springtide.model.base import Moment
-from springtide.model.claim import Claim, ClaimBook, ClaimKind
+from springtide.model.claim import Claim, ClaimBook, ClaimKind, surge_key
 from springtide.model.fleet import Fleet
 from springtide.model.mistakes import mistakes
 from springtide.model.plan import RoundPlan
@@ -31,12 +28,16 @@ from springtide.model.surge import (
     SurgePolicy,
     SurgeProposal,
     SurgeRequest,
-    SurgeSpending,
 )
 from springtide.planning.evening_orders import opening_patience_s
+from springtide.planning.surge_budget import (
+    SurgeDemand,
+    beyond_policy,
+    paris_month,
+    spent_in_month,
+)
 from springtide.planning.telling import Row
 
-_PARIS = ZoneInfo("Europe/Paris")
 _KEPT = timedelta(days=1)
 """How long a plan is kept after its approval is due."""
 
@@ -75,7 +76,7 @@ def surge_claim(request: SurgeRequest, now: Moment, *, approved_by: str | None =
     """The claim that a surge is, from now on; it ends by itself."""
     owner = f"{request.owner}, approved by {approved_by}" if approved_by else request.owner
     return Claim(
-        key=f"surge-{request.key}",
+        key=surge_key(request.key),
         fleet=request.fleet,
         kind=ClaimKind.SURGE,
         servers=request.servers,
@@ -93,7 +94,7 @@ def claim_of(request: SurgeRequest, book: ClaimBook) -> Claim | None:
     Raises:
         GuardRefused: its key stands for another surge.
     """
-    key = f"surge-{request.key}"
+    key = surge_key(request.key)
     found = next((c for c in book.claims if c.key == key), None)
     if found is None:
         return None
@@ -113,7 +114,7 @@ def accepted_at(request: SurgeRequest, book: ClaimBook, now: Moment) -> Moment |
     Raises:
         GuardRefused: it is over by now.
     """
-    key = f"surge-{request.key}"
+    key = surge_key(request.key)
     over_at = next((s.over_at for s in book.spendings if s.key == key), None)
     if over_at is None:
         return None
@@ -134,16 +135,9 @@ def surge_plan(
     book: ClaimBook,
 ) -> SurgePlan:
     """What the surge comes to; `first` is the fleet's first round with its claim."""
-    month = month_of(first.at)
-    own = f"surge-{request.key}"
-    spent = sum(
-        (
-            s.amount
-            for s in book.spendings
-            if (s.fleet, s.month) == (request.fleet, month) and s.key != own
-        ),
-        Decimal(0),
-    )
+    month, key = paris_month(first.at), surge_key(request.key)
+    spent = spent_in_month(book, request.fleet, month, but=key)
+    demand = SurgeDemand(servers=request.servers, hours=request.hours, cost=cost, added=cost)
     lacking = first.shortfall
     return SurgePlan(
         request=request,
@@ -152,40 +146,14 @@ def surge_plan(
         shortfall_reason=lacking.reason if lacking else "",
         cost=cost,
         month_before=spent,
-        beyond=tuple(_beyond(request, policy, cost, spent, book)),
+        beyond=tuple(beyond_policy(demand, policy, book, spent=spent)),
     )
-
-
-def _beyond(
-    request: SurgeRequest,
-    policy: SurgePolicy,
-    cost: SurgeCost | None,
-    spent: Decimal,
-    book: ClaimBook,
-) -> Iterable[str]:
-    """Every way in which the surge is more than was authorised."""
-    if request.servers > policy.max_servers:
-        yield f"servers {request.servers} are more than the {policy.max_servers} authorised"
-    if request.hours > policy.max_hours:
-        yield f"hours {request.hours:g} are more than the {policy.max_hours:g} authorised"
-    if book.trouble:
-        yield f"what the month's surges were given is not known: {book.trouble}"
-    if cost is None:
-        yield "what it costs is not known: the fleet names no price"
-        return
-    if cost.total > policy.budget:
-        yield f"{cost.total:.2f} {cost.currency} are more than the {policy.budget:.2f} of one surge"
-    if spent + cost.total > policy.monthly_budget:
-        yield (
-            f"{cost.total:.2f} {cost.currency} beside the {spent:.2f} of the month's other surges"
-            f" are more than its {policy.monthly_budget:.2f}"
-        )
 
 
 def proposal_of(plan: SurgePlan, policy: SurgePolicy, now: Moment) -> SurgeProposal:
     """The plan as it is kept while it waits for a person."""
     return SurgeProposal(
-        key=f"surge-{plan.request.key}",
+        key=surge_key(plan.request.key),
         fleet=plan.request.fleet,
         plan=plan,
         until=now + timedelta(minutes=policy.approval_minutes) + _KEPT,
@@ -198,7 +166,7 @@ def proposed(request: SurgeRequest, book: ClaimBook) -> SurgePlan | None:
     Raises:
         GuardRefused: its key stands for another request.
     """
-    key = f"surge-{request.key}"
+    key = surge_key(request.key)
     plan = next((p.plan for p in book.proposals if p.key == key), None)
     if plan is not None and plan.request != request:
         raise GuardRefused(f"key: {request.key!r} stands for another surge that was proposed")
@@ -208,26 +176,6 @@ def proposed(request: SurgeRequest, book: ClaimBook) -> SurgePlan | None:
 def approvable(plan: SurgePlan) -> Proposal:
     """What a person signs: another size, cost, spread or reason is another proposal."""
     return Proposal.of("emergency-surge", plan.request.fleet, plan)
-
-
-def spending_of(plan: SurgePlan, claim: Claim) -> SurgeSpending | None:
-    """What the surge takes of the month's budget; None where it costs nothing that is known."""
-    if plan.cost is None:
-        return None
-    return SurgeSpending(
-        key=claim.key,
-        fleet=claim.fleet,
-        month=month_of(claim.starts_at),
-        amount=plan.cost.total,
-        currency=plan.cost.currency,
-        until=month_end(claim.starts_at),
-        over_at=claim.ends_at,
-    )
-
-
-def month_of(now: Moment) -> str:
-    """The calendar month of Paris, e.g. `2026-03`."""
-    return f"{now.astimezone(_PARIS):%Y-%m}"
 
 
 def surge_rows(plan: SurgePlan) -> list[Row]:
@@ -259,9 +207,3 @@ def surge_rows(plan: SurgePlan) -> list[Row]:
 def surge_patience_s(fleet: Fleet) -> float:
     """How long a surge's own run goes on, in seconds; the keeping makes good what is missing."""
     return opening_patience_s(fleet)
-
-
-def month_end(now: Moment) -> datetime:
-    """The first instant of the next calendar month of Paris."""
-    first = now.astimezone(_PARIS).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return (first + timedelta(days=32)).replace(day=1)

@@ -1,7 +1,7 @@
 """What a person may ask of an evening, and how long its opening and its closing may take."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from springtide.errors import GuardRefused
 from springtide.model.base import Moment
@@ -14,6 +14,8 @@ from springtide.planning.school_calendar import SchoolCalendar
 
 _MARGIN_S = 120.0
 """Polls, joins and the balancer's own updates, beside the servers' time-outs."""
+_BEFORE = timedelta(hours=1)
+"""So early an opening may be begun, before the evening's claim."""
 _LATE_S = 1800.0
 """How long a closing goes on after the paid hour turned: it costs more, and still ends."""
 
@@ -92,6 +94,11 @@ def opening_order(
         owner=owner,
         reason=f"{servers} instead of {evening.servers} asked for at {now.isoformat()}",
     )
+
+
+def belongs_to(evening: Evening, at: datetime) -> bool:
+    """Whether an opening that began at that moment was of that evening."""
+    return evening.claim_starts_at - _BEFORE <= at < evening.closes_at
 
 
 def opening_patience_s(fleet: Fleet) -> float:

@@ -202,4 +202,4 @@ def test_an_extension_beyond_what_is_authorised_is_refused(evening: Evening) -> 
     surge(evening)
     state = evening.run(extend_claim, name=CLAIM, hours=100, owner="operations", reason="long")
     assert state.is_failed()
-    assert "102 in all, 12 authorised: ask for a surge instead" in str(state.message)
+    assert "hours 102 are more than the 12 authorised: ask for a surge" in str(state.message)

@@ -8,7 +8,7 @@ import pytest
 
 from springtide.errors import GuardRefused
 from springtide.model.claim import Ceiling, Claim, ClaimBook, ClaimKind, Freeze
-from springtide.model.surge import SurgeCost
+from springtide.model.surge import SurgeCost, SurgePolicy
 from springtide.planning.claim_changes import Longer, Price, claim_named, entry_rows, extension
 from springtide.planning.emergency_surge import surge_claim
 from tests.planning.fleet_world import START
@@ -75,7 +75,11 @@ def test_what_a_longer_claim_takes_ends_with_it() -> None:
     ("hours", "why"),
     [
         pytest.param(3, None, id="just what is authorised in all"),
-        pytest.param(3.5, "6.5 in all, 6 authorised", id="longer than a surge may be"),
+        pytest.param(
+            3.5,
+            "in all: hours 6.5 are more than the 6 authorised: ask for a",
+            id="longer than a surge may be",
+        ),
     ],
 )
 def test_the_whole_surge_is_bounded(hours: float, why: str | None) -> None:
@@ -91,9 +95,16 @@ def test_the_whole_surge_is_bounded(hours: float, why: str | None) -> None:
     ("servers", "budget", "why"),
     [
         pytest.param(50, 100, None, id="just so many servers"),
-        pytest.param(51, 100, "51 servers, 50 authorised: ask for a surge", id="one server more"),
+        pytest.param(
+            51,
+            100,
+            "servers 51 are more than the 50 authorised: ask for a surge",
+            id="one server more",
+        ),
         pytest.param(20, 60, None, id="just the budget of one surge"),
-        pytest.param(20, 59, "60.00 EUR in all, 59.00 authorised: ask", id="beyond that budget"),
+        pytest.param(
+            20, 59, "60.00 EUR are more than the 59.00 of one surge: ask", id="beyond that budget"
+        ),
     ],
 )
 def test_what_a_person_has_approved_is_no_more_for_all(
@@ -114,7 +125,10 @@ def test_what_a_person_has_approved_is_no_more_for_all(
         pytest.param(None, ClaimBook(), "no price", id="no price"),
         pytest.param(EUR_4, ClaimBook(trouble="away"), "away: ask for a surge", id="no store"),
         pytest.param(
-            EUR_4, ClaimBook(spendings=(a_spending(131),)), "above the month's 150", id="budget"
+            EUR_4,
+            ClaimBook(spendings=(a_spending(131),)),
+            "beside the 131.00 .* the month's 150.00: ask",
+            id="budget",
         ),
     ],
 )
@@ -126,14 +140,61 @@ def test_beyond_what_is_authorised_is_refused(
         extended(1, cost=cost, book=book)
 
 
+def test_a_run_that_was_killed_and_is_run_again_takes_no_more() -> None:
+    """What it had stored of the month's budget is its own: others have 100 of 150, it takes 30."""
+    others = a_spending(100)
+    claim, own = extension(
+        SURGE,
+        longer(2),
+        a_surging_fleet(),
+        price=priced(EUR_4),
+        book=ClaimBook(spendings=(others,)),
+    )
+    assert own is not None
+    assert (claim, own.amount) == extended(2, book=ClaimBook(spendings=(others, own)))
+
+
+ORDER = SURGE.model_copy(update={"kind": ClaimKind.ORDER, "key": "order-1"})
+"""Of three hours."""
+
+
 def test_an_order_is_lengthened_without_a_budget() -> None:
     """Budgets are those of surges."""
-    order = SURGE.model_copy(update={"kind": ClaimKind.ORDER, "key": "order-1"})
     claim, spending = extension(
-        order, longer(48), a_surging_fleet(), price=priced(None), book=ClaimBook()
+        ORDER, longer(3), a_surging_fleet(), price=priced(None), book=ClaimBook()
     )
     assert spending is None
-    assert order.ends_at + timedelta(hours=48) == claim.ends_at
+    assert ORDER.ends_at + timedelta(hours=3) == claim.ends_at
+
+
+@pytest.mark.parametrize(
+    ("surge", "hours", "why"),
+    [
+        pytest.param(a_policy(), 3, None, id="just as long as a surge"),
+        pytest.param(
+            a_policy(), 3.5, "hours: 6.5 in all are more than the 6 of an order: ask", id="longer"
+        ),
+        pytest.param(a_policy(), 72, "hours: 75 in all", id="a slip"),
+        pytest.param(None, 21, None, id="without surges, a day"),
+        pytest.param(
+            None, 21.5, "24.5 in all are more than the 24 of an order$", id="a longer one"
+        ),
+    ],
+)
+def test_an_order_is_bounded_in_its_hours(
+    surge: SurgePolicy | None, hours: float, why: str | None
+) -> None:
+    """From its beginning on, so that many prolongations are no more than one."""
+
+    def lengthened() -> Claim:
+        fleet = a_surging_fleet(surge=surge)
+        return extension(ORDER, longer(hours), fleet, price=priced(None), book=ClaimBook())[0]
+
+    if why is None:
+        assert ORDER.ends_at + timedelta(hours=hours) == lengthened().ends_at
+        return
+    with pytest.raises(GuardRefused, match=why):
+        lengthened()
 
 
 def test_a_claim_is_found_by_its_stored_name() -> None:

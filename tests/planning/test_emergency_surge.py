@@ -12,15 +12,13 @@ from springtide.planning.emergency_surge import (
     accepted_at,
     approvable,
     claim_of,
-    month_end,
-    month_of,
     proposal_of,
     proposed,
-    spending_of,
     surge_claim,
     surge_request,
     surge_rows,
 )
+from springtide.planning.surge_budget import month_end, paris_month, spending_of
 from tests.planning.fleet_world import START, a_fleet
 from tests.planning.surges import (
     EUR_4,
@@ -170,7 +168,7 @@ def test_months_are_those_of_paris(at: str, month: str, end: str) -> None:
     """A surge counts for the month in which it begins, by the clock of Paris."""
     now = datetime.fromisoformat(at).replace(tzinfo=UTC)
     assert (month, datetime.fromisoformat(end).replace(tzinfo=UTC)) == (
-        month_of(now),
+        paris_month(now),
         month_end(now),
     )
 
@@ -178,8 +176,8 @@ def test_months_are_those_of_paris(at: str, month: str, end: str) -> None:
 def test_a_surge_without_a_price_spends_nothing_known() -> None:
     """Nothing is made up; it was approved by a person then."""
     claim = surge_claim(a_request(), START)
-    assert spending_of(planned(cost=None), claim) is None
-    spending = spending_of(planned(), claim)
+    assert spending_of(claim, None, at=START) is None
+    spending = spending_of(claim, EUR_4, at=START)
     assert spending is not None
     assert (Decimal(40), "2026-11", "surge-lockdown", claim.ends_at) == (
         spending.amount,
@@ -191,12 +189,12 @@ def test_a_surge_without_a_price_spends_nothing_known() -> None:
 
 def test_what_was_paid_for_is_one_surge() -> None:
     """Its claim is gone, for a run was killed or it was lifted: the rest of its hours is had."""
-    spending = spending_of(planned(), surge_claim(a_request(), START))
+    spending = spending_of(surge_claim(a_request(), START), EUR_4, at=START)
     book = ClaimBook(spendings=(spending,))
     last = START + timedelta(hours=3) - timedelta(microseconds=1)
     assert START == accepted_at(a_request(), book, START) == accepted_at(a_request(), book, last)
     again = surge_claim(a_request(), START)
-    assert spending == spending_of(planned(book=book), again)
+    assert spending == spending_of(again, planned(book=book).cost, at=again.starts_at)
     assert again == claim_of(a_request(), ClaimBook(claims=(again,)))
     assert accepted_at(a_request(key="other"), book, START) is None
     assert accepted_at(a_request(), ClaimBook(), START) is None
@@ -204,7 +202,7 @@ def test_what_was_paid_for_is_one_surge() -> None:
 
 def test_a_key_whose_surge_is_over_is_refused() -> None:
     """Else it would be a surge that costs the month nothing: day after day, or by a run's retry."""
-    spending = spending_of(planned(), surge_claim(a_request(), START))
+    spending = spending_of(surge_claim(a_request(), START), EUR_4, at=START)
     with pytest.raises(
         GuardRefused, match=r"key: 'lockdown' stands for a surge that is over since"
     ):
