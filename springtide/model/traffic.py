@@ -48,7 +48,8 @@ class TrafficPolicy(Model):
     utilisation: Annotated[float, Field(gt=0, le=1)] = 0.65
     """Share of it up to which a server is planned to be used."""
     sessions_elsewhere: NonNegativeInt = 0
-    """Open sessions that others behind the same balancers carry well: they are taken off."""
+    """Open sessions that others behind the same balancers carry well: used up to `utilisation`, as
+    the fleet's own servers are planned to be."""
     horizon_minutes: Annotated[float, Field(ge=1, le=240)] = 15
     """How far it looks ahead, in minutes: the time that new servers take to serve."""
     history_minutes: Annotated[float, Field(ge=30, le=150)] = 60
@@ -77,6 +78,15 @@ class TrafficPolicy(Model):
     def sessions_planned(self) -> float:
         """Open sessions that one server is planned to carry."""
         return self.sessions_per_server * self.utilisation
+
+    def planned_for(self, servers: int) -> float:
+        """Open sessions that so many servers, and what stands elsewhere, are planned to carry."""
+        return self.sessions_elsewhere + servers * self.sessions_planned
+
+    def full_for(self, servers: int) -> float:
+        """Open sessions that so many servers, and what stands elsewhere, carry when full."""
+        elsewhere = self.sessions_elsewhere / self.utilisation
+        return elsewhere + servers * self.sessions_per_server
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ An evening is late where no run had it serve in full within ten minutes of its s
 run opened at all is, too. Of evenings that were over before the earliest run that is known, nobody
 can tell: nothing was measured, which is not the same as nothing was late.
 
-What stood was too few where a sample of the open sessions is more than its servers carry when full,
-and what stands elsewhere. A sample holds until the next one, at the longest for the policy's
+What stood was too few where a sample of the open sessions is more than its servers, and what stands
+elsewhere, carry when full. A sample holds until the next one, at the longest for the policy's
 `max_age_s`: nobody knows what was after that. Each sample is a row of the ledger by itself, so that
 one which is seen again counts once.
 
@@ -20,9 +20,10 @@ from springtide.model.fleet import Fleet
 from springtide.model.traffic import Point
 from springtide.model.usage import UsageKind, UsageRecord, UsageSource
 from springtide.model.window import Evening
+from springtide.planning.evening_orders import belongs_to
 
 PATIENCE = timedelta(minutes=10)
-_BEFORE = timedelta(hours=1)
+"""After an evening's start it is late."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,11 @@ def late_openings(evenings: Iterable[Evening], runs: Sequence[OpeningRun]) -> in
     return sum(
         not any(
             run.served_at and run.served_at <= evening.opens_at + PATIENCE
-            for run in _runs_of(evening, runs)
+            for run in runs
+            if belongs_to(evening, run.began_at)
         )
         for evening in told
     )
-
-
-def _runs_of(evening: Evening, runs: Sequence[OpeningRun]) -> list[OpeningRun]:
-    begin = evening.claim_starts_at - _BEFORE
-    return [run for run in runs if begin <= run.began_at < evening.closes_at]
 
 
 def shortage_usage(
@@ -79,8 +76,7 @@ def shortage_usage(
         at = datetime.fromtimestamp(second, UTC)
         if begins_at <= at < ends_at:
             there = sum(each.amount for each in stood if each.start <= at < each.end)
-            carried = there * policy.sessions_per_server + policy.sessions_elsewhere
-            short_s = min(next_one - second, longest) if sessions > carried else 0
+            short_s = min(next_one - second, longest) if sessions > policy.full_for(there) else 0
             found.append(_shortage(fleet, at, short_s))
     return tuple(found)
 

@@ -22,7 +22,7 @@ from datetime import UTC, timedelta
 
 from springtide.errors import GuardRefused
 from springtide.model.base import Moment
-from springtide.model.claim import ClaimKind
+from springtide.model.claim import ClaimKind, surge_key
 from springtide.model.fleet import Fleet
 from springtide.model.server import Phase
 from springtide.model.snapshot import Observation
@@ -135,7 +135,7 @@ def _held(fleet: Fleet, seen: Observation, note: TrafficNote | None) -> str | No
         return f"frozen by {freeze.owner}: {freeze.reason}"
     if note is None or note.asked_at is None or fleet.surge is None:
         return None
-    asked = f"surge-{_key(fleet.name, note.asked_at)}"
+    asked = surge_key(_key(fleet.name, note.asked_at))
     answered = any(c.key == asked for c in seen.book.claims)
     patience = timedelta(minutes=fleet.surge.approval_minutes)
     if answered or seen.now - note.asked_at >= patience:
@@ -157,7 +157,7 @@ def plan_traffic(given: TrafficInput) -> TrafficVerdict:
         troubles=troubles,
         serving=given.serving,
         claimed=given.room.claimed,
-        capacity=math.floor(_carried(policy, given.serving)),
+        capacity=math.floor(policy.planned_for(given.serving)),
     )
     if not forecasts:
         return verdict.model_copy(update={"alarm": _blind(given) and _may_alarm(given)})
@@ -257,10 +257,10 @@ def _judged(given: TrafficInput, worst: TrafficForecast) -> dict[str, object]:
     policy, room = given.policy, given.room
     told = (
         f"{worst.sessions:,} sessions now, {worst.expected:,} expected at {worst.due:%H:%M %Z},"
-        f" {_carried(policy, room.claimed):,.0f} carried by the {room.claimed} claimed for then"
+        f" {policy.planned_for(room.claimed):,.0f} carried by the {room.claimed} claimed for then"
     )
-    if worst.expected <= _carried(policy, room.claimed) * (1 + policy.tolerance):
-        enough = worst.expected <= _carried(policy, given.serving) * (1 + policy.tolerance)
+    if worst.expected <= policy.planned_for(room.claimed) * (1 + policy.tolerance):
+        enough = worst.expected <= policy.planned_for(given.serving) * (1 + policy.tolerance)
         answer = TrafficAnswer.CALM if enough else TrafficAnswer.CLAIMED
         needed = servers_needed(policy, worst.expected)
         return {"answer": answer, "reason": told, "needed": needed}
@@ -283,11 +283,6 @@ def _judged(given: TrafficInput, worst: TrafficForecast) -> dict[str, object]:
         "key": _key(given.fleet.name, given.now),
         "alarm": alarm and servers < needed,
     }
-
-
-def _carried(policy: TrafficPolicy, servers: int) -> float:
-    """Open sessions that so many servers, and what stands elsewhere, are planned to carry."""
-    return policy.sessions_elsewhere + servers * policy.sessions_planned
 
 
 def _cooling(given: TrafficInput) -> bool:

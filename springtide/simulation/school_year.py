@@ -171,12 +171,11 @@ class _Rehearsal:
 
     def _seen(self, at: datetime, sessions: int, arrived: int) -> Step:
         policy, serving = watched(self._fleet), self._standing.serving(at + STEP)
-        elsewhere = policy.sessions_elsewhere / policy.utilisation
         return Step(
             at=at,
             sessions=sessions,
             arrived=arrived,
             serving=serving,
             needed=min(self._fleet.max_servers, servers_needed(policy, sessions)),
-            lost=max(0, ceil(sessions - elsewhere - serving * policy.sessions_per_server)),
+            lost=max(0, ceil(sessions - policy.full_for(serving))),
         )

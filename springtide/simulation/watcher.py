@@ -33,8 +33,7 @@ class Watcher:
         `surges` hold.
         """
         policy = watched(self._decider.fleet)
-        carried = policy.sessions_elsewhere + wanted * policy.sessions_planned
-        if sessions[-1] <= carried * ASKED_FROM:
+        if sessions[-1] <= policy.planned_for(wanted) * ASKED_FROM:
             return None
         fleet = self._decider.fleet
         book = ClaimBook(claims=surges, traffic=(self._note(fleet, at, sessions),))

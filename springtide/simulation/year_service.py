@@ -1,12 +1,11 @@
 """Whether the pupils of a rehearsed year were served."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from springtide.model.cost_figures import ServiceFigures
 from springtide.model.window import Evening
+from springtide.planning.cost_service import PATIENCE
 from springtide.simulation.school_year import STEP, SchoolYear
-
-_PATIENCE = timedelta(minutes=10)
 
 
 def year_service(year: SchoolYear, *, first: date, last: date) -> ServiceFigures:
@@ -25,4 +24,4 @@ def year_service(year: SchoolYear, *, first: date, last: date) -> ServiceFigures
 
 def _is_late(evening: Evening, serving: dict[datetime, int]) -> bool:
     """Whether fewer than its servers served ten minutes after its start."""
-    return serving.get(evening.opens_at + _PATIENCE, 0) < evening.servers
+    return serving.get(evening.opens_at + PATIENCE, 0) < evening.servers

@@ -62,7 +62,7 @@ def test_an_evening_that_nobody_opened_is_late(runs: tuple[OpeningRun, ...], lat
 
 FIVE = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 FLEET = a_year_fleet()
-"""300 sessions a server, 6,000 elsewhere."""
+"""300 sessions a server, and 6,000 elsewhere at 0.65, which are 9,230 when full."""
 SERVERS = (
     a_record(FIVE - timedelta(hours=1), FIVE + timedelta(minutes=4), amount=9),
     a_record(FIVE - timedelta(hours=1), FIVE + timedelta(hours=1), resource="i-2"),
@@ -84,13 +84,13 @@ def short(*samples: tuple[float, int]) -> list[tuple[str, int]]:
     ("samples", "rows"),
     [
         pytest.param([], [], id="nobody watched"),
-        pytest.param([(0, 9000), (2, 9000)], [("00:00", 0), ("02:00", 0)], id="just enough"),
-        pytest.param([(0, 9001), (2, 9000)], [("00:00", 120), ("02:00", 0)], id="one too many"),
-        pytest.param([(0, 9001)], [("00:00", 0)], id="the newest counts once another is there"),
-        pytest.param([(0, 9001), (30, 0)], [("00:00", 420), ("30:00", 0)], id="a long pause"),
-        pytest.param([(4, 6301), (5, 0)], [("04:00", 60), ("05:00", 0)], id="nine have left"),
-        pytest.param([(3.9, 6301), (5, 0)], [("03:54", 0), ("05:00", 0)], id="they stand yet"),
-        pytest.param([(-1, 9001), (0, 0), (60, 9001)], [("00:00", 0)], id="another hour's"),
+        pytest.param([(0, 12230), (2, 12230)], [("00:00", 0), ("02:00", 0)], id="just enough"),
+        pytest.param([(0, 12231), (2, 12230)], [("00:00", 120), ("02:00", 0)], id="one too many"),
+        pytest.param([(0, 12231)], [("00:00", 0)], id="the newest counts once another is there"),
+        pytest.param([(0, 12231), (30, 0)], [("00:00", 420), ("30:00", 0)], id="a long pause"),
+        pytest.param([(4, 9531), (5, 0)], [("04:00", 60), ("05:00", 0)], id="nine have left"),
+        pytest.param([(3.9, 9531), (5, 0)], [("03:54", 0), ("05:00", 0)], id="they stand yet"),
+        pytest.param([(-1, 12231), (0, 0), (60, 12231)], [("00:00", 0)], id="another hour's"),
     ],
 )
 def test_seconds_short(samples: list[tuple[float, int]], rows: list[tuple[str, int]]) -> None:
@@ -100,7 +100,7 @@ def test_seconds_short(samples: list[tuple[float, int]], rows: list[tuple[str, i
 
 def test_samples_that_are_seen_again_count_once() -> None:
     """Whatever part of them each look sees: the ledger keeps the greater number of each row."""
-    samples = [(minute, 9001) for minute in range(0, 20, 2)]
+    samples = [(minute, 12231) for minute in range(0, 20, 2)]
     at_once = short(*samples)
     looks = [short(*samples[begin : begin + 4]) for begin in range(0, 10, 3)]
     kept: dict[str, int] = {}
@@ -113,4 +113,4 @@ def test_a_fleet_that_nobody_watches_has_no_shortage() -> None:
     """Which is not the same as none."""
     fleet = FLEET.model_copy(update={"traffic": None})
     given = {"begins_at": FIVE, "ends_at": FIVE + timedelta(hours=1)}
-    assert () == shortage_usage(fleet, [(int(FIVE.timestamp()), 9001)], SERVERS, **given)
+    assert () == shortage_usage(fleet, [(int(FIVE.timestamp()), 12231)], SERVERS, **given)

@@ -41,6 +41,13 @@ from tests.planning.traffic_verdicts import (
 from tests.planning.windows import utc
 
 
+def test_what_servers_carry_well_is_a_share_of_what_they_carry_when_full() -> None:
+    """So it is of what stands elsewhere."""
+    policy = PLANNED.model_copy(update={"sessions_elsewhere": 400})
+    assert (400, 800) == (policy.planned_for(0), policy.full_for(0))
+    assert (550, 1100) == (policy.planned_for(3), policy.full_for(3))
+
+
 def test_the_forecast_is_the_trend_and_the_scatter() -> None:
     """As the module's example: 40 a minute for a quarter of an hour, then for another one."""
     forecast = forecast_sessions(BALANCERS, points(*steady(1600, 80)), policy=PLANNED, now=NOON)

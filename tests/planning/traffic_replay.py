@@ -65,9 +65,7 @@ class Replay:
 
     def excess(self, minute: int) -> int:
         """Sessions beyond what stands carries when full."""
-        elsewhere = POLICY.sessions_elsewhere / POLICY.utilisation
-        full = elsewhere + self.standing(minute) * POLICY.sessions_per_server
-        return max(0, self.sessions[minute] - round(full))
+        return max(0, self.sessions[minute] - round(POLICY.full_for(self.standing(minute))))
 
     @property
     def lost(self) -> int:
