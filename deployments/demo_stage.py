@@ -4,7 +4,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import httpx
 from openstack.config import OpenStackConfig
@@ -14,10 +13,10 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fi
 from deployments.rehearsal import next_evening_of
 from deployments.stack import Stack
 from springtide.estate import load_estate
+from springtide.model.calendar import PARIS
 from springtide.model.window import Evening
 from springtide.pricing.paid_hours import clock_hours_touched
 
-_PARIS = ZoneInfo("Europe/Paris")
 _FLEET_TAG = "springtide:fleet:api"
 _ENTRY_S = 30.0
 _ENTRY_POLL_S = 0.2
@@ -51,7 +50,7 @@ class Stage:
     def now(self) -> datetime:
         """The sandbox's time, in Paris."""
         at = self._get("/admin/clock")["now"]
-        return datetime.fromisoformat(at).astimezone(_PARIS)
+        return datetime.fromisoformat(at).astimezone(PARIS)
 
     def set_clock(self, at: datetime) -> None:
         """Move the sandbox's clock."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from prefect import task
 
@@ -26,6 +25,7 @@ from springtide.ledger.looks import looked_days
 from springtide.ledger.usage_ledger import UsageLedger, fingerprint
 from springtide.model.base import Model, Name
 from springtide.model.bill import ProviderBill
+from springtide.model.calendar import PARIS
 from springtide.model.cost_figures import CostReport
 from springtide.model.cost_report import CostReporting, ReportPeriod, ReportStatus
 from springtide.model.estate import Estate
@@ -44,7 +44,6 @@ from tasks.vaults import may_pass
 
 REPORT_NAME = "report.json"
 """All figures of an edition; where it is, the edition is whole."""
-_PARIS = ZoneInfo("Europe/Paris")
 _DAY = timedelta(days=1)
 
 
@@ -101,7 +100,7 @@ class CostOrder(Model):
 
     def today(self) -> date:
         """The day in Paris."""
-        return self.now().astimezone(_PARIS).date()
+        return self.now().astimezone(PARIS).date()
 
 
 @task(

@@ -1,13 +1,13 @@
 """A vault's second site: snapshots pulled there, by an identity that may write nowhere else."""
 
 import time
-from zoneinfo import ZoneInfo
 
 from prefect import task
 from prefect.tasks import exponential_backoff
 
 from springtide.errors import Damaged, Misconfigured, NotFound
 from springtide.model.backup import CopyOutcome, Vault
+from springtide.model.calendar import PARIS
 from springtide.model.vault_keys import KeyRole
 from springtide.planning.second_site import nearest_base, plan_copy
 from springtide.stores.vaults import opened_vault, writer_identity
@@ -17,8 +17,6 @@ from springtide.vault.sessions import Session, load_for_reading, write_session
 from springtide.vault.snapshot_copy import CopyCounts, copy_tree, save_copy
 from springtide.vault.snapshots import Snapshot, list_snapshots, read_snapshots
 from tasks.vaults import Meter, VaultOrder, may_pass, read_back_sample
-
-_ZONE = ZoneInfo("Europe/Paris")
 
 
 @task(
@@ -86,7 +84,7 @@ class _Copying:
         self.failures += (f"{name} is not what was stored" for name in damaged)
         self.here = list(list_snapshots(self._target))
         now = self._target.store.now()
-        for snapshot in plan_copy(there, self.here, self._vault.retention, now=now, zone=_ZONE):
+        for snapshot in plan_copy(there, self.here, self._vault.retention, now=now, zone=PARIS):
             self._copy(snapshot)
 
     def _copy(self, snapshot: Snapshot) -> None:

@@ -1,11 +1,11 @@
 """Snapshots that no rule keeps, and packs that no snapshot needs."""
 
 from typing import cast
-from zoneinfo import ZoneInfo
 
 from prefect import task
 
 from springtide.model.backup import SnapshotVerdict, VaultExpiry
+from springtide.model.calendar import PARIS
 from springtide.model.retention import BackupSnapshot
 from springtide.model.vault_keys import KeyRole
 from springtide.planning.object_storage_backup import monthly_cost
@@ -17,9 +17,6 @@ from springtide.vault.sessions import write_session
 from springtide.vault.snapshots import KIND, list_snapshots
 from springtide.vault.wal_archive import WAL_TAG
 from tasks.vaults import VaultOrder, may_pass
-
-_ZONE = ZoneInfo("Europe/Paris")
-"""By whose clock days, weeks and months are counted."""
 
 
 @task(
@@ -77,7 +74,7 @@ def _judged(order: VaultOrder, repository: Repository) -> tuple[SnapshotVerdict,
     # Frozen, so its fields are read-only, which the protocol asks and the checker cannot see.
     snapshots = cast("tuple[BackupSnapshot, ...]", known)
     retention = order.estate.vault(order.vault).retention
-    plan = plan_expiry(snapshots, retention, repository.store.now(), _ZONE)
+    plan = plan_expiry(snapshots, retention, repository.store.now(), PARIS)
     return tuple(
         SnapshotVerdict(
             snapshot=verdict.snapshot.id,

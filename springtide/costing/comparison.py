@@ -6,16 +6,15 @@ Only the fleet's own servers are compared: what else stands would stand in every
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from springtide.costing.gathering import Gathered
+from springtide.model.calendar import PARIS
 from springtide.model.cost_figures import Alternative, HourServers
 from springtide.model.fleet import Fleet
 from springtide.model.price import PriceBook
 from springtide.model.usage import RunningHour, UsageKind, UsageRecord, UsageSource
 from springtide.pricing.planned_cost import monthly_plan_cost, usage_cost
 
-_PARIS = ZoneInfo("Europe/Paris")
 _HOUR_S = 3600
 
 
@@ -63,7 +62,7 @@ def running_cells(hours: Sequence[RunningHour], fleet: str) -> tuple[HourServers
             utc[hour.hour] = utc.get(hour.hour, 0) + hour.stood_s
     cells: dict[tuple[date, int], int] = {}
     for at, stood_s in utc.items():
-        local = at.astimezone(_PARIS)
+        local = at.astimezone(PARIS)
         servers = -(-stood_s // _HOUR_S)
         key = local.date(), local.hour
         cells[key] = max(servers, cells.get(key, 0))

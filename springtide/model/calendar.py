@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
+"""By whose clock days, weeks and months are counted."""
 
 
 def next_month(day: date) -> date:

@@ -9,15 +9,14 @@ Example: Monday, 15:05: "window evening begins at 16:00: nothing is begun from 1
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from springtide.model.base import Moment
+from springtide.model.calendar import PARIS
 from springtide.model.claim import ClaimBook, ClaimKind
 from springtide.model.window import Window
 from springtide.planning.evening_window import next_evening, paid_evening_at
 from springtide.planning.school_calendar import SchoolCalendar
 
-_PARIS = ZoneInfo("Europe/Paris")
 _CLOCKS_CHANGE_H = 2
 
 
@@ -38,7 +37,7 @@ def window_limitation(
         *(reason for window in windows for reason in _window(window, calendar, before, now)),
         *_surges(book, now),
     ]
-    if now.astimezone(_PARIS).hour == _CLOCKS_CHANGE_H:
+    if now.astimezone(PARIS).hour == _CLOCKS_CHANGE_H:
         reasons.append("it is between 02:00 and 03:00, when clocks change and night jobs run")
     return "; ".join(reasons) or None
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from springtide.errors import Misconfigured
+from springtide.model.calendar import next_month
 from springtide.model.cost_report import LONGEST_DAYS, PeriodKind, ReportPeriod, ReportStatus
 from springtide.model.fleet import Fleet
 from springtide.model.usage import UsageKind, UsageRecord, UsageSource
@@ -61,7 +62,7 @@ def report_period(asked: str, today: date, *, day: date | None, last: date | Non
 def month_of(day: date) -> ReportPeriod:
     """The calendar month with that day."""
     first = day.replace(day=1)
-    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    last = next_month(day) - timedelta(days=1)
     return ReportPeriod(kind=PeriodKind.MONTH, first=first, last=last)
 
 

@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from springtide.errors import NotFound
+from springtide.model.calendar import next_month
 from springtide.model.charge import Charge, ChargeCategory, Charges
 from springtide.model.price import (
     MissingPrice,
@@ -173,7 +174,7 @@ def _monthly_charges(
 
 def _left_of_month(day: date) -> int:
     """Days of the month after that day."""
-    return ((day.replace(day=1) + timedelta(days=32)).replace(day=1) - day).days - 1
+    return (next_month(day) - day).days - 1
 
 
 def _shares(cost: Decimal, days: int) -> list[Decimal]:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from springtide.model.calendar import next_month
 from springtide.model.charge import Charge, ChargeCategory
 from springtide.model.price import Plan, PriceBook, PriceEntry, PriceUnit
 from springtide.model.usage import UsageKind
@@ -133,10 +134,6 @@ def _service(charge: Charge) -> _Service:
     return _SERVICES.get(charge.kind, _OTHER)
 
 
-def _next_month(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
 def _description(charge: Charge) -> str:
     entry = charge.entry
     return (
@@ -162,7 +159,7 @@ COLUMNS: tuple[Column, ...] = (
     _text(lambda _, b: b.billing_account, "BillingAccountId"),
     _text(lambda _, b: b.billing_account_name or None, "BillingAccountName"),
     _text(lambda _, b: b.currency, "BillingCurrency"),
-    _moment(_next_month, "BillingPeriodEnd"),
+    _moment(next_month, "BillingPeriodEnd"),
     _moment(lambda day: day.replace(day=1), "BillingPeriodStart"),
     _text(lambda c, _: c.category.value, "ChargeCategory"),
     _text(lambda _c, _b: None, "ChargeClass"),

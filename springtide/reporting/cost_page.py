@@ -3,15 +3,14 @@
 import re
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from springtide.model.calendar import PARIS
 from springtide.model.cost_figures import Alternative, CostReport
 from springtide.model.proof import Proof, ProofVerdict, Reconciliation
 from springtide.reporting.cost_charts import cost_charts
 
-_PARIS = ZoneInfo("Europe/Paris")
 _THIN = "\u202f"
 """A narrow space that does not break: it groups digits in every language."""
 _OF_A_MONTH = re.compile(r"hours-(in-)?\d{4}-\d{2}")
@@ -73,7 +72,7 @@ def rounded(value: Decimal | None) -> str:
 
 def moment(at: datetime) -> str:
     """An instant by the clock of Paris."""
-    return f"{at.astimezone(_PARIS):%Y-%m-%d %H:%M %Z}"
+    return f"{at.astimezone(PARIS):%Y-%m-%d %H:%M %Z}"
 
 
 def ratio(other: Alternative, alternatives: tuple[Alternative, ...]) -> str:

@@ -16,6 +16,7 @@ from ovh.exceptions import APIError
 from springtide.clouds.ovhcloud.opening import open_client
 from springtide.clouds.ovhcloud.translation import translate
 from springtide.errors import Misconfigured
+from springtide.model.calendar import next_month
 from springtide.model.provider_api import BillSource
 
 FIELD = "cost_report.bill_source"
@@ -47,8 +48,9 @@ class ProviderBills:
         Raises:
             Misconfigured: what it says is no list of bills.
         """
-        next_month = (first + timedelta(days=32)).replace(day=1)
-        listed = self._get("/history", _from=f"{first}T00:00:00Z", to=f"{next_month}T00:00:00Z")
+        listed = self._get(
+            "/history", _from=f"{first}T00:00:00Z", to=f"{next_month(first)}T00:00:00Z"
+        )
         # Periods begin and end by some zone's midnight: all of them agree on the month's midst.
         midst = first + timedelta(days=14)
         try:
