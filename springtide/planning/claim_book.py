@@ -6,6 +6,7 @@ An entry that cannot be read is told as trouble, and trouble forbids removal.
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -97,7 +98,7 @@ def read_book(entries: Mapping[str, object], now: Moment) -> tuple[ClaimBook, di
     return book, over
 
 
-def entry_mistakes(entries: Mapping[object, object], fleets: Collection[str]) -> tuple[str, ...]:
+def entry_mistakes(entries: Mapping[Any, object], fleets: Collection[str]) -> tuple[str, ...]:
     """What is wrong with entries that a person wrote down, a line for each mistake.
 
     The store has other tenants, whose names are ignored; here every entry is meant to be heard.
