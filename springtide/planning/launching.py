@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 
 from springtide.model.claim import ExhaustedMark, ProvenImage, key_part
 from springtide.model.fleet import CanaryPolicy, Fleet
@@ -16,7 +17,6 @@ from springtide.planning.round_input import RoundInput
 from springtide.planning.spread import Room, spread, waves
 from springtide.planning.wave_names import wave_name, wave_size
 
-_FULL = ("cap ", "quota of ")
 _BROKEN_SHARE = 0.2
 """Below this share servers that fail while being built are bad luck, and simply replaced."""
 
@@ -39,6 +39,16 @@ class LaunchPlan:
     proven: tuple[ProvenImage, ...] = ()
 
 
+class _Limit(NamedTuple):
+    """What bounds a region; of two that leave the same room, the first by what is told binds."""
+
+    most: int | None
+    """Most servers that it may hold; None: no known limit."""
+    told: str
+    frees: bool = False
+    """Whether it is a quota or a cap: one server less makes room for one."""
+
+
 @dataclass(frozen=True)
 class _Berth:
     """What one region offers to new servers in this round."""
@@ -49,7 +59,7 @@ class _Berth:
     wave_most: int
     group_members: int | None
     full: bool
-    """Whether a quota or a cap is what bounds it."""
+    """Whether one server less makes room for one."""
     scouts: int | None
     """How many may be launched now where the image is unproven; None: it is proven."""
 
@@ -108,7 +118,7 @@ def _new_marks(view: RegionView, given: RoundInput) -> list[ExhaustedMark]:
         marks.append(ExhaustedMark(key=key, zone=zone, reason=reason, **base))
     if any(s.placeless for s in view.sightings):
         reason = "quota of members: the balancer takes no more"
-        marks.append(ExhaustedMark(key=f"members-{slug}", reason=reason, **base))
+        marks.append(ExhaustedMark(key=_members_key(view, given), reason=reason, **base))
     if (broken := _broken_builds(view)) is not None:
         marks.append(ExhaustedMark(key=f"broken-{slug}", alarm=True, reason=broken, **base))
     if _canary_failed(view, given):
@@ -118,6 +128,11 @@ def _new_marks(view: RegionView, given: RoundInput) -> list[ExhaustedMark]:
             ExhaustedMark(key=key, image_id=view.image_id, alarm=True, reason=reason, **base)
         )
     return marks
+
+
+def _members_key(view: RegionView, given: RoundInput) -> str:
+    """The key of the mark that the region's balancer takes no more members."""
+    return f"members-{given.fleet.name}-{key_part(view.region)}"
 
 
 def _broken_builds(view: RegionView) -> str | None:
@@ -158,14 +173,14 @@ def _berth(
     fleet = given.fleet
     zones = _open_zones(view, given, new)
     failed = min((size for _, size in _failed_waves(view, given)), default=None)
-    most, limit = _most(view, given, zones, new, failed=failed)
+    limit = _most(view, given, zones, new, failed=failed)
     if view.region in closed:
-        most, limit = view.living, "nothing that is said of its servers is believed"
-    full = limit.startswith(_FULL)
+        limit = _Limit(view.living, "nothing that is said of its servers is believed")
     holds = view.living
     order = given.desired.regions
     rank = order.index(view.region) if view.region in order else len(order)
-    room = Room(view.region, fleet.region(view.region).weight, holds, most, limit, rank)
+    weight = fleet.region(view.region).weight
+    room = Room(view.region, weight, holds, limit.most, limit.told, rank)
     groups = view.snapshot.group_members if fleet.spread_hosts else None
     wave_most = min(fleet.wave_servers, groups or fleet.wave_servers)
     wave_most = wave_most if failed is None else max(1, min(wave_most, failed // 2))
@@ -173,7 +188,7 @@ def _berth(
     if fleet.canary.policy is CanaryPolicy.UNPROVEN and not image_proven(view, given):
         afoot = sum(1 for s in view.sightings if s.alive and s.server.image_id == view.image_id)
         scouts = max(0, fleet.canary.servers - afoot)
-    return _Berth(view, room, zones, wave_most, groups, full, scouts)
+    return _Berth(view, room, zones, wave_most, groups, limit.frees, scouts)
 
 
 def _open_zones(
@@ -202,31 +217,33 @@ def _most(
     new: tuple[ExhaustedMark, ...],
     *,
     failed: int | None,
-) -> tuple[int | None, str]:
+) -> _Limit:
     """Most servers that the region may hold, and which limit says so."""
     holds = view.living
     if not view.readable:
-        return holds, f"cannot be read: {view.trouble}"
+        return _Limit(holds, f"cannot be read: {view.trouble}")
     if (trouble := view.snapshot.launch_trouble) is not None:
-        return holds, trouble
+        return _Limit(holds, trouble)
     if (lacking := _lacking(view, given)) is not None:
-        return holds, lacking
+        return _Limit(holds, lacking)
     known = [m for m in (*given.book.exhausted, *new) if _speaks_of(m, view, given)]
-    silent = [m.reason for m in known if m.image_id == view.image_id]
+    silent = [m for m in known if m.image_id == view.image_id]
     if silent or not zones:
-        return holds, (silent or [m.reason for m in known])[0]
+        mark = (silent or known)[0]
+        return _Limit(holds, mark.reason, frees=mark.key == _members_key(view, given))
     if (rest := rest_of(view.region, view.image_id, given)) is not None:
-        return holds, rest.reason
-    limits: list[tuple[int, str]] = []
+        return _Limit(holds, rest.reason)
+    limits: list[_Limit] = []
     if (cap := given.fleet.region(view.region).cap) is not None:
         # Until the sick leave they stand there too, beside those that are to replace them.
         sick = sum(1 for s in view.of(Phase.FAILED) if s.member is not None)
-        limits.append((max(holds, cap - sick), f"cap {cap}"))
+        limits.append(_Limit(max(holds, cap - sick), f"cap {cap}", frees=True))
     if (room := view.snapshot.headroom.servers) is not None:
-        limits.append((holds + room, f"quota of {view.snapshot.headroom.binding}"))
+        told = f"quota of {view.snapshot.headroom.binding}"
+        limits.append(_Limit(holds + room, told, frees=True))
     if failed is not None:
-        limits.append((holds + failed, "a wave found no host: tried again as halves"))
-    return min(limits, default=(None, "no known limit"))
+        limits.append(_Limit(holds + failed, "a wave found no host: tried again as halves"))
+    return min(limits, default=_Limit(None, "no known limit"))
 
 
 def _waves(berth: _Berth, servers: int, given: RoundInput, *, first: int) -> list[Launch]:

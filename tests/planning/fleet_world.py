@@ -83,6 +83,8 @@ class FleetWorld:
     reboots_help: bool = True
     quota: dict[str, int] = field(default_factory=dict)
     """Most servers of a region, by its quota."""
+    launch_trouble: str | None = None
+    """Why no region says whether anything can be launched."""
     servers: dict[str, Server] = field(default_factory=dict)
     members: dict[str, dict[str, Member]] = field(
         default_factory=lambda: {r: {f"foreign-{r}": _foreign(r)} for r in REGIONS}
@@ -209,6 +211,7 @@ class FleetWorld:
             in_flight=draining,
             headroom=Headroom(instances=max(0, self.quota.get(name, 1000) - len(servers))),
             images=self.images,
+            launch_trouble=self.launch_trouble,
         )
 
     def _do(self, action: Action) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from springtide.model.claim import ProvenImage
+from springtide.model.claim import ExhaustedMark, ProvenImage
 from springtide.model.fleet import Canary, CanaryPolicy
 from springtide.model.healing import Healing
 from springtide.model.plan import Delete, Drain, Launch, Leave, Mark, Reboot, RoundPlan
@@ -126,6 +126,30 @@ def test_without_room_for_one_more_the_sick_goes_first(
     assert 3 == len(removed(plans[-1]) & world.down)
     world.settle(desired(30))
     assert 30 == world.serving == len(world.servers)
+
+
+def a_mark(key: str, reason: str) -> ExhaustedMark:
+    """A mark for the fleet's first region that holds for long."""
+    until = START + timedelta(days=1)
+    return ExhaustedMark(key=key, fleet="api", region=REGIONS[0], until=until, reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "marks", "gone"),
+    [
+        pytest.param("cap of calls reached: 429", [], 0, id="a-trouble"),
+        pytest.param(None, [a_mark("refused-api-gra11", "quota of calls: 429")], 0, id="a-refusal"),
+        pytest.param(None, [a_mark("members-api-gra11", "full")], 1, id="the-quota-of-members"),
+    ],
+)
+def test_the_sick_goes_first_only_where_that_makes_room(
+    trouble: str | None, marks: list[ExhaustedMark], gone: int
+) -> None:
+    """By what is in the way of its successor, and not by the words of the cloud."""
+    world = standing(10, regions=a_fleet().regions[:1])
+    world.launch_trouble, world.exhausted = trouble, marks
+    world.down |= set(first_of(world, 1))
+    assert gone == len(set.union(*map(removed, played(world, 10, 5))) & world.down)
 
 
 def test_who_still_gets_requests_is_drained() -> None:
