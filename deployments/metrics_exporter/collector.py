@@ -13,6 +13,7 @@ from deployments.metrics_exporter.reading import Reading
 from springtide.model.api_calls import CallCount, CallsNote
 from springtide.model.claim import ClaimBook
 from springtide.model.glance import FleetGlance
+from springtide.model.leftover import SweepVerdict
 from springtide.model.server import Phase
 from springtide.planning.startup_times import percentile
 
@@ -180,8 +181,8 @@ def _of_reading(reading: Reading) -> Iterator[Metric]:
     leftovers = _gauge("leftovers", "Things that no plan knows, by the last sweep.", "verdict")
     if reading.leftovers is not None:
         verdicts = Counter(str(row.get("verdict")) for row in reading.leftovers.rows)
-        for verdict in ("remove", "first sighting", "keep"):
-            leftovers.add_metric((verdict,), verdicts.get(verdict, 0))
+        for verdict in SweepVerdict:
+            leftovers.add_metric((verdict.value,), verdicts.get(verdict.value, 0))
     swept = _gauge("last_sweep_timestamp_seconds", "When the last sweep was shown.")
     if reading.leftovers is not None:
         swept.add_metric((), reading.leftovers.at.timestamp())

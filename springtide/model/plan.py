@@ -149,6 +149,8 @@ class RoundPlan(Model):
     """Rollouts that were newly halted, to be remembered."""
     outdated: int = 0
     """Servers of another image than the one that is rolled out."""
+    rollout: str | None = None
+    """How far the rollout is that holds, or why it waits or is halted; it is told, too."""
     frozen: str | None = None
     """Why nothing may change; the actions are then told and not done."""
 

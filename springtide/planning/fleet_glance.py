@@ -16,6 +16,7 @@ from springtide.model.server import Phase
 from springtide.model.window import Evening, SkippedEvening, Window
 from springtide.planning.claim_changes import entry_rows
 from springtide.planning.evening_window import evenings
+from springtide.planning.leftover_sweep import NOTHING_FOUND
 from springtide.planning.phases import Sighting, sight_region
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.planning.telling import Row, plan_rows, plan_summary
@@ -157,7 +158,7 @@ def _leftovers(glance: FleetGlance) -> Section:
     if shown is None:
         return Section(title="Leftovers")
     text = f"{shown.summary} (sweep of {shown.at:%a %Y-%m-%d %H:%M %Z})"
-    rows = tuple(row for row in shown.rows if row.get("verdict") != "nothing")
+    rows = tuple(row for row in shown.rows if row.get("verdict") != NOTHING_FOUND)
     return Section(title="Leftovers", text=text, rows=rows)
 
 

@@ -88,12 +88,17 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
         ),
         waits=(*healing.waits, *launch.waits, *_waits(views, given, removed)),
         alarms=(*healing.alarms, *launch.alarms, *_stuck(views, given)),
-        told=(*healing.told, *rollout.told, *_kept(views, given, healing)),
+        told=(
+            *healing.told,
+            *((rollout.told,) if rollout.told else ()),
+            *_kept(views, given, healing),
+        ),
         shortfall=_shortfall(launch, spare=rollout.extra),
         marks=launch.marks,
         proven=launch.proven,
         deaths=healing.deaths,
         outdated=rollout.outdated,
+        rollout=rollout.told,
         frozen=None if freeze is None else f"frozen by {freeze.owner}: {freeze.reason}",
     )
 

@@ -49,7 +49,8 @@ class RolloutPlan:
     outgoing: tuple[Sighting, ...] = ()
     """Those of them that do not serve, while enough others do: they count no more."""
     actions: tuple[Action, ...] = ()
-    told: tuple[str, ...] = ()
+    told: str | None = None
+    """How far the rollout is, or why it waits or is halted."""
 
 
 def plan_image_rollout(
@@ -60,17 +61,17 @@ def plan_image_rollout(
     if rollout is None:
         return RolloutPlan()
     if (halt := halt_of(given.book, given.fleet.name, rollout.image, given.now)) is not None:
-        return RolloutPlan(told=(f"rollout of {rollout.image} is halted: {halt.reason}",))
+        return RolloutPlan(told=f"rollout of {rollout.image} is halted: {halt.reason}")
     old = [(v, s) for v in views if v.readable and v.image_id for s in v.sightings if _old(v, s)]
     if not old:
         return RolloutPlan()
     doing = f"rollout of {rollout.image}: {len(old)} servers have another image"
-    if (why := _waits_for(views, given, healing)) is not None:
-        return RolloutPlan(outdated=len(old), told=(f"{doing}; it waits: {why}",))
+    if (why := _waits_for(views, given, healing, rollout)) is not None:
+        return RolloutPlan(outdated=len(old), told=f"{doing}; it waits: {why}")
     extra = _extra(rollout, given, sum(s.member is not None for _, s in old))
     if extra == 0 and rollout.max_unavailable == 0:
         why = f"max_servers {given.fleet.max_servers} leaves no room for one more"
-        return RolloutPlan(outdated=len(old), told=(f"{doing}; {why}, and max_unavailable is 0",))
+        return RolloutPlan(outdated=len(old), told=f"{doing}; {why}, and max_unavailable is 0")
     spare = _spare(views, given, rollout)
     outgoing = tuple(s for _, s in old if s.member is None) if spare >= 0 else ()
     return RolloutPlan(
@@ -82,7 +83,7 @@ def plan_image_rollout(
             *_deletes(views, outgoing, rollout),
             *_drains(views, given, rollout, scouting=extra == 0),
         ),
-        told=(doing,),
+        told=doing,
     )
 
 
@@ -116,24 +117,19 @@ def _old(view: RegionView, sighting: Sighting) -> bool:
 
 
 def _waits_for(
-    views: tuple[RegionView, ...], given: RoundInput, healing: HealingPlan
+    views: tuple[RegionView, ...], given: RoundInput, healing: HealingPlan, rollout: Rollout
 ) -> str | None:
     """Why no batch begins now."""
     standing = sum(view.living for view in views)
     if healing.doubtful or healing.dead:
         return "until no server is sick"
-    if standing < given.desired.servers - _allowed_down(given):
+    if standing < given.desired.servers - rollout.max_unavailable:
         return f"{standing} of {given.desired.servers} stand, the others come first"
     if any(not view.readable for view in views):
         return "until every region can be read"
     if given.falls_at and given.falls_at - given.now < timedelta(seconds=batch_s(given.fleet)):
         return f"from {given.falls_at:%H:%M %Z} on fewer are desired, sooner than a batch serves"
     return None
-
-
-def _allowed_down(given: RoundInput) -> int:
-    rollout = rollout_now(given.book, given.fleet.name, given.now)
-    return rollout.max_unavailable if rollout else 0
 
 
 def _extra(rollout: Rollout, given: RoundInput, old: int) -> int:

@@ -35,6 +35,8 @@ from springtide.planning.telling import Row
 
 SIGHTING_HOLDS = timedelta(days=2)
 """An older first sighting counts for nothing: the thing may have been known again in between."""
+NOTHING_FOUND = "nothing"
+"""Stands in the place of a verdict where a sweep has found nothing to judge."""
 _KINDS = tuple(LeftoverKind)
 _VERDICTS = tuple(SweepVerdict)
 
@@ -135,7 +137,7 @@ def sweep_rows(plan: SweepPlan) -> list[Row]:
         {"verdict": "not read", "what": "all", "where": r, "name": "", "fleet": "", "why": why}
         for r, why in sorted(plan.unread.items())
     ]
-    nothing: Row = {"verdict": "nothing", "what": "", "where": "", "name": "", "fleet": ""}
+    nothing: Row = {"verdict": NOTHING_FOUND, "what": "", "where": "", "name": "", "fleet": ""}
     return rows or [nothing | {"why": "all that carries our tag is known to a plan"}]
 
 

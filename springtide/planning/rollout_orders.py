@@ -113,7 +113,7 @@ def unfinished_rollout(outcome: Outcome) -> str | None:
     last = outcome.last
     if outcome.ending in UNTOUCHED or not (last.outdated or outcome.alarms):
         return None
-    return "; ".join(told for told in last.told if told.startswith("rollout")) or None
+    return last.rollout
 
 
 def _batch(fleet: Fleet) -> timedelta:

@@ -166,7 +166,7 @@ def test_it_waits(changes: dict[str, object], want: int, why: str) -> None:
         setattr(world, name, value)
     plan = world.plan(desired(want))
     assert why in plan.told[0]
-    assert 30 == plan.outdated
+    assert (30, plan.told[0]) == (plan.outdated, plan.rollout)
     assert not [a for a in plan.actions if isinstance(a, Drain)]
 
 
