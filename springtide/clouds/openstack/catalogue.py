@@ -3,11 +3,13 @@
 from datetime import datetime
 from fnmatch import fnmatchcase
 
+from springtide.clouds.openstack.quotas import compute_quotas, port_quota, read_limits
 from springtide.clouds.openstack.server_groups import members_at_most
 from springtide.clouds.openstack.service import Body, Service
 from springtide.errors import Misconfigured, NotFound, SpringtideError
 from springtide.model.base import Model
 from springtide.model.fleet import Fleet, FleetRegion
+from springtide.model.readiness import Quota
 from springtide.model.snapshot import Headroom, Image
 
 _PAGE = 500
@@ -134,30 +136,29 @@ def read_headroom(
 
     A limit that may not be read is left out; None: there are no server groups.
     """
-    limits = compute.get("/limits")["limits"]["absolute"]
+    limits = read_limits(compute)
+    granted = compute_quotas(limits)
     headroom = Headroom(
-        instances=_left(limits, "maxTotalInstances", "totalInstancesUsed", 1),
-        cores=_left(limits, "maxTotalCores", "totalCoresUsed", setup.vcpus),
-        ram=_left(limits, "maxTotalRAMSize", "totalRAMUsed", setup.ram_mib),
+        instances=_room(granted.instances, 1),
+        cores=_room(granted.cores, setup.vcpus),
+        ram=_room(granted.ram_mib, setup.ram_mib),
         ports=_ports_left(network),
     )
     return headroom, members_at_most(limits)
 
 
-def _left(limits: Body, most: str, used: str, each: int) -> int | None:
-    if limits.get(most, -1) < 0:
-        return None
-    return int(max(0, (limits[most] - limits.get(used, 0)) // max(1, each)))
+def _room(quota: Quota | None, each: int) -> int | None:
+    """For how many servers there is room that take so much each; None: not known, or no limit."""
+    left = None if quota is None else quota.left
+    return None if left is None else left // max(1, each)
 
 
 def _ports_left(network: Service) -> int | None:
+    """Ports that are left; a launch is not held up where Neutron does not tell."""
     try:
-        quota = network.get(f"/quotas/{network.project_id}/details.json")["quota"]["port"]
+        return port_quota(network).left
     except (SpringtideError, KeyError):
         return None
-    if quota["limit"] < 0:
-        return None
-    return int(max(0, quota["limit"] - quota["used"] - quota.get("reserved", 0)))
 
 
 def _image(body: Body) -> Image:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 from typing import TypeVar
 
-from springtide.clouds.openstack import catalogue
+from springtide.clouds.openstack import catalogue, quotas
 from springtide.clouds.openstack.servers import list_servers
 from springtide.clouds.openstack.service import Body, Service
 from springtide.errors import Retryable, SpringtideError
@@ -28,8 +28,6 @@ from springtide.model.snapshot import Image
 
 _PAGE = 500
 _IPV4 = 4
-_UNLIMITED = -1
-"""How OpenStack writes "without limit"."""
 
 Found = TypeVar("Found")
 
@@ -109,18 +107,14 @@ class _Inspection:
             "compute",
             lambda: catalogue.find_key_pair(compute, fleet, self._wanted),
         )
-        limits = self._read(
-            Check.INSTANCES, "compute", lambda: compute.get("/limits")["limits"]["absolute"]
-        )
+        limits = self._read(Check.INSTANCES, "compute", lambda: quotas.read_limits(compute))
         standing = self._read(
             Check.SURGE, "compute", lambda: list_servers(compute, self._wanted.name, fleet.name)
         )
         return {
             "flavour": flavour and FlavourSize(vcpus=flavour["vcpus"], ram_mib=flavour["ram"]),
             "servers": None if standing is None else len(standing),
-            "instances": _limit(limits, "maxTotalInstances", "totalInstancesUsed"),
-            "cores": _limit(limits, "maxTotalCores", "totalCoresUsed"),
-            "ram_mib": _limit(limits, "maxTotalRAMSize", "totalRAMUsed"),
+            **quotas.compute_quotas(limits or {})._asdict(),
         }
 
     def _of_network(self) -> dict[str, object]:
@@ -136,7 +130,7 @@ class _Inspection:
             "network",
             lambda: catalogue.find_network(network, wanted.network, field=field),
         )
-        ports = self._read(Check.PORTS, "network", lambda: _port_quota(network))
+        ports = self._read(Check.PORTS, "network", lambda: quotas.port_quota(network))
         if network_id is None:
             return {"ports": ports}
         subnets = self._read(
@@ -159,23 +153,8 @@ class _Inspection:
         balancer = setup and self._read(
             Check.BALANCER, "load-balancer", lambda: _balancer(service, setup.balancer_id)
         )
-        members = self._read(Check.MEMBERS, "load-balancer", lambda: member_quota(service))
+        members = self._read(Check.MEMBERS, "load-balancer", lambda: quotas.member_quota(service))
         return {"balancer": balancer, "members": members}
-
-
-def _limit(limits: Body | None, most: str, used: str) -> Quota | None:
-    if limits is None or most not in limits:
-        return None
-    return _quota(limits[most], limits.get(used, 0))
-
-
-def _quota(limit: int, used: int) -> Quota:
-    return Quota(limit=None if limit <= _UNLIMITED else limit, used=max(0, used))
-
-
-def _port_quota(network: Service) -> Quota:
-    found = network.get(f"/quotas/{network.project_id}/details.json")["quota"]["port"]
-    return _quota(found["limit"], found["used"] + int(found.get("reserved", 0)))
 
 
 def _subnets(network: Service, network_id: str) -> tuple[Subnet, ...]:
@@ -209,10 +188,3 @@ def _ipv4_of(port: Body) -> list[str]:
 def _balancer(service: Service, balancer_id: str) -> Balancer:
     found = service.get(f"/lbaas/loadbalancers/{balancer_id}")["loadbalancer"]
     return Balancer(id=found["id"], provisioning_status=found["provisioning_status"])
-
-
-def member_quota(service: Service) -> Quota:
-    """Granted members, and those of all the project's pools: Octavia tells no usage."""
-    limit = service.get(f"/lbaas/quotas/{service.project_id}")["quota"]["member"]
-    pools = service.pages("/lbaas/pools", "pools", limit=_PAGE)
-    return _quota(limit, sum(len(pool.get("members", ())) for pool in pools))

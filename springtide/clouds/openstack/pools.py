@@ -5,8 +5,8 @@ from contextlib import suppress
 from datetime import datetime
 
 from springtide.clouds.openstack.catalogue import PoolSetup
-from springtide.clouds.openstack.inspection import member_quota
 from springtide.clouds.openstack.moments import moment_or_none
+from springtide.clouds.openstack.quotas import member_quota
 from springtide.clouds.openstack.service import Body, Service
 from springtide.clouds.openstack.tags import (
     OURS,
