@@ -17,9 +17,9 @@ from datetime import timedelta
 from springtide.model.base import Moment
 from springtide.model.claim import Death, key_part
 from springtide.model.server import Server
+from springtide.model.wave_names import wave_moment
 from springtide.planning.phases import Sighting
 from springtide.planning.round_input import RoundInput
-from springtide.planning.wave_names import wave_moment
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from springtide.model.claim import ExhaustedMark, ProvenImage, key_part
 from springtide.model.fleet import CanaryPolicy, Fleet
 from springtide.model.plan import Launch, Wait
 from springtide.model.server import Phase
+from springtide.model.wave_names import wave_name, wave_size
 from springtide.planning.deaths import rest_of
 from springtide.planning.image_choice import rolling
 from springtide.planning.proving import image_proven, newly_proven
 from springtide.planning.region import RegionView
 from springtide.planning.round_input import RoundInput
 from springtide.planning.spread import Room, spread, waves
-from springtide.planning.wave_names import wave_name, wave_size
 
 _BROKEN_SHARE = 0.2
 """Below this share servers that fail while being built are bad luck, and simply replaced."""

@@ -164,7 +164,9 @@ def test_a_busy_balancer_is_waited_for(stage: Stage) -> None:
 def test_groups_are_ours_by_name(stage: Stage) -> None:
     """Of any fleet, and only such as a wave has named; young ones may still be filled."""
     compute = stage.gra._compute  # noqa: SLF001 - to make some
-    for name in ("operations", "springtide-web-20261123t150003123-ab12-0-4", "springtide-web-x"):
+    never = "springtide-web-20269923t150003123-ab12-0-4"
+    ours = "springtide-web-20261123t150003123-ab12-0-4"
+    for name in ("operations", ours, "springtide-web-x", never):
         body = {"server_group": {"name": name, "policy": "soft-anti-affinity"}}
         compute.change("POST", "/os-server-groups", body, why="a test")
     seen = only(stage, LeftoverKind.GROUP)

@@ -7,9 +7,9 @@ import pytest
 from springtide.model.claim import ClaimBook, Death
 from springtide.model.fleet import Canary, CanaryPolicy
 from springtide.model.healing import Healing
+from springtide.model.wave_names import wave_moment, wave_name, wave_size
 from springtide.planning.deaths import born_at, generations, rest_of
 from springtide.planning.round_input import RoundInput
-from springtide.planning.wave_names import wave_moment, wave_name, wave_size
 from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired
 from tests.planning.sightings import a_server
 

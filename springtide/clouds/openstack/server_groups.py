@@ -5,10 +5,10 @@ no more of them, the wave goes without. Only while Nova does not say (it answers
 do groups stand in the way of a launch: then the next round plans it again.
 """
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from springtide.clouds.openstack.service import Body, Service
 from springtide.errors import (
@@ -20,15 +20,25 @@ from springtide.errors import (
 )
 from springtide.model.leftover import LeftoverKind, MarkedThing
 from springtide.model.plan import Launch
+from springtide.model.wave_names import group_name, parse_group
 
 _PATH = "/os-server-groups"
 _POLICY = "soft-anti-affinity"
-_STAMP = "%Y%m%dt%H%M%S"
-_STAMP_LENGTH = len("20261124t160000")
 _LEAST_AGE = timedelta(minutes=15)
 """A younger group may be about to get its servers, from a run that is not this one."""
-_NAME = re.compile(r"springtide-(?P<fleet>[a-z][a-z0-9-]{0,30})-(?P<stamp>\d{8}t\d{6})")
 _NONE_HERE = (CapacityExhausted, GuardRefused, Misconfigured, NotFound)
+
+
+class _Group(NamedTuple):
+    """A group that a wave of ours has named."""
+
+    body: Body
+    fleet: str
+    made_at: datetime
+
+    def may_be_filled(self, now: datetime) -> bool:
+        """Whether it is so young that its servers may be about to come."""
+        return now - self.made_at <= _LEAST_AGE
 
 
 def members_at_most(limits: Body) -> int | None:
@@ -50,11 +60,10 @@ def find_or_make_group(
         Retryable: Nova does not say.
     """
     try:
-        groups = _groups(compute, fleet_name)
-        for group in groups:
-            if len(group["members"]) + order.servers <= most:
-                return str(group["id"])
-        return _make(compute, f"{_prefix(fleet_name)}{order.wave}", order)
+        for group in _groups(compute):
+            if group.fleet == fleet_name and len(group.body["members"]) + order.servers <= most:
+                return str(group.body["id"])
+        return _make(compute, group_name(fleet_name, order.wave), order)
     except _NONE_HERE:
         return None
 
@@ -62,34 +71,31 @@ def find_or_make_group(
 def stray_groups(compute: Service, fleet_name: str, now: datetime) -> tuple[str, ...]:
     """Ids of the fleet's groups that have no servers and are old enough not to get any, sorted."""
     try:
-        groups = _groups(compute, fleet_name)
+        groups = _groups(compute)
     except _NONE_HERE:
         return ()
-    empty = (group for group in groups if not group["members"])
-    return tuple(
-        sorted(str(g["id"]) for g in empty if now - _made_at(g["name"], fleet_name) > _LEAST_AGE)
-    )
+    empty = (g for g in groups if g.fleet == fleet_name and not g.body["members"])
+    return tuple(sorted(str(g.body["id"]) for g in empty if not g.may_be_filled(now)))
 
 
 def marked_groups(compute: Service, region: str, now: datetime) -> tuple[MarkedThing, ...]:
     """Every group that is ours by its name, of whichever fleet; none where there are no groups."""
     try:
-        groups = compute.get(_PATH)["server_groups"]
+        groups = _groups(compute)
     except _NONE_HERE:
         return ()
     return tuple(
         MarkedThing(
             kind=LeftoverKind.GROUP,
-            id=str(group["id"]),
-            name=group["name"],
+            id=str(group.body["id"]),
+            name=group.body["name"],
             region=region,
-            fleet=name["fleet"],
-            created_at=(made_at := _moment(name["stamp"])),
-            in_use=bool(group["members"]),
-            in_change=None if now - made_at > _LEAST_AGE else "its servers may be about to come",
+            fleet=group.fleet,
+            created_at=group.made_at,
+            in_use=bool(group.body["members"]),
+            in_change="its servers may be about to come" if group.may_be_filled(now) else None,
         )
         for group in groups
-        if (name := _NAME.match(group["name"]))
     )
 
 
@@ -100,11 +106,10 @@ def delete_groups(compute: Service, ids: Sequence[str]) -> None:
             compute.change("DELETE", f"{_PATH}/{group_id}", why="its servers are gone")
 
 
-def _groups(compute: Service, fleet_name: str) -> list[Body]:
+def _groups(compute: Service) -> list[_Group]:
+    """Every group that is ours by its name, of whichever fleet."""
     found = compute.get(_PATH)["server_groups"]
-    prefix = _prefix(fleet_name)
-    # A fleet's name may begin another's; what follows ours is the stamp of a wave.
-    return [g for g in found if g["name"].startswith(prefix) and _is_stamped(g["name"], prefix)]
+    return [_Group(each, *said) for each in found if (said := parse_group(each["name"]))]
 
 
 def _make(compute: Service, name: str, order: Launch) -> str:
@@ -117,25 +122,3 @@ def _make(compute: Service, name: str, order: Launch) -> str:
                 return str(group["id"])
         raise
     return str(made["server_group"]["id"])
-
-
-def _prefix(fleet_name: str) -> str:
-    return f"springtide-{fleet_name}-"
-
-
-def _is_stamped(name: str, prefix: str) -> bool:
-    stamp = name.removeprefix(prefix)[:_STAMP_LENGTH]
-    try:
-        _moment(stamp)
-    except ValueError:
-        return False
-    return True
-
-
-def _made_at(name: str, fleet_name: str) -> datetime:
-    stamp = name.removeprefix(_prefix(fleet_name))[:_STAMP_LENGTH]
-    return _moment(stamp)
-
-
-def _moment(stamp: str) -> datetime:
-    return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)

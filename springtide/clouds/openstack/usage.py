@@ -8,7 +8,6 @@ Source: OpenStack Compute API, "Usage reports (os-simple-tenant-usage)"; Nova 26
 api/openstack/compute/simple_tenant_usage.py.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 
@@ -17,11 +16,10 @@ from springtide.clouds.openstack.service import Body, Service
 from springtide.clouds.openstack.tags import OURS, fleet_of
 from springtide.errors import Retryable
 from springtide.model.usage import UsageKind, UsageRecord, UsageSource
+from springtide.model.wave_names import server_fleet
 
 _PAGE = 1000
 _MOST_PAGES = 100
-_WAVE = r"-\d{8}t\d{9}-"
-"""How the name goes on after the fleet's: with the wave's time stamp."""
 _NAIVE = "%Y-%m-%dT%H:%M:%S.%f"
 _DEFAULT_SKU = "load-balancer"
 _DEFAULT_VOLUME_SKU = "volume"
@@ -135,9 +133,9 @@ def _tagged(compute: Service) -> dict[str, str]:
 
 
 def _fleet_by_name(name: str, fleets: Collection[str]) -> str | None:
-    """The fleet whose waves are named so; of two, the one with the longer name."""
-    found = [fleet for fleet in fleets if re.match(re.escape(fleet) + _WAVE, name)]
-    return max(found, key=len, default=None)
+    """The one of the fleets whose waves are named so."""
+    fleet = server_fleet(name)
+    return fleet if fleet in fleets else None
 
 
 def _record(told: Body, region: str, fleet: str | None, ends_at: datetime) -> UsageRecord:
