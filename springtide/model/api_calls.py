@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, NonNegativeInt
 
-from springtide.model.base import Model, Moment, Name
+from springtide.model.base import Key, Model, Moment, Name
 
 
 class CallCount(Model):
@@ -20,7 +20,7 @@ class CallCount(Model):
 class CallsNote(Model):
     """What one run has called; whoever counts them adds it up once, and losing it loses a count."""
 
-    key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,100}$")]
+    key: Key
     fleet: Name
     at: Moment
     counts: Annotated[tuple[CallCount, ...], Field(max_length=50)]

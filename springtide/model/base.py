@@ -20,6 +20,12 @@ class Model(BaseModel):
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 """A short lower-case name: it becomes part of a tag, a server's name and an artifact's key."""
 
+Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,100}$")]
+"""The unique name under which something small is stored beside the claims."""
+
+EnvironmentVariable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+"""A variable of the worker's environment: it holds a secret that the estate only names."""
+
 CloudName = Annotated[str, Field(min_length=1, max_length=255)]
 """A name that a cloud gave: we only hand it on."""
 

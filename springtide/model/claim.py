@@ -7,13 +7,12 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from springtide.model.api_calls import CallsNote
-from springtide.model.base import Model, Moment, Name, Reason
+from springtide.model.base import Key, Model, Moment, Name, Reason
 from springtide.model.leftover import SightedNote
 from springtide.model.startup import StartupNote
 from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.model.traffic import TrafficNote
 
-Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,100}$")]
 Owner = Annotated[str, Field(min_length=1, max_length=200)]
 
 

@@ -7,9 +7,9 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from springtide.errors import Misconfigured
-from springtide.model.base import Model
+from springtide.model.base import EnvironmentVariable, Model
 from springtide.model.paths import AbsolutePath
-from springtide.model.provider_api import EnvironmentVariable, ProviderApi
+from springtide.model.provider_api import ProviderApi
 
 InventoryName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 """A name as the vSphere client shows it."""

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from springtide.model.base import CloudName, Model
+from springtide.model.base import CloudName, EnvironmentVariable, Model
 from springtide.model.object_storage import StorePlace
 from springtide.model.proof import ProofInput
 from springtide.model.provider_api import BillSource
@@ -99,9 +99,7 @@ class CostReporting(Model):
     """Entry in clouds.yaml by which they are published; None: the estate's own."""
     folder: Annotated[str, Field(min_length=1)] = "reports"
     """Where reports are written on the worker's machine."""
-    temp_url_key_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = (
-        "SPRINGTIDE_TEMP_URL_KEY"
-    )
+    temp_url_key_env: EnvironmentVariable = "SPRINGTIDE_TEMP_URL_KEY"
     """Environment variable of the worker that holds the container's key for signed links: the key
     is a secret."""
     link_days: Annotated[int, Field(ge=1, le=90)] = 14

@@ -5,9 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, HttpUrl, StringConstraints, model_validator
 
-from springtide.model.base import Model, Name
+from springtide.model.base import EnvironmentVariable, Model, Name
 
-EnvironmentVariable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 MemberName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$")]
 WaiverReason = Annotated[str, Field(min_length=10, max_length=500)]
 VirtualMachineName = Annotated[str, StringConstraints(min_length=1, max_length=80)]

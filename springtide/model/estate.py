@@ -8,7 +8,7 @@ from springtide.errors import GuardRefused, Misconfigured
 from springtide.model.approval import ApprovalPolicy
 from springtide.model.audit import AuditPolicy
 from springtide.model.backup import BackupSource, Vault
-from springtide.model.base import CloudName, Model
+from springtide.model.base import CloudName, EnvironmentVariable, Model
 from springtide.model.core import Core
 from springtide.model.cost_report import CostReporting
 from springtide.model.database import DatabaseCluster
@@ -23,7 +23,7 @@ from springtide.model.window import Window
 class Notices(Model):
     """Where people are told."""
 
-    webhook_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = "SPRINGTIDE_NOTICE_WEBHOOK"
+    webhook_env: EnvironmentVariable = "SPRINGTIDE_NOTICE_WEBHOOK"
     """Environment variable of the worker that holds the webhook's URL: the URL is a secret."""
 
 

@@ -54,6 +54,16 @@ class Timeouts(Model):
     delete_s: Seconds = 300
     """From the delete to the server's absence from the listing."""
 
+    @property
+    def leaving_s(self) -> float:
+        """From weight 0 to the server's absence, at most."""
+        return self.drain_s + self.delete_s
+
+    @property
+    def turn_s(self) -> float:
+        """From the create of a server to the absence of the one that it replaces, at most."""
+        return self.boot_s + self.answer_s + self.leaving_s
+
 
 class CanaryPolicy(StrEnum):
     """Whether one server must serve before the rest of its region is launched."""

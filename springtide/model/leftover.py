@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from springtide.model.base import Model, Moment, Name
+from springtide.model.base import Key, Model, Moment, Name
 
 
 class LeftoverKind(StrEnum):
@@ -83,7 +83,7 @@ class RegionInventory(Model):
 class SightedNote(Model):
     """That a sweep has seen something that can carry no tag; losing it costs a sweep."""
 
-    key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,100}$")]
+    key: Key
     fleet: Name
     """The fleet that the thing names."""
     region: str

@@ -4,9 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from springtide.model.base import Model
-
-EnvironmentVariable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+from springtide.model.base import EnvironmentVariable, Model
 
 
 class ProviderApi(Model):

@@ -102,3 +102,8 @@ class Member(Model):
     created_at: Moment | None = None
     drained_by_us: bool = False
     """Whether our own tag says so: a weight that a person set to 0 is not given back."""
+
+    @property
+    def well(self) -> bool:
+        """Whether its balancer takes it for healthy, or checks nobody."""
+        return self.operating_status in ("ONLINE", "NO_MONITOR")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from springtide.model.base import Model, Moment, Name
+from springtide.model.base import Key, Model, Moment, Name
 
 MOST_SERVERS = 200
 """Of one note: a store of variables takes 5,000 characters."""
@@ -28,7 +28,7 @@ class StartupNote(Model):
     Losing it costs nothing but a worse estimate.
     """
 
-    key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,100}$")]
+    key: Key
     fleet: Name
     region: str
     image_id: str

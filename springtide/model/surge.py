@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from springtide.model.base import CloudName, Model, Moment, Name, Reason
+from springtide.model.base import CloudName, Key, Model, Moment, Name, Reason
 
 Money = Annotated[Decimal, Field(ge=0, le=10_000_000, decimal_places=6)]
 LONGEST_HOURS = 24 * 31
@@ -78,7 +78,7 @@ class SurgePlan(Model):
 class SurgeSpending(Model):
     """What one surge was given of a month's budget; it is kept until the month is over."""
 
-    key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,100}$")]
+    key: Key
     fleet: Name
     month: Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]
     """E.g. `2026-03`, by the clock of Paris."""
@@ -96,7 +96,7 @@ class SurgeProposal(Model):
     A run that was suspended begins anew when it is resumed, and the cloud has changed since.
     """
 
-    key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,100}$")]
+    key: Key
     fleet: Name
     plan: SurgePlan
     until: Moment

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, HttpUrl, NonNegativeInt, PositiveInt, model_validator
 
-from springtide.model.base import Model, Moment, Name
+from springtide.model.base import EnvironmentVariable, Key, Model, Moment, Name
 
 MOST_SESSIONS = 100_000_000
 """A count above it is no count of sessions."""
@@ -30,7 +30,7 @@ class PrometheusQuery(Model):
     """PromQL that gives one value, e.g. `sum(haproxy_frontend_current_sessions)`."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     """How long one query may take, in seconds."""
-    token_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] | None = None
+    token_env: EnvironmentVariable | None = None
     """Environment variable of the worker that holds a bearer token: the token is a secret."""
 
     @model_validator(mode="after")
@@ -128,7 +128,7 @@ class TrafficNote(Model):
     surge all the same.
     """
 
-    key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,100}$")]
+    key: Key
     """The fleet's name."""
     fleet: Name
     series: dict[Source, Annotated[tuple[Point, ...], Field(max_length=MOST_SAMPLES)]]

@@ -138,7 +138,7 @@ def evenings_between(
 
 def planned_usage(fleet: Fleet, opened: Iterable[Evening]) -> tuple[UsageRecord, ...]:
     """What the evenings will use, region by region."""
-    leaving = timedelta(seconds=fleet.timeouts.drain_s + fleet.timeouts.delete_s)
+    leaving = timedelta(seconds=fleet.timeouts.leaving_s)
     return tuple(
         record
         for evening in opened

@@ -38,7 +38,6 @@ from springtide.planning.phases import Sighting
 from springtide.planning.region import RegionView
 from springtide.planning.round_input import RoundInput
 
-_WELL = ("ONLINE", "NO_MONITOR")
 _GHOSTS = (
     "{} members serve and Nova lists no server for them: nothing is removed or launched in their"
     " place; look at Nova's listing first"
@@ -131,10 +130,10 @@ def healed_fleet(fleet: Fleet, stop_share: float | None) -> Fleet:
 
 def healing_patience_s(fleet: Fleet) -> float:
     """How long a healing may take, in seconds: as many as may be sick, a few at a time."""
-    healing, timeouts = fleet.healing, fleet.timeouts
+    healing = fleet.healing
     checks_s = healing.sick_after_checks * healing.check_interval_s
-    turn_s = timeouts.boot_s + timeouts.answer_s + timeouts.drain_s + timeouts.delete_s
-    return checks_s + math.ceil(healing.stop_share / healing.at_once_share) * turn_s
+    turns = math.ceil(healing.stop_share / healing.at_once_share)
+    return checks_s + turns * fleet.timeouts.turn_s
 
 
 def remove_sick(views: tuple[RegionView, ...], sick: Iterable[Sighting]) -> tuple[Action, ...]:
@@ -247,7 +246,7 @@ def _doubtful_members(
     alone and still count, unless nothing is wanted any more.
     """
     serving = sum(len(view.of(Phase.SERVING)) for view in views)
-    lost = [m for v in views for m in v.stale if m.weight and m.operating_status in _WELL]
+    lost = [m for v in views for m in v.stale if m.weight and m.well]
     few = len(lost) <= max(1, fleet.healing.stop_share * (serving + len(lost)))
     return frozenset() if few or wanted == 0 else frozenset(m.id for m in lost)
 

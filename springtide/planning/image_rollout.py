@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from springtide.model.claim import Halt, Rollout, key_part
-from springtide.model.fleet import CanaryPolicy, Fleet
+from springtide.model.fleet import CanaryPolicy
 from springtide.model.plan import Action, Delete, Drain
 from springtide.model.server import Phase
 from springtide.planning.fleet_healing import HealingPlan
@@ -106,12 +106,6 @@ def find_halt(views: tuple[RegionView, ...], given: RoundInput) -> Halt | None:
     )
 
 
-def batch_s(fleet: Fleet) -> float:
-    """How long one batch may take, in seconds: to boot, to answer, and the old ones to leave."""
-    timeouts = fleet.timeouts
-    return timeouts.boot_s + timeouts.answer_s + timeouts.drain_s + timeouts.delete_s
-
-
 def _old(view: RegionView, sighting: Sighting) -> bool:
     return sighting.alive and not sighting.held and sighting.server.image_id != view.image_id
 
@@ -127,7 +121,8 @@ def _waits_for(
         return f"{standing} of {given.desired.servers} stand, the others come first"
     if any(not view.readable for view in views):
         return "until every region can be read"
-    if given.falls_at and given.falls_at - given.now < timedelta(seconds=batch_s(given.fleet)):
+    batch = timedelta(seconds=given.fleet.timeouts.turn_s)
+    if given.falls_at and given.falls_at - given.now < batch:
         return f"from {given.falls_at:%H:%M %Z} on fewer are desired, sooner than a batch serves"
     return None
 

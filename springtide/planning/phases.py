@@ -165,7 +165,7 @@ def _as_member(server: Server, member: Member, fleet: Fleet) -> Sighting:
     if member.provisioning_status == "PENDING_CREATE":
         return Sighting(server, member, Phase.ANSWERING, "it is joining its pool")
     trusted = fleet.health.prober is Prober.SPRINGTIDE
-    if trusted or member.operating_status in ("ONLINE", "NO_MONITOR"):
+    if trusted or member.well:
         return Sighting(server, member, Phase.SERVING, "it is a member of its pool")
     # OFFLINE before the first check, DRAINING after a weight was given back: time settles both.
     return Sighting(server, member, Phase.ANSWERING, "its pool has not checked it yet")

@@ -14,7 +14,6 @@ from springtide.model.outcome import UNTOUCHED, Outcome
 from springtide.model.snapshot import FleetSnapshot
 from springtide.model.surge import LONGEST_HOURS
 from springtide.planning.image_choice import halt_of
-from springtide.planning.image_rollout import batch_s
 from springtide.planning.round_input import RoundInput
 
 PREVIOUS = "previous"
@@ -93,7 +92,8 @@ def rollout_limitation(order: Rollout, given: RoundInput) -> str | None:
             f"{desired} desired are max_servers {most}: there is no room for one more; give"
             f" max_unavailable, or wait ({'; '.join(given.desired.reasons)})"
         )
-    if desired and given.falls_at and given.falls_at - given.now < _batch(given.fleet):
+    batch = timedelta(seconds=given.fleet.timeouts.turn_s)
+    if desired and given.falls_at and given.falls_at - given.now < batch:
         return (
             f"from {given.falls_at:%H:%M %Z} on fewer are desired, sooner than a batch serves; the"
             " next servers get the newest image anyway"
@@ -105,7 +105,7 @@ def rollout_patience_s(order: Rollout, given: RoundInput) -> float:
     """How long the run goes on, in seconds: a canary, then every batch to its end."""
     step = max(1, order.max_surge + order.max_unavailable)
     batches = 1 + math.ceil(given.desired.servers / step)
-    return min(batches * batch_s(given.fleet), (order.ends_at - given.now).total_seconds())
+    return min(batches * given.fleet.timeouts.turn_s, (order.ends_at - given.now).total_seconds())
 
 
 def unfinished_rollout(outcome: Outcome) -> str | None:
@@ -114,10 +114,6 @@ def unfinished_rollout(outcome: Outcome) -> str | None:
     if outcome.ending in UNTOUCHED or not (last.outdated or outcome.alarms):
         return None
     return last.rollout
-
-
-def _batch(fleet: Fleet) -> timedelta:
-    return timedelta(seconds=batch_s(fleet))
 
 
 def _made_at(snapshot: FleetSnapshot) -> dict[str, Moment]:

@@ -37,8 +37,7 @@ def evening_cost(
     evening: Evening, fleet: Fleet, *, rule: RoundingRule = RoundingRule.CLOCK_HOUR
 ) -> EveningCost:
     """The paid hours and the price of that evening, at the fleet's price for one hour."""
-    leaving = timedelta(seconds=fleet.timeouts.drain_s + fleet.timeouts.delete_s)
-    gone_at = evening.claim_ends_at + leaving
+    gone_at = evening.claim_ends_at + timedelta(seconds=fleet.timeouts.leaving_s)
     planned_s = billed_seconds(evening.claim_starts_at, gone_at, rule=rule)
     window_s = billed_seconds(evening.opens_at, evening.closes_at, rule=rule)
     extra_s = max(0, planned_s - window_s)

@@ -22,7 +22,7 @@ def surge_cost(fleet: Fleet, *, servers: int, hours: float) -> SurgeCost | None:
     if fleet.price_per_hour is None:
         return None
     at_once = fleet.surge.step_down_servers if fleet.surge else servers
-    leaving_s = ceil(servers / at_once) * (fleet.timeouts.drain_s + fleet.timeouts.delete_s)
+    leaving_s = ceil(servers / at_once) * fleet.timeouts.leaving_s
     # An interval that is no whole hours long begins anywhere: it touches one more than it fills.
     paid_hours = ceil(hours + leaving_s / _HOUR_S) + 1
     per_hour = servers * fleet.price_per_hour
