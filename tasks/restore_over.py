@@ -17,8 +17,8 @@ from springtide.model.approval import Approval, Proposal
 from springtide.model.backup import BackupSource
 from springtide.model.change import ChangeOutcome, Proposed
 from springtide.model.restoring import RestoreOverPlan, RestoreOverView
-from springtide.planning.object_storage_backup import megabytes
 from springtide.planning.storage_restore import over_limitation, over_rows, over_settled
+from springtide.planning.telling import megabytes
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
 from springtide.vault.trees import tree_size

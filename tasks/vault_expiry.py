@@ -8,8 +8,7 @@ from springtide.model.backup import SnapshotVerdict, VaultExpiry
 from springtide.model.calendar import PARIS
 from springtide.model.retention import BackupSnapshot
 from springtide.model.vault_keys import KeyRole
-from springtide.planning.object_storage_backup import monthly_cost
-from springtide.planning.snapshot_expiry import plan_expiry
+from springtide.planning.snapshot_expiry import monthly_cost, plan_expiry
 from springtide.stores.vaults import opened_vault, writer_identity
 from springtide.vault.pruning import prune
 from springtide.vault.repository import Repository

@@ -27,7 +27,7 @@ from springtide.model.backup import (
 from springtide.model.base import Model, Name
 from springtide.model.estate import Estate
 from springtide.model.sources import Source
-from springtide.planning.object_storage_backup import emptied_limitation, source_ages
+from springtide.planning.backup_sources import emptied_limitation, source_ages
 from springtide.planning.telling import Row
 from springtide.stores.vaults import opened_vault, writer_identity
 from springtide.vault.adoption import adopt_packs

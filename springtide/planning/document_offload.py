@@ -14,8 +14,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from springtide.model.offload import FetchOutcome, OffloadOutcome, OffloadPolicy
-from springtide.planning.object_storage_backup import megabytes
-from springtide.planning.telling import Row, amount
+from springtide.planning.telling import Row, amount, megabytes
 
 _NAMED = 3
 

@@ -1,33 +1,10 @@
 """What people are told of backups: tables, one line, and whether it is an alarm."""
 
 from collections.abc import Iterable
-from datetime import datetime
-from decimal import Decimal
 
-from springtide.model.backup import (
-    PartOutcome,
-    SourceAge,
-    VaultExpiry,
-    VaultVerification,
-)
-from springtide.model.sources import Source
-from springtide.planning.telling import Row, amount
+from springtide.model.backup import PartOutcome, VaultExpiry, VaultVerification
+from springtide.planning.telling import MB, Row, amount, megabytes
 from springtide.planning.wal_archive import wal_state_alarm, wal_state_rows
-
-_MB = 1_000_000
-
-
-def emptied_limitation(files: int, before: int | None) -> str | None:
-    """Why what was found of a part is not to be stored; None: it may be.
-
-    `before` is how many files the newest snapshot holds, where that is known.
-    """
-    if files or not before:
-        return None
-    return (
-        f"there is no file in it that can be read, and it held {amount(before, 'file')}: is it"
-        " mounted? Where it is empty on purpose, put a file there"
-    )
 
 
 def backup_rows(outcomes: Iterable[PartOutcome]) -> list[Row]:
@@ -43,7 +20,7 @@ def backup_rows(outcomes: Iterable[PartOutcome]) -> list[Row]:
             "new": megabytes(each.new_bytes),
             "sent": f"{megabytes(each.stored_bytes)} in {amount(each.packs, 'pack')}",
             "read back": amount(each.read_back_packs, "pack"),
-            "speed": f"{each.read_bytes / _MB / each.took_s:.0f} MB/s" if each.took_s else "",
+            "speed": f"{each.read_bytes / MB / each.took_s:.0f} MB/s" if each.took_s else "",
             "snapshot": each.snapshot[:8] or "none",
         }
         for each in outcomes
@@ -72,19 +49,6 @@ def backup_alarm(source: str, outcomes: tuple[PartOutcome, ...]) -> str | None:
             " the rest is stored: springtide vault report says which"
         )
     return None
-
-
-def source_ages(
-    sources: Iterable[Source], newest: dict[tuple[str, str], datetime], now: datetime
-) -> tuple[SourceAge, ...]:
-    """How old each part's newest snapshot is; `newest` is by source and path."""
-    ages = []
-    for source in sources:
-        for part, path in source.part_paths.items():
-            time = newest.get((source.name, path))
-            overdue = time is None or now - time > source.part_ages[part]
-            ages.append(SourceAge(source=source.name, part=part, newest=time, overdue=overdue))
-    return tuple(ages)
 
 
 def verification_rows(found: VaultVerification) -> list[Row]:
@@ -153,13 +117,3 @@ def expiry_summary(found: VaultExpiry) -> str:
         f" {megabytes(found.freed)} of {megabytes(found.size)} are superfluous{cost};"
         f" {amount(found.tombstoned_packs, 'pack')} tombstoned, {found.deleted_packs} deleted"
     )
-
-
-def monthly_cost(size: int, per_gb: Decimal | None) -> Decimal | None:
-    """What so many bytes cost a month, in euros; None without a price."""
-    return None if per_gb is None else (per_gb * size / 1_000_000_000).quantize(Decimal("0.01"))
-
-
-def megabytes(size: int) -> str:
-    """The size in MB, of 1,000,000 bytes."""
-    return f"{size / _MB:,.1f} MB"

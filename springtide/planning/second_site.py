@@ -14,9 +14,8 @@ from zoneinfo import ZoneInfo
 
 from springtide.model.backup import CopyOutcome
 from springtide.model.retention import SHARD, BackupSnapshot, Retention
-from springtide.planning.object_storage_backup import megabytes
 from springtide.planning.snapshot_expiry import plan_expiry
-from springtide.planning.telling import Row, amount
+from springtide.planning.telling import Row, amount, megabytes
 
 _SHOWN = 20
 _NAMED = 3

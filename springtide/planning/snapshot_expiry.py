@@ -15,6 +15,7 @@ Source: restic 0.14, `restic forget`: the rules, their words and the grouping by
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -87,6 +88,11 @@ def plan_expiry(
             for (hostname, paths), found in sorted(groups.items())
         )
     )
+
+
+def monthly_cost(size: int, per_gb: Decimal | None) -> Decimal | None:
+    """What so many bytes cost a month, in euros; None without a price."""
+    return None if per_gb is None else (per_gb * size / 1_000_000_000).quantize(Decimal("0.01"))
 
 
 def _judged(

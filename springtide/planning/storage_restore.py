@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 from springtide.model.backup import DrillOutcome, RestoreOutcome
 from springtide.model.restoring import RestoreOverView
-from springtide.planning.object_storage_backup import megabytes
-from springtide.planning.telling import Row, amount
+from springtide.planning.telling import Row, amount, megabytes
 
 _DAY_S = 86_400
 _ROOM = 1.05

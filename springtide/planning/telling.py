@@ -7,11 +7,17 @@ from springtide.model.plan import Action, Delete, Launch, Mark, Reboot, RoundPla
 from springtide.model.server import Phase
 
 Row = dict[str, str | int]
+MB = 1_000_000
 
 
 def amount(count: int, what: str) -> str:
     """As people say it: `1 pack`, `2 packs`."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def megabytes(size: int) -> str:
+    """The size in MB, of 1,000,000 bytes."""
+    return f"{size / MB:,.1f} MB"
 
 
 def action_size(action: Action) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from springtide.planning.object_storage_backup import emptied_limitation
+from springtide.planning.backup_sources import emptied_limitation
 
 
 @pytest.mark.parametrize(
