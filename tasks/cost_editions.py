@@ -14,7 +14,7 @@ from pathlib import Path
 
 from prefect import task
 
-from springtide.clouds.rehearsal import now_source
+from springtide.clouds.clock import present
 from springtide.clouds.swift.opening import open_swift_store
 from springtide.clouds.swift.store import SwiftStore
 from springtide.costing.report import Premises, Standpoint
@@ -96,7 +96,7 @@ class CostOrder(Model):
 
     def now(self) -> datetime:
         """The present; in a rehearsal the sandbox's."""
-        return now_source(self.estate)()
+        return present(self.estate)
 
     def today(self) -> date:
         """The day in Paris."""

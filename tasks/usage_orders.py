@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from prefect import State
 
-from springtide.clouds.rehearsal import now_source
+from springtide.clouds.clock import present
 from springtide.errors import Misconfigured
 from springtide.model.usage import hour_of
 from tasks.cloud import cloud_access, read_estate
@@ -25,7 +25,7 @@ def usage_order(estate_file: Path, hours: int) -> UsageOrder:
     """
     if not 1 <= hours <= _MOST_HOURS:
         raise Misconfigured(f"given {hours}", field="hours", allowed=f"1 to {_MOST_HOURS}")
-    now = now_source(read_estate(estate_file))()
+    now = present(read_estate(estate_file))
     begins_at = hour_of(now) - timedelta(hours=hours)
     return UsageOrder(estate_file=estate_file, begins_at=begins_at, ends_at=now)
 

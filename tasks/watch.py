@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from springtide.clouds.clock import present
 from springtide.clouds.observer import FleetObserver
-from springtide.clouds.rehearsal import now_source
 from springtide.errors import Misconfigured
 from springtide.estate import school_holidays
 from springtide.model.claim import ClaimBook
@@ -104,7 +104,7 @@ class FleetWatch:
 
 def present_of(estate: Estate) -> datetime:
     """The present; in a rehearsal the sandbox's."""
-    return now_source(estate)()
+    return present(estate)
 
 
 async def open_watch(estate_file: Path, fleet_name: str, *, whole: bool = False) -> FleetWatch:

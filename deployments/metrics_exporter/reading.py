@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
+from springtide.clouds.clock import present
 from springtide.clouds.openstack.connection import CloudAccess
 from springtide.clouds.prefect_server import PrefectServer, open_prefect
-from springtide.clouds.rehearsal import now_source
 from springtide.errors import SpringtideError
 from springtide.estate import school_holidays
 from springtide.model.api_calls import CallCount
@@ -63,7 +64,7 @@ class Reader:
         self._environment = environment
         self._estate = estate
         self._calendar = SchoolCalendar(school_holidays(estate, estate_file))
-        self._now = now_source(estate)
+        self._now = partial(present, estate)
         self._open_access = open_access
         self._access: CloudAccess | None = None
         self._lock = threading.Lock()

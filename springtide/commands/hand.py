@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from springtide.clouds.audit import AuditLog
+from springtide.clouds.clock import present
 from springtide.clouds.observer import FleetObserver
 from springtide.clouds.openstack.connection import CloudAccess
 from springtide.clouds.performing import perform
-from springtide.clouds.rehearsal import now_source
 from springtide.convergence import Hands, Pace, converge
 from springtide.errors import Misconfigured
 from springtide.estate import load_estate, school_holidays, user_data
@@ -49,11 +49,11 @@ class FleetHand:
         """The book of stored entries by name; None: unreadable, so nothing is removed."""
         if entries is None:
             return ClaimBook(trouble="Prefect's store is not read by the command line")
-        return read_book(entries, now_source(self.estate)())[0]
+        return read_book(entries, present(self.estate))[0]
 
     async def observe(self, book: ClaimBook) -> Observation:
         """The fleet as it stands, ready for a launch where one may be needed."""
-        now = now_source(self.estate)()
+        now = present(self.estate)
         unseen = FleetSnapshot(fleet=self.fleet.name, at=now, regions=())
         observation = Observation(now=now, snapshot=unseen, book=book)
         if self.decider.desired(observation).servers > 0 and not self.observer.launchable:
@@ -111,7 +111,7 @@ class FleetHand:
         results = []
         for action in actions:
             data = user_data(self.fleet, self.estate_file) if isinstance(action, Launch) else None
-            cloud, at = self.observer.cloud(action.region), now_source(self.estate)()
+            cloud, at = self.observer.cloud(action.region), present(self.estate)
             result = perform(cloud, self.fleet, action, at=at, user_data=data)
             self.say(f"  {action_name(action)}: {result.verdict} {result.detail}")
             results.append(result)

@@ -1,6 +1,5 @@
 """What time it is: the real time, or in a rehearsal the sandbox's."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 
@@ -12,23 +11,20 @@ from springtide.model.estate import Estate
 _TIMEOUT_S = 5.0
 
 
-def now_source(estate: Estate) -> Callable[[], datetime]:
-    """A function that returns the present (aware, UTC); in a rehearsal it asks the sandbox.
+def present(estate: Estate) -> datetime:
+    """The present (aware, UTC); in a rehearsal the sandbox's.
 
-    It raises Retryable where the sandbox does not tell.
+    Raises:
+        Retryable: the sandbox does not tell.
     """
     if estate.rehearsal is None:
-        return lambda: datetime.now(UTC)
+        return datetime.now(UTC)
     url = str(estate.rehearsal.clock_url)
-
-    def rehearsed() -> datetime:
-        try:
-            answer = _client().get(url).raise_for_status()
-            return datetime.fromisoformat(answer.json()["now"]).astimezone(UTC)
-        except (httpx.HTTPError, KeyError, ValueError) as error:
-            raise Retryable(f"the rehearsal's clock {url} does not tell the time") from error
-
-    return rehearsed
+    try:
+        answer = _client().get(url).raise_for_status()
+        return datetime.fromisoformat(answer.json()["now"]).astimezone(UTC)
+    except (httpx.HTTPError, KeyError, ValueError) as error:
+        raise Retryable(f"the rehearsal's clock {url} does not tell the time") from error
 
 
 @cache

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from springtide.clouds.rehearsal import now_source
+from springtide.clouds.clock import present
 from springtide.errors import Retryable
 from tests.clouds.stage import Stage, an_estate
 
@@ -14,16 +14,15 @@ EVENING = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 def test_the_real_time_is_the_default() -> None:
     """Aware, and now."""
     before = datetime.now(UTC)
-    assert before <= now_source(an_estate())() <= datetime.now(UTC)
+    assert before <= present(an_estate()) <= datetime.now(UTC)
 
 
 def test_a_rehearsal_takes_the_sandboxs_time(stage: Stage) -> None:
     """It follows the sandbox's clock when that is moved."""
     estate = an_estate(rehearsal={"clock_url": f"{stage.sandbox.url}/admin/clock"})
-    present = now_source(estate)
     for at in (EVENING, EVENING + timedelta(hours=6)):
         stage.sandbox.set_clock(at)
-        assert timedelta() <= present() - at < timedelta(seconds=5)
+        assert timedelta() <= present(estate) - at < timedelta(seconds=5)
 
 
 @pytest.mark.parametrize("path", ["/admin/none", "/admin/calls"])
@@ -31,4 +30,4 @@ def test_a_clock_that_does_not_tell_is_a_passing_trouble(stage: Stage, path: str
     """An address without a time, or without an answer, is not taken for the real time."""
     estate = an_estate(rehearsal={"clock_url": stage.sandbox.url + path})
     with pytest.raises(Retryable):
-        now_source(estate)()
+        present(estate)
