@@ -85,7 +85,7 @@ def live(cloud: RegionCloud, fleet: Fleet) -> None:
     assert () == cloud.inspect(fleet).troubles
     cloud.resolve_pool(fleet)
     cloud.balancer_statistics(fleet)
-    cloud.headroom(fleet)
+    cloud.room(fleet)
     image = cloud.matching_images(fleet.image)[0]
     order = Launch(region=cloud.name, wave="w1", servers=2, image_id=image.id, reason="a test")
     cloud.launch(fleet, order, None)

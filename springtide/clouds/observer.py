@@ -136,9 +136,8 @@ class FleetObserver:
         known.launch_trouble, known.asked = None, True
 
     def _read_headroom(self, region: str) -> None:
-        cloud, known = self.cloud(region), self._known[region]
-        known.headroom, known.held = cloud.headroom(self._fleet), None
-        known.group_members = cloud.group_members
+        known, room = self._known[region], self.cloud(region).room(self._fleet)
+        known.headroom, known.group_members, known.held = *room, None
 
     async def _look(self, region: str) -> RegionSnapshot:
         known = self._known[region]

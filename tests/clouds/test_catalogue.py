@@ -87,7 +87,7 @@ def test_headroom_is_quota_less_usage_in_servers(stage: Stage) -> None:
     quota = SandboxQuota(instances=10, cores=100, ram_mib=8 * 61_440, ports=9)
     stage.sandbox.change_region("GRA11", RegionChange(quota=quota))
     stage.launch(2)
-    room = stage.gra.headroom(stage.fleet)
+    room = stage.gra.room(stage.fleet).headroom
     assert (8, 4, 6, 7) == (room.instances, room.cores, room.ram, room.ports)
     assert (4, "cores") == (room.servers, room.binding)
 
@@ -97,7 +97,7 @@ def test_a_limit_that_may_not_be_read_is_unknown(stage: Stage, path: str) -> Non
     """A 403 on what only administrators see is no error."""
     stage.gra.resolve_launch(stage.fleet)
     stage.sandbox.add_fault(FaultRule(service="network", path_regex=path, status=403))
-    room = stage.gra.headroom(stage.fleet)
+    room = stage.gra.room(stage.fleet).headroom
     assert room.instances is not None
     assert room.ports is None
 

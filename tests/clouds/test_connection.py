@@ -30,7 +30,7 @@ def test_opening_a_fleet_takes_few_calls(sandbox: Sandbox, clouds_yaml: Path) ->
         cloud.resolve_pool(fleet)
         cloud.resolve_launch(fleet)
         cloud.matching_images(fleet.image)
-        cloud.headroom(fleet)
+        cloud.room(fleet)
     counted = sandbox.call_counts()
     assert sum(counted.values()) <= MOST_CALLS_A_REGION * len(REGIONS), counted
 

@@ -101,7 +101,7 @@ def test_a_quota_without_room_is_told_as_such(contract: Contract) -> None:
 def test_a_quota_that_was_lowered_counts_at_once(contract: Contract) -> None:
     """Room for one more is no room for two: neither is made."""
     with contract.ground.room("GRA11", 1):
-        room = contract.region().headroom(contract.fleet)
+        room = contract.region().room(contract.fleet).headroom
         assert (1, 1, "instances") == (room.instances, room.servers, room.binding)
         order = contract.order(2)
         with pytest.raises(CapacityExhausted, match="Quota exceeded for instances"):

@@ -128,13 +128,13 @@ def test_ids_are_as_good_as_names(contract: Contract) -> None:
 
 def test_headroom_is_quota_less_usage_in_servers(contract: Contract) -> None:
     """It shrinks by the servers that are launched, as long as they stand."""
-    before = contract.region().headroom(contract.fleet)
+    before = contract.region().room(contract.fleet).headroom
     assert before.instances is not None
     assert before.instances <= QUOTA.instances
     with contract.launched(contract.order(2)):
-        during = contract.region().headroom(contract.fleet)
+        during = contract.region().room(contract.fleet).headroom
         assert before.instances - 2 == during.instances
         for name in ("cores", "ram", "ports"):
             first, second = getattr(before, name), getattr(during, name)
             assert first is None or first - 2 == second, name
-    assert before == contract.region().headroom(contract.fleet)
+    assert before == contract.region().room(contract.fleet).headroom

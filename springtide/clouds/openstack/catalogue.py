@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from springtide.clouds.openstack.quotas import compute_quotas, port_quota, read_limits
 from springtide.clouds.openstack.server_groups import members_at_most
@@ -30,6 +31,14 @@ class LaunchSetup(Model):
     vcpus: int
     ram_mib: int
     network_id: str
+
+
+class LaunchRoom(NamedTuple):
+    """What one look at the quotas shows."""
+
+    headroom: Headroom
+    group_members: int | None
+    """Most servers of one server group; None: there are no groups."""
 
 
 def find_pool(balancer: Service, network: Service, wanted: FleetRegion) -> PoolSetup:
@@ -129,13 +138,8 @@ def newest_image(images: Service, pattern: str) -> Image | None:
     return next(iter(matching_images(images, pattern)), None)
 
 
-def read_headroom(
-    compute: Service, network: Service, setup: LaunchSetup
-) -> tuple[Headroom, int | None]:
-    """Quota less usage, in servers of that flavour, and the most servers of a server group.
-
-    A limit that may not be read is left out; None: there are no server groups.
-    """
+def read_room(compute: Service, network: Service, setup: LaunchSetup) -> LaunchRoom:
+    """Quota less usage, in servers of that flavour; a limit that may not be read is left out."""
     limits = read_limits(compute)
     granted = compute_quotas(limits)
     headroom = Headroom(
@@ -144,7 +148,7 @@ def read_headroom(
         ram=_room(granted.ram_mib, setup.ram_mib),
         ports=_ports_left(network),
     )
-    return headroom, members_at_most(limits)
+    return LaunchRoom(headroom, members_at_most(limits))
 
 
 def _room(quota: Quota | None, each: int) -> int | None:

@@ -12,7 +12,7 @@ from springtide.clouds.openstack import (
     standing,
     usage,
 )
-from springtide.clouds.openstack.catalogue import LaunchSetup, PoolSetup
+from springtide.clouds.openstack.catalogue import LaunchRoom, LaunchSetup, PoolSetup
 from springtide.clouds.openstack.images import ImageStore
 from springtide.clouds.openstack.inspection import inspect_region
 from springtide.clouds.openstack.leftovers import LeftoverStore
@@ -26,7 +26,7 @@ from springtide.model.fleet import Fleet
 from springtide.model.plan import Drain, Join, Launch, Leave
 from springtide.model.readiness import RegionReport
 from springtide.model.server import Member, Server
-from springtide.model.snapshot import Headroom, Image
+from springtide.model.snapshot import Image
 from springtide.model.traffic import BalancerStatistics
 from springtide.model.usage import CounterReading, UsageKind, UsageRecord
 
@@ -47,8 +47,6 @@ class RegionCloud:
         self._image = services["image"]
         self._network = services["network"]
         self._balancer = services["load-balancer"]
-        self.group_members: int | None = None
-        """Most servers of one server group, as of the last headroom; None: there are no groups."""
         self._pools: dict[str, PoolSetup] = {}
         self._launches: dict[str, LaunchSetup] = {}
 
@@ -83,11 +81,9 @@ class RegionCloud:
         """The active images whose name matches, newest first."""
         return catalogue.matching_images(self._image, pattern)
 
-    def headroom(self, fleet: Fleet) -> Headroom:
+    def room(self, fleet: Fleet) -> LaunchRoom:
         """For how many more servers of the fleet there is room; unknown limits are left out."""
-        setup = self.resolve_launch(fleet)
-        room, self.group_members = catalogue.read_headroom(self._compute, self._network, setup)
-        return room
+        return catalogue.read_room(self._compute, self._network, self.resolve_launch(fleet))
 
     def members_left(self) -> int | None:
         """How many more members the balancers here take; None: without limit, or not told.
