@@ -11,7 +11,20 @@ from prefect.futures import PrefectFuture
 
 from springtide.convergence import Hands, Pace, converge
 from springtide.model.outcome import UNTOUCHED, Outcome
-from springtide.model.plan import Action, ActionResult, Launch, RoundPlan, Verdict
+from springtide.model.plan import (
+    Action,
+    ActionResult,
+    Delete,
+    Drain,
+    Join,
+    Launch,
+    Leave,
+    Mark,
+    OnServers,
+    Reboot,
+    RoundPlan,
+    Verdict,
+)
 from springtide.model.snapshot import Observation
 from springtide.planning.claim_book import Note
 from springtide.planning.deciding import Decider
@@ -24,17 +37,16 @@ from tasks.screens import Progress, show_plan
 from tasks.servers import delete_servers, launch_wave, mark_servers, reboot_servers
 from tasks.watch import FleetWatch
 
-_TASKS: dict[str, Task[Any, Any]] = {
-    "launch": launch_wave,
-    "delete": delete_servers,
-    "join": join_pool,
-    "drain": drain_members,
-    "leave": leave_pool,
-    "mark": mark_servers,
-    "reboot": reboot_servers,
+_TASKS: dict[type[Action], Task[Any, Any]] = {
+    Launch: launch_wave,
+    Delete: delete_servers,
+    Join: join_pool,
+    Drain: drain_members,
+    Leave: leave_pool,
+    Mark: mark_servers,
+    Reboot: reboot_servers,
 }
 _AWAY = "Prefect's server is away: whether it was done, the next look shows"
-_SERVER_KINDS = ("launch", "delete", "mark", "reboot")
 
 
 async def converge_fleet(
@@ -98,7 +110,8 @@ async def _act(
         if isinstance(action, Launch) and not action.canary:
             launched[action.region] += 1
         name = action_name(action, ordinal=launched[action.region])
-        lanes.setdefault((action.region, action.kind in _SERVER_KINDS), []).append((action, name))
+        place = (action.region, isinstance(action, OnServers))
+        lanes.setdefault(place, []).append((action, name))
     done = await asyncio.gather(*(_lane(watch, lane) for lane in lanes.values()))
     results = tuple(result for lane in done for result in lane)
     for region in {r.action.region for r in results if r.exhausted == "quota"}:
@@ -109,7 +122,7 @@ async def _act(
 async def _lane(watch: FleetWatch, lane: Iterable[tuple[Action, str]]) -> list[ActionResult]:
     results = []
     for action, name in lane:
-        task = _TASKS[action.kind].with_options(task_run_name=name)
+        task = _TASKS[type(action)].with_options(task_run_name=name)
         result = ActionResult(action=action, verdict=Verdict.LATER, detail=_AWAY)
         with best_effort(name), SyncClientContext.get_or_create():
             future = task.submit(action, watch.order())

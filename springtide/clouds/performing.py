@@ -4,11 +4,11 @@ An action that the cloud refuses for now (busy balancer, rate, quota, lost reply
 here: the next round looks again and plans it anew, which is the retry.
 """
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, assert_never
 
 from springtide.clouds.openstack.region import RegionCloud
+from springtide.clouds.openstack.servers import DeleteReceipt, LaunchReceipt
 from springtide.errors import CapacityExhausted, Retryable, SpringtideError
 from springtide.model.fleet import Fleet
 from springtide.model.plan import (
@@ -43,9 +43,8 @@ def perform(
     `at` is written on members that are drained and on servers that are checked or rebooted;
     `user_data` goes to new servers.
     """
-    act = _ACTS[action.kind]
     try:
-        done: _Done = act(cloud, fleet, action, at, user_data)
+        done = _done(cloud, fleet, action, at=at, user_data=user_data)
     except CapacityExhausted as error:
         kind = "quota" if error.kind == "quota" else "hosts"
         return ActionResult(action=action, verdict=Verdict.LATER, detail=str(error), exhausted=kind)
@@ -62,67 +61,43 @@ def _verdict(error: SpringtideError | None) -> Verdict:
     return Verdict.LATER if isinstance(error, Retryable) else Verdict.FAILED
 
 
-def _launch(
-    cloud: RegionCloud, fleet: Fleet, action: Launch, _at: datetime, user_data: str | None
+def _done(
+    cloud: RegionCloud, fleet: Fleet, action: Action, *, at: datetime, user_data: str | None
 ) -> _Done:
-    receipt = cloud.launch(fleet, action, user_data)
+    match action:
+        case Launch():
+            return _launched(cloud.launch(fleet, action, user_data))
+        case Join():
+            cloud.join(fleet, action)
+            told = "joined"
+        case Drain():
+            cloud.drain(fleet, action, at)
+            told = "at weight 0"
+        case Leave():
+            cloud.leave(fleet, action)
+            told = "left"
+        case Delete():
+            return _deleted(cloud.delete_servers(action.server_ids, action.reason))
+        case Mark():
+            servers = cloud.write_checks(action.server_ids, action.failed, at)
+            return _Done(servers, f"{servers} have failed {action.failed} checks in a row")
+        case Reboot():
+            servers = cloud.reboot_servers(action.server_ids, action.reason, at)
+            return _Done(servers, f"{servers} being rebooted")
+        case _:
+            assert_never(action)
+    return _Done(len(action.members), f"{len(action.members)} {told}")
+
+
+def _launched(receipt: LaunchReceipt) -> _Done:
     how = "found by its tag after a lost reply" if receipt.looked_up else "accepted"
     return _Done(receipt.accepted, f"wave of {receipt.accepted} {how}")
 
 
-def _join(
-    cloud: RegionCloud, fleet: Fleet, action: Join, _at: datetime, _user_data: str | None
-) -> _Done:
-    cloud.join(fleet, action)
-    return _Done(len(action.members), f"{len(action.members)} joined")
-
-
-def _drain(
-    cloud: RegionCloud, fleet: Fleet, action: Drain, at: datetime, _user_data: str | None
-) -> _Done:
-    cloud.drain(fleet, action, at)
-    return _Done(len(action.members), f"{len(action.members)} at weight 0")
-
-
-def _leave(
-    cloud: RegionCloud, fleet: Fleet, action: Leave, _at: datetime, _user_data: str | None
-) -> _Done:
-    cloud.leave(fleet, action)
-    return _Done(len(action.members), f"{len(action.members)} left")
-
-
-def _delete(
-    cloud: RegionCloud, _fleet: Fleet, action: Delete, _at: datetime, _user_data: str | None
-) -> _Done:
-    receipt = cloud.delete_servers(action.server_ids, action.reason)
+def _deleted(receipt: DeleteReceipt) -> _Done:
     begun = f"{receipt.accepted} being deleted"
     if receipt.refused is None:
         return _Done(receipt.accepted, begun)
     # Without a number, one refusal of all is the same in each round, and told once.
     detail = f"{begun}, then: {receipt.refused}" if receipt.accepted else str(receipt.refused)
     return _Done(receipt.accepted, detail, receipt.refused)
-
-
-def _mark(
-    cloud: RegionCloud, _fleet: Fleet, action: Mark, at: datetime, _user_data: str | None
-) -> _Done:
-    servers = cloud.write_checks(action.server_ids, action.failed, at)
-    return _Done(servers, f"{servers} have failed {action.failed} checks in a row")
-
-
-def _reboot(
-    cloud: RegionCloud, _fleet: Fleet, action: Reboot, at: datetime, _user_data: str | None
-) -> _Done:
-    servers = cloud.reboot_servers(action.server_ids, action.reason, at)
-    return _Done(servers, f"{servers} being rebooted")
-
-
-_ACTS: dict[str, Callable[[RegionCloud, Fleet, Any, datetime, str | None], _Done]] = {
-    "launch": _launch,
-    "join": _join,
-    "drain": _drain,
-    "leave": _leave,
-    "delete": _delete,
-    "mark": _mark,
-    "reboot": _reboot,
-}

@@ -97,6 +97,9 @@ Action = Annotated[
     Launch | Join | Drain | Leave | Delete | Mark | Reboot, Field(discriminator="kind")
 ]
 
+OnServers = Launch | Delete | Mark | Reboot
+"""The actions on servers; the others are on members of a pool."""
+
 
 class Wait(Model):
     """Something that time alone will settle, or that a person must."""

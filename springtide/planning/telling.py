@@ -3,7 +3,7 @@
 from collections import Counter
 
 from springtide.model.outcome import UNTOUCHED, Ending, Outcome
-from springtide.model.plan import Action, Delete, Launch, Mark, Reboot, RoundPlan
+from springtide.model.plan import Action, Delete, Launch, Mark, OnServers, Reboot, RoundPlan
 from springtide.model.server import Phase
 
 Row = dict[str, str | int]
@@ -34,8 +34,8 @@ def action_size(action: Action) -> int:
 def action_name(action: Action, *, ordinal: int | None = None) -> str:
     """A short name for a person: `launch gra11 wave 2 (16 servers)`."""
     region = action.region.lower()
-    of_servers = isinstance(action, Launch | Delete | Mark | Reboot)
-    size = f"({amount(action_size(action), 'server' if of_servers else 'member')})"
+    what = "server" if isinstance(action, OnServers) else "member"
+    size = f"({amount(action_size(action), what)})"
     match action:
         case Launch(canary=True):
             return f"launch {region} canary {size}"
