@@ -10,8 +10,8 @@ from prefect.states import Completed, Failed
 from springtide.estate import estate_path
 from springtide.model.readiness import Finding
 from springtide.planning.readiness import (
-    alarm,
     judge_readiness,
+    readiness_alarm,
     readiness_rows,
     readiness_summary,
 )
@@ -32,6 +32,6 @@ async def check_readiness(fleet: str = "api") -> State[tuple[Finding, ...]]:
     summary = readiness_summary(findings)
     with best_effort("readiness"):
         await show_readiness(fleet, readiness_rows(findings), summary)
-    if (red := alarm(findings)) is not None:
+    if (red := readiness_alarm(findings)) is not None:
         return Failed(message=red, data=findings)
     return Completed(message=summary, data=findings)

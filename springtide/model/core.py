@@ -32,7 +32,7 @@ class VirtualMachineSize(Model):
         return f"{self.vcpus} vCPU, {self.ram_mib} MiB"
 
 
-class Headroom(Model):
+class HostReserve(Model):
     """What must be left on the hosts when a virtual machine has grown."""
 
     spare_hosts: Annotated[int, Field(ge=0, le=4)] = 1
@@ -115,7 +115,7 @@ class Core(Model):
     """Nothing is shut down from so long before a window until its end, in minutes."""
     largest: VirtualMachineSize = VirtualMachineSize(vcpus=128, ram_mib=4 * 1024 * 1024)
     """No virtual machine is made larger than this, whoever asks."""
-    headroom: Headroom = Headroom()
+    headroom: HostReserve = HostReserve()
     datastore_limits: DatastoreLimits = DatastoreLimits()
     datastore_orders: DatastoreOrders | None = None
     """None: datastores are proposed and never ordered."""

@@ -96,9 +96,12 @@ def plan_fleet_healing(views: tuple[RegionView, ...], given: RoundInput) -> Heal
         dead=dead,
         sick=sick,
         spared=min(len(dead) - len(sick), needed) + held_back,
-        superfluous=tuple(judged if stormy and wanted else dead)[
-            : max(0, serving + len(dead) + held_back - wanted)
-        ],
+        superfluous=_superfluous(
+            dead,
+            judged,
+            above=serving + len(dead) + held_back - wanted,
+            storm_holds=stormy and wanted > 0,
+        ),
         doubtful=stormy or bool(doubts),
         stormy=stormy,
         closed=storm.regions,
@@ -162,6 +165,13 @@ def remove_sick(views: tuple[RegionView, ...], sick: Iterable[Sighting]) -> tupl
 def _dead(sighting: Sighting) -> bool:
     """Whether it served and does no more; the others never got so far, or have left already."""
     return not sighting.held and (sighting.member is not None or sighting.settled_in)
+
+
+def _superfluous(
+    dead: Iterable[Sighting], judged: Iterable[Sighting], *, above: int, storm_holds: bool
+) -> tuple[Sighting, ...]:
+    """As many of the dead as stand above the desired size; in a storm only of those judged."""
+    return tuple(judged if storm_holds else dead)[: max(0, above)]
 
 
 def _order_of_going(sighting: Sighting) -> tuple[bool, bool, str]:

@@ -273,7 +273,7 @@ def _stuck(views: tuple[RegionView, ...], given: RoundInput) -> tuple[str, ...]:
     return tuple(alarms)
 
 
-_PATIENCE = {
+_WAITED_FOR = {
     Phase.BUILDING: "building",
     Phase.ACTIVE: "to answer",
     Phase.ANSWERING: "to join their pool",
@@ -291,7 +291,7 @@ def _waits(
         Wait(region=v.region, servers=count, reason=f"{count} {what}")
         for v in views
         if v.readable
-        for phase, what in _PATIENCE.items()
+        for phase, what in _WAITED_FOR.items()
         if (count := sum(not s.held and s.server.id not in deleted for s in v.of(phase)))
     ]
     blind = not any(v.readable for v in views)

@@ -52,7 +52,7 @@ def judge_readiness(report: CloudReport, fleet: Fleet) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda f: (order.index(f.check), places.index(f.region))))
 
 
-def alarm(findings: tuple[Finding, ...]) -> str | None:
+def readiness_alarm(findings: tuple[Finding, ...]) -> str | None:
     """What is red, the first ten in full; None where nothing is."""
     red = [f"{f.region or 'cloud'}: {f.check}: {f.detail}" for f in findings if f.verdict is _RED]
     if not red:

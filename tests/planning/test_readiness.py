@@ -14,7 +14,7 @@ from springtide.model.readiness import (
     ServiceClock,
     Trouble,
 )
-from springtide.planning.readiness import alarm, readiness_rows, readiness_summary
+from springtide.planning.readiness import readiness_alarm, readiness_rows, readiness_summary
 from tests.planning.reports import (
     NOW,
     a_credential,
@@ -39,7 +39,7 @@ def test_a_cloud_that_has_everything_is_green() -> None:
     assert set(Check) - {Check.CLOCK} == {f.check for f in findings}
     assert len(findings) == len({(f.check, f.region) for f in findings})
     assert "ready: 48 green" == readiness_summary(findings)
-    assert alarm(findings) is None
+    assert readiness_alarm(findings) is None
 
 
 @pytest.mark.parametrize(
@@ -226,6 +226,6 @@ def test_red_rows_come_first_and_the_alarm_tells_them() -> None:
         "region": "GRA11",
         "detail": "ERROR",
     } == first
-    assert "not ready: 1 red, 17 green: GRA11: balancer: ERROR" == alarm(findings)
+    assert "not ready: 1 red, 17 green: GRA11: balancer: ERROR" == readiness_alarm(findings)
     many = tuple(findings[0].model_copy(update={"verdict": RED}) for _ in range(12))
-    assert (alarm(many) or "").endswith("; and 2 more")
+    assert (readiness_alarm(many) or "").endswith("; and 2 more")
