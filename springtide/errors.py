@@ -1,4 +1,7 @@
-"""Every error of Springtide, split by what the caller does about it."""
+"""Every error of Springtide, split by what the caller does about it.
+
+A value that is wrong whatever the state is Misconfigured; one that the state forbids, GuardRefused.
+"""
 
 
 class SpringtideError(Exception):
