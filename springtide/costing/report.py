@@ -24,13 +24,8 @@ from springtide.model.fleet import Fleet
 from springtide.model.price import PriceBook
 from springtide.model.window import Window
 from springtide.planning.cost_forecast import CostHistory, budget_alerts, forecast_cost
-from springtide.planning.cost_report import (
-    evenings_between,
-    month_of,
-    planned_alternatives,
-    planned_usage,
-    school_year,
-)
+from springtide.planning.cost_report import evenings_between, month_of, school_year
+from springtide.planning.planned_usage import planned_alternatives, planned_usage
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.pricing.cost_breakdown import (
     OWN,

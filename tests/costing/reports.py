@@ -13,7 +13,8 @@ from springtide.model.cost_figures import Alternative, CostReport, ServiceFigure
 from springtide.model.cost_report import CostReporting, ReportPeriod, ReportStatus
 from springtide.model.price import Plan, PriceUnit
 from springtide.model.usage import UsageKind, UsageRecord, UsageSource
-from springtide.planning.cost_report import evenings_between, month_of, planned_usage
+from springtide.planning.cost_report import evenings_between, month_of
+from springtide.planning.planned_usage import planned_usage
 from springtide.pricing.usage_hours import cut_into_hours
 from tests.planning.windows import CALENDAR, a_window
 from tests.pricing.using import a_book, an_entry

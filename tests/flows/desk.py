@@ -15,7 +15,8 @@ from springtide.estate import load_estate
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.cost_figures import CostReport
 from springtide.model.usage import UsageKind, UsageRecord, UsageSource
-from springtide.planning.cost_report import evenings_between, planned_usage
+from springtide.planning.cost_report import evenings_between
+from springtide.planning.planned_usage import planned_usage
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.pricing.usage_hours import cut_into_hours
 from tasks.cost_editions import CostOrder
