@@ -237,6 +237,7 @@ class UnderWay:
         first = await self._leaders()
         step: Step | None = None
         trouble: str | None = None
+        switched = 0
         try:
             for _ in range(_MOST_STEPS):
                 sight = await self.desk.sight()
@@ -251,10 +252,10 @@ class UnderWay:
                 async with looking:
                     why = await take_step(self, left, step)
                 self.done.append(f"{step}: {why}")
+                switched += step.kind is StepKind.SWITCHOVER
         except SpringtideError as error:
             trouble = str(error)
         facts = failover_facts(first, await self._leaders())
-        switched = sum("switchover from" in step for step in self.done)
         told = unexpected_failovers(facts, switched)
         return ChangeOutcome(
             done=tuple(self.done),
