@@ -7,7 +7,13 @@ from springtide.errors import GuardRefused
 from springtide.estate import price_books
 from springtide.model.outcome import UNTOUCHED, Outcome
 from springtide.model.window import SkippedEvening
-from springtide.planning.telling import Row, broken_promise, outcome_rows, outcome_told
+from springtide.planning.telling import (
+    Row,
+    broken_promise,
+    ending_told,
+    outcome_rows,
+    outcome_told,
+)
 from springtide.pricing.run_cost import run_cost
 from tasks.glances import renew_glance
 from tasks.outage import best_effort
@@ -59,5 +65,4 @@ async def _report(
     if troubles and outcome.ending not in UNTOUCHED:
         return Failed(message="; ".join(troubles), data=outcome)
     # A state of another name than Completed would look to the zombie automation like no end at all.
-    told = "; ".join((outcome.ending.value, *notes, *troubles))
-    return Completed(message=told, data=outcome)
+    return Completed(message=ending_told(outcome, *notes, *troubles), data=outcome)

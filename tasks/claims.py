@@ -16,6 +16,9 @@ from springtide.model.surge import SurgeProposal, SurgeSpending
 from springtide.planning.claim_book import PREFIX, Note, entry_name, read_book
 from tasks.prefect_api import own_server
 
+_STORE = "store"
+STORE_CLAIM = f"{_STORE} claim "
+"""How the names of task runs begin that store a claim."""
 _MEANING = ("fleet", "kind", "servers", "image", "ends_at", "month", "amount", "plan")
 """What makes two entries of one key the same."""
 
@@ -34,7 +37,7 @@ async def read_claims(now: Moment) -> tuple[ClaimBook, dict[str, str]]:
 
 
 def _storing() -> str:
-    return f"store {_told(entry_name(task_run.parameters['entry']))}"
+    return f"{_STORE} {_told(entry_name(task_run.parameters['entry']))}"
 
 
 def _clearing() -> str:

@@ -24,9 +24,7 @@ from springtide.model.traffic import (
 )
 from springtide.planning.traffic import Reading, traffic_rows, watched
 from tasks.cloud import Order, cloud_access
-
-SURGE = "emergency-surge"
-"""Flow whose deployment, of the fleet's name, is asked: the one that people start."""
+from tasks.flow_names import SURGE
 
 
 @task(task_run_name="read traffic of {order.fleet}")

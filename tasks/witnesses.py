@@ -27,23 +27,23 @@ from springtide.model.bill import Deletion
 from springtide.model.claim import Claim
 from springtide.model.cost_figures import ServiceFigures
 from springtide.model.cost_report import ReportPeriod
-from springtide.model.outcome import Ending
 from springtide.model.usage import UsageKind
 from springtide.planning.claim_history import MAY_LAST, ClaimRun, surges_claimed
 from springtide.planning.cost_report import evenings_between
 from springtide.planning.cost_service import OpeningRun, late_openings
+from springtide.planning.telling import tells_settled
 from springtide.pricing.audit_reconciliation import deletions_of
 from springtide.pricing.cost_breakdown import counted
 from springtide.stores.audit_sites import open_site
+from tasks.claims import STORE_CLAIM
 from tasks.cost_editions import CostOrder
+from tasks.flow_names import EXTENSION, LIFTING, OPENING, SURGE
 from tasks.vaults import may_pass
 
 _AROUND = timedelta(hours=2)
 """A day of Paris begins up to so long before that of UTC."""
 _REMEMBERED = timedelta(days=31)
 """Before the period: whether Prefect knew of openings then, and so would know of the period's."""
-_SURGE, _EXTENSION, _LIFTING = "emergency-surge", "extend-claim", "lift-entry"
-_OPENING = "open-evening-window"
 _PAGE = 200
 _MOST_PAGES = 100
 _Span = tuple[datetime, datetime]
@@ -57,8 +57,8 @@ def read_surges(fleet: str, period: ReportPeriod) -> tuple[Claim, ...]:
     What a lengthened or lifted one came to is theirs, too.
     """
     span = _span(period, before=MAY_LAST + _AROUND)
-    surges = [run for run in _storing(_SURGE, span) if run.given.get("fleet") == fleet]
-    claims = surges_claimed(surges, [*_storing(_EXTENSION, span), *_lifting(span)])
+    surges = [run for run in _storing(SURGE, span) if run.given.get("fleet") == fleet]
+    claims = surges_claimed(surges, [*_storing(EXTENSION, span), *_lifting(span)])
     begins_at = _span(period)[0]
     return tuple(claim for claim in claims if claim.ends_at > begins_at)
 
@@ -66,7 +66,7 @@ def read_surges(fleet: str, period: ReportPeriod) -> tuple[Claim, ...]:
 @task(task_run_name="read orders of {period.name}", retries=2, retry_delay_seconds=5)
 def read_orders(fleet: str, period: ReportPeriod) -> tuple[ClaimRun, ...]:
     """The openings of the fleet's windows that had a number of servers of their own."""
-    found = _storing(_OPENING, _span(period))
+    found = _storing(OPENING, _span(period))
     return tuple(run for run in found if run.given.get("fleet") == fleet)
 
 
@@ -78,7 +78,7 @@ def witness_service(premises: Premises, at: Standpoint, gathered: Gathered) -> S
     )
     runs = [
         OpeningRun(run.start_time, run.end_time if served(run) else None)
-        for run in _runs(_OPENING, _span(at.period, before=_REMEMBERED))
+        for run in _runs(OPENING, _span(at.period, before=_REMEMBERED))
         if run.start_time
         and run.parameters.get("fleet") == premises.fleet.name
         and not run.parameters.get("dry_run")
@@ -126,7 +126,7 @@ def served(run: FlowRun) -> bool:
     """Whether it ended with all servers serving, and not because it was to change nothing."""
     state = run.state
     told = (state.message if state and state.is_completed() else None) or ""
-    return told.startswith(Ending.SETTLED)
+    return tells_settled(told)
 
 
 def _span(period: ReportPeriod, *, before: timedelta = _AROUND) -> _Span:
@@ -137,7 +137,7 @@ def _span(period: ReportPeriod, *, before: timedelta = _AROUND) -> _Span:
 
 def _lifting(span: _Span) -> Iterator[ClaimRun]:
     """The runs that lifted an entry, and when."""
-    for run in _runs(_LIFTING, span):
+    for run in _runs(LIFTING, span):
         if run.start_time and run.state and run.state.is_completed():
             yield ClaimRun(str(run.id), run.name, run.parameters, _plain(run.start_time))
 
@@ -145,7 +145,7 @@ def _lifting(span: _Span) -> Iterator[ClaimRun]:
 def _storing(flow: str, span: _Span) -> list[ClaimRun]:
     """The flow's runs that stored a claim, and when."""
     tasks = TaskRunFilter(
-        name=TaskRunFilterName(like_="store claim "),
+        name=TaskRunFilterName(like_=STORE_CLAIM),
         state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.COMPLETED])),
     )
     stored: dict[UUID, datetime] = {}

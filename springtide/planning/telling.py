@@ -127,6 +127,16 @@ def outcome_told(outcome: Outcome) -> str:
     return broken_promise(outcome) or ("as desired" if settled else _ending(outcome))
 
 
+def ending_told(outcome: Outcome, *more: str) -> str:
+    """How the rounds ended, and what else is to be said, in a line."""
+    return "; ".join((outcome.ending.value, *more))
+
+
+def tells_settled(told: str) -> bool:
+    """Whether that line is of an outcome that settled."""
+    return told.startswith(Ending.SETTLED)
+
+
 def _open_ends(plan: RoundPlan) -> list[str]:
     """What the plan waits for, what it was still to do, and what finds no room."""
     to_do: Counter[tuple[str, str]] = Counter()

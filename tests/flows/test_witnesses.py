@@ -15,6 +15,7 @@ from flows.emergency_surge import emergency_surge
 from flows.evening_window import open_evening_window
 from flows.fleet_orders import extend_claim, lift_entry
 from springtide.model.cost_report import PeriodKind, ReportPeriod
+from tasks.flow_names import EXTENSION, LIFTING, OPENING, SURGE
 from tasks.witnesses import read_orders, read_surges, served
 from tests.flows.evening import THURSDAY, Evening
 
@@ -82,6 +83,12 @@ def test_an_opening_with_a_number_of_its_own_is_an_order(evening: Evening) -> No
         return [r.given["servers"] for r in read_orders.fn("api", today()) if r.at >= began]
 
     assert [8] == recorded(read, [8])
+
+
+def test_the_flows_are_called_as_they_are_asked_for() -> None:
+    """A flow by another name would have no runs, and nobody would be told."""
+    flows = (open_evening_window, emergency_surge, extend_claim, lift_entry)
+    assert (OPENING, SURGE, EXTENSION, LIFTING) == tuple(flow.name for flow in flows)
 
 
 @pytest.mark.parametrize(
