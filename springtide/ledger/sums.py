@@ -25,10 +25,11 @@ _WITHIN = "FROM read_parquet(?) WHERE hour >= ? AND hour < ?"
 _TOTALS = f"""
     SELECT resource, max(name) AS name, kind, sku, region, max(fleet) AS fleet,
            max(source) AS source, CAST(hour AS DATE) AS day, {_SUMS}, covered
-    FROM (SELECT *, false AS covered {_WITHIN})
+    FROM ({{rows}})
     GROUP BY resource, kind, sku, region, day, covered
 """  # noqa: S608
 _IN_ORDER = "ORDER BY day, resource, sku, covered"
+_UNCOVERED = f"SELECT *, false AS covered {_WITHIN}"
 # What is on the monthly plan is paid for as it is: it is ranked apart, and never covered.
 _COVERED = f"""
     SELECT *, kind = 'instance' AND NOT by_month AND rank <= (
@@ -157,8 +158,7 @@ def last_counts(ledger: UsageLedger, before: datetime) -> dict[tuple[str, str], 
 
 
 def _totals(book: PriceBook | None) -> str:
-    plain = f"SELECT *, false AS covered {_WITHIN}"
-    return _TOTALS.replace(plain, _COVERED) if _covers(book) else _TOTALS
+    return _TOTALS.format(rows=_COVERED if _covers(book) else _UNCOVERED)
 
 
 def _covers(book: PriceBook | None) -> list[tuple[str, str, int, date, date]]:
