@@ -113,7 +113,7 @@ def _refusal_marks(rounds: list[Round]) -> tuple[ExhaustedMark, ...]:
             passing=refusal.verdict is Verdict.LATER,
         )
         for region, refusal in sorted(refusals.items())
-        if region in before or not _may_pass(refusal)
+        if region in before or not _is_tried_again(refusal)
     )
 
 
@@ -123,7 +123,7 @@ def _refusals(done: Round) -> dict[str, ActionResult]:
     return {r.action.region: r for r in launches if r.verdict is not Verdict.DONE}
 
 
-def _may_pass(refusal: ActionResult) -> bool:
+def _is_tried_again(refusal: ActionResult) -> bool:
     return refusal.verdict is Verdict.LATER and refusal.exhausted is None
 
 

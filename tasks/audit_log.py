@@ -11,7 +11,7 @@ from springtide.planning.audit_log import verdict_rows
 from springtide.stores import audit_sites
 from springtide.stores.audit_sites import open_site
 from tasks.cloud import read_estate
-from tasks.vaults import may_pass
+from tasks.retrying import may_pass
 
 
 @task(

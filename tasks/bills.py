@@ -14,7 +14,7 @@ from springtide.pricing.provider_bill import (
     read_usage_history,
 )
 from tasks.cost_editions import CostOrder
-from tasks.vaults import may_pass
+from tasks.retrying import may_pass
 
 
 def read_bill(path: str, currency: str) -> ProviderBill:

@@ -40,7 +40,7 @@ from springtide.planning.known_usage import known_usage
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.pricing.price_book import join_books
 from tasks.cloud import read_estate
-from tasks.vaults import may_pass
+from tasks.retrying import may_pass
 
 REPORT_NAME = "report.json"
 """All figures of an edition; where it is, the edition is whole."""

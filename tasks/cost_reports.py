@@ -35,7 +35,7 @@ from tasks.cost_editions import (
     edition_place,
     open_place,
 )
-from tasks.vaults import may_pass
+from tasks.retrying import may_pass
 
 _TYPES = {
     ".html": ("text/html; charset=utf-8", "the report, to be read and printed"),

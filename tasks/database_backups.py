@@ -29,12 +29,12 @@ from springtide.vault.snapshots import Snapshot, Summary, list_snapshots, save_s
 from springtide.vault.stream_backup import StreamedFile, back_up_stream
 from springtide.vault.tree_backup import Counts
 from springtide.vault.wal_archive import WalArchive
+from tasks.retrying import may_pass
 from tasks.vaults import (
     Meter,
     VaultOrder,
     back_up_part,
     failures_of,
-    may_pass,
     read_back_sample,
 )
 

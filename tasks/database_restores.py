@@ -34,7 +34,8 @@ from springtide.vault.snapshots import list_snapshots, load_snapshot
 from springtide.vault.tree_restore import Restored, restore_tree
 from springtide.vault.wal_archive import WalArchive
 from tasks.restores import LATEST, SnapshotDrill, reading
-from tasks.vaults import VaultOrder, may_pass
+from tasks.retrying import may_pass
+from tasks.vaults import VaultOrder
 
 _PATIENCE_S = 24 * 3600.0
 _LOOKED_AT = 16

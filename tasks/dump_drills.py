@@ -16,7 +16,8 @@ from springtide.model.postgres import DUMPS, PART_PATHS, PostgresSource
 from springtide.vault.tree_restore import Restored, restore_tree
 from tasks.database_restores import TABLES, drill_folder, kept_log
 from tasks.restores import LATEST, chosen_for, reading
-from tasks.vaults import VaultOrder, may_pass
+from tasks.retrying import may_pass
+from tasks.vaults import VaultOrder
 
 _OWN_ROLE = "springtide_drill"
 """The scratch cluster is made with it, so that no role of the globals is there before them."""

@@ -28,9 +28,10 @@ from springtide.vault.erasure import (
 )
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
+from tasks.retrying import may_pass
 from tasks.vault_changes import VaultChange
 from tasks.vault_expiry import prune_vault
-from tasks.vaults import VaultOrder, may_pass
+from tasks.vaults import VaultOrder
 
 _KIND = "erase-documents"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from prefect import State, task
+from prefect import task
 from prefect.artifacts import acreate_table_artifact
 
 from springtide.errors import Retryable
@@ -17,12 +17,8 @@ from springtide.model.image import (
 from springtide.planning.image_distribution import plan_copy, planned_outcome
 from springtide.planning.telling import Row
 from tasks.cloud import Order, cloud_access
+from tasks.retrying import may_pass
 from tasks.watch import present_of
-
-
-def _may_pass(_task: object, _run: object, state: State[object]) -> bool:
-    """Whether another try may help."""
-    return isinstance(state.data, Retryable)
 
 
 async def list_everywhere(
@@ -69,7 +65,7 @@ async def carry_out(plan: DistributionPlan, order: Order) -> tuple[CopyOutcome, 
     task_run_name="list images of {region}",
     retries=2,
     retry_delay_seconds=2,
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=may_pass,
 )
 def list_images(region: str, order: Order) -> tuple[StoredImage, ...]:
     """Active images of the fleet's pattern, and hidden copies of ours."""
@@ -81,7 +77,7 @@ def list_images(region: str, order: Order) -> tuple[StoredImage, ...]:
     task_run_name="{copy.step} image in {copy.region}",
     retries=2,
     retry_delay_seconds=[10, 60],
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=may_pass,
 )
 def bring_image(copy: RegionCopy, plan: DistributionPlan, order: Order) -> str:
     """Have the golden image be there, whole and shown; says how. "Already so" is success.
@@ -110,7 +106,7 @@ def bring_image(copy: RegionCopy, plan: DistributionPlan, order: Order) -> str:
     task_run_name="remove copy {removal.image_id}",
     retries=1,
     retry_delay_seconds=5,
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=may_pass,
 )
 def remove_copy(removal: ImageRemoval, order: Order) -> None:
     """Remove a hidden copy of ours that never became an image; one that is gone is a success."""

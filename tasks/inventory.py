@@ -6,7 +6,7 @@ from springtide.errors import Misconfigured, NotFound
 from springtide.model.bill import InventoryItem, Listing
 from tasks.cloud import cloud_access
 from tasks.cost_editions import CostOrder
-from tasks.vaults import may_pass
+from tasks.retrying import may_pass
 
 
 @task(

@@ -34,7 +34,8 @@ from springtide.vault.references import opened_path
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import Session, load_for_reading, write_session
 from springtide.vault.snapshots import Snapshot, list_snapshots
-from tasks.vaults import VaultOrder, may_pass
+from tasks.retrying import may_pass
+from tasks.vaults import VaultOrder
 
 _MOST_SKEW_S = 3600.0
 """Between the machine's clock, which dates its files, and the store's."""

@@ -11,13 +11,14 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from springtide.clouds.vcenter.access import VCenter
 from springtide.clouds.vcenter.waiting import Progress
-from springtide.errors import GuardRefused, Retryable
+from springtide.errors import GuardRefused
 from springtide.model.approval import Approval
 from springtide.model.inventory import Inventory, Power, VirtualMachine
 from springtide.model.virtual_machine_change import ResizePlan, ResizeStep
 from springtide.planning.virtual_machine_change import machine_limitation
 from tasks.cloud import open_audit, read_estate
 from tasks.outage import best_effort
+from tasks.retrying import may_pass
 
 _PROGRESS = "vcenter-task"
 
@@ -33,16 +34,11 @@ def open_vcenter(estate_file: Path, approval: Approval | None = None) -> VCenter
     return VCenter.open(estate.private_cloud(), open_audit(estate, by))
 
 
-def _may_pass(_task: object, _run: object, state: object) -> bool:
-    """Whether another try may help."""
-    return isinstance(getattr(state, "data", None), Retryable)
-
-
 @task(
     task_run_name="read the private cloud",
     retries=2,
     retry_delay_seconds=[2, 10],
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=may_pass,
 )
 def read_core(estate_file: Path) -> Inventory:
     """Everything that vCenter shows, now."""
@@ -54,7 +50,7 @@ def read_core(estate_file: Path) -> Inventory:
     task_run_name="{step} ({plan.name})",
     retries=3,
     retry_delay_seconds=[2, 10, 30],
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=may_pass,
 )
 def take_resize_step(
     step: ResizeStep, plan: ResizePlan, estate_file: Path, approval: Approval

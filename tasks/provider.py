@@ -11,11 +11,12 @@ from prefect import get_client, get_run_logger, task
 from prefect.variables import Variable
 
 from springtide.clouds.ovhcloud.datastores import ProviderDatastores, ended_badly
-from springtide.errors import DeadlinePassed, GuardRefused, Retryable
+from springtide.errors import DeadlinePassed, GuardRefused
 from springtide.model.approval import Approval
 from springtide.model.datastore_extension import OrderRecord, ProviderTask, ProviderView
 from tasks.cloud import open_audit, read_estate
 from tasks.private_cloud import open_vcenter
+from tasks.retrying import may_pass
 
 _RECORDS = "datastore_order_"
 _PAGE = 200
@@ -72,15 +73,11 @@ def _name(record: OrderRecord) -> str:
     return f"{_RECORDS}{month}_{record.digest[:16]}_{record.number}"
 
 
-def _may_pass(_task: object, _run: object, state: object) -> bool:
-    return isinstance(getattr(state, "data", None), Retryable)
-
-
 @task(
     task_run_name="look at the provider",
     retries=2,
     retry_delay_seconds=[2, 10],
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=may_pass,
 )
 def look_at_provider(estate_file: Path) -> ProviderView:
     """What it has, what is under way, and what can be ordered."""
@@ -110,7 +107,7 @@ def order_datastore(number: int, estate_file: Path, approval: Approval) -> Provi
     task_run_name="wait for the delivery of task {ordered.id}",
     retries=3,
     retry_delay_seconds=10,
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=may_pass,
 )
 def await_delivery(ordered: ProviderTask, estate_file: Path) -> ProviderTask:
     """The provider's task, once it is done.
@@ -138,7 +135,7 @@ def await_delivery(ordered: ProviderTask, estate_file: Path) -> ProviderTask:
     task_run_name="mount {datastore} on {host}",
     retries=2,
     retry_delay_seconds=10,
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=may_pass,
 )
 def mount_datastore(datastore: str, host: str, estate_file: Path, approval: Approval) -> str:
     """Have the host mount it, as others have; mounted already is success."""

@@ -27,7 +27,8 @@ from springtide.vault.snapshots import Snapshot, chosen_snapshot, list_snapshots
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
 from springtide.vault.troubles import Trouble
-from tasks.vaults import VaultOrder, may_pass
+from tasks.retrying import may_pass
+from tasks.vaults import VaultOrder
 
 LATEST = "latest"
 _OURS, _RESTIC = "springtide", "restic"

@@ -16,7 +16,8 @@ from springtide.vault.repository import Repository
 from springtide.vault.sessions import Session, load_for_reading, write_session
 from springtide.vault.snapshot_copy import CopyCounts, copy_tree, save_copy
 from springtide.vault.snapshots import Snapshot, list_snapshots, read_snapshots
-from tasks.vaults import Meter, VaultOrder, may_pass, read_back_sample
+from tasks.retrying import may_pass
+from tasks.vaults import Meter, VaultOrder, read_back_sample
 
 
 @task(

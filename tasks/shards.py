@@ -22,7 +22,8 @@ from springtide.vault.sharding import (
 )
 from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
 from springtide.vault.troubles import TroubleKind
-from tasks.vaults import VaultOrder, may_pass, refuse_emptied
+from tasks.retrying import may_pass
+from tasks.vaults import VaultOrder, refuse_emptied
 
 SHARD_FLOW = "back-up-shard"
 _SHARD_S = 6 * 24 * 3600.0

@@ -15,7 +15,8 @@ from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
 from springtide.vault.snapshots import KIND, list_snapshots
 from springtide.vault.wal_archive import WAL_TAG
-from tasks.vaults import VaultOrder, may_pass
+from tasks.retrying import may_pass
+from tasks.vaults import VaultOrder
 
 
 @task(

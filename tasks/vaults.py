@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-from prefect import State, task
+from prefect import task
 from prefect.artifacts import (
     create_progress_artifact,
     create_table_artifact,
@@ -15,7 +15,7 @@ from prefect.artifacts import (
 )
 from prefect.tasks import exponential_backoff
 
-from springtide.errors import GuardRefused, Retryable
+from springtide.errors import GuardRefused
 from springtide.model.backup import (
     BackupSource,
     PartOutcome,
@@ -55,6 +55,7 @@ from springtide.vault.verification import (
 from tasks.cloud import read_estate
 from tasks.log_states import log_state
 from tasks.outage import best_effort
+from tasks.retrying import may_pass
 
 _READ_BACK = 4
 """Of a run's new packs, so many are read back."""
@@ -71,11 +72,6 @@ class VaultOrder(Model):
     def estate(self) -> Estate:
         """The estate, read once in this process."""
         return read_estate(self.estate_file)
-
-
-def may_pass(_task: object, _run: object, state: State[object]) -> bool:
-    """Whether another try may help."""
-    return isinstance(state.data, Retryable)
 
 
 @task(

@@ -18,7 +18,8 @@ from springtide.vault.sessions import write_session
 from springtide.vault.snapshots import list_snapshots, read_snapshots
 from springtide.vault.wal_archive import WalArchive
 from tasks.log_states import log_state
-from tasks.vaults import VaultOrder, may_pass
+from tasks.retrying import may_pass
+from tasks.vaults import VaultOrder
 from tasks.wal_archiver import Archiver
 
 

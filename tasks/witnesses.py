@@ -38,7 +38,7 @@ from springtide.stores.audit_sites import open_site
 from tasks.claims import STORE_CLAIM
 from tasks.cost_editions import CostOrder
 from tasks.flow_names import EXTENSION, LIFTING, OPENING, SURGE
-from tasks.vaults import may_pass
+from tasks.retrying import may_pass
 
 _AROUND = timedelta(hours=2)
 """A day of Paris begins up to so long before that of UTC."""
