@@ -1,23 +1,23 @@
 """Watching the private cloud: the history of fills, what people were told, and what they see.
 
-Both are small variables of their own, one for each day: losing one costs a day of history, or one
-notice more.
+The fills of each day are a small variable of their own, and what people were told last is one more:
+losing one costs a day of history, or one notice more.
 """
 
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from prefect import get_client, task
+from prefect import task
 from prefect.artifacts import acreate_table_artifact
 from prefect.variables import Variable
 
 from springtide.model.core_watch import FillSample, Telling
 from springtide.planning.telling import Row
+from tasks.prefect_api import own_server
 
 _FILLS = "datastore_fills_"
 _TOLD = "core_watch_told"
-_PAGE = 200
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,13 @@ async def recall() -> CoreMemory:
 
 async def read_fills() -> dict[date, tuple[FillSample, ...]]:
     """What was noted, by day."""
-    body = {"variables": {"name": {"like_": f"{_FILLS}%"}}, "limit": _PAGE, "sort": "NAME_DESC"}
-    async with get_client() as client:
-        found = (await client.request("POST", "/variables/filter", json=body)).json()
+    async with own_server() as server:
+        found = await server.entries(_FILLS)
     noted = {}
-    for variable in found:
-        day = _day(variable["name"])
-        if day is not None and isinstance(variable["value"], dict):
-            noted[day] = tuple(_samples(day, variable["value"]))
+    for name, value in found.items():
+        day = _day(name)
+        if day is not None and isinstance(value, dict):
+            noted[day] = tuple(_samples(day, value))
     return noted
 
 

@@ -7,7 +7,7 @@ month's budget from then on. It is sent once, and never again by itself.
 import time
 from pathlib import Path
 
-from prefect import get_client, get_run_logger, task
+from prefect import get_run_logger, task
 from prefect.variables import Variable
 
 from springtide.clouds.ovhcloud.datastores import ProviderDatastores, ended_badly
@@ -15,11 +15,11 @@ from springtide.errors import DeadlinePassed, GuardRefused
 from springtide.model.approval import Approval
 from springtide.model.datastore_extension import OrderRecord, ProviderTask, ProviderView
 from tasks.cloud import open_audit, read_estate
+from tasks.prefect_api import own_server
 from tasks.private_cloud import open_vcenter
 from tasks.retrying import may_pass
 
 _RECORDS = "datastore_order_"
-_PAGE = 200
 
 
 def open_provider(estate_file: Path, approval: Approval | None = None) -> ProviderDatastores:
@@ -37,10 +37,9 @@ def open_provider(estate_file: Path, approval: Approval | None = None) -> Provid
 
 async def read_orders() -> tuple[OrderRecord, ...]:
     """Every order that is remembered."""
-    body = {"variables": {"name": {"like_": f"{_RECORDS}%"}}, "limit": _PAGE, "sort": "NAME_DESC"}
-    async with get_client() as client:
-        found = (await client.request("POST", "/variables/filter", json=body)).json()
-    return tuple(OrderRecord.model_validate(each["value"]) for each in found)
+    async with own_server() as server:
+        found = await server.entries(_RECORDS)
+    return tuple(OrderRecord.model_validate(each) for each in found.values())
 
 
 async def remember_order(record: OrderRecord) -> None:
