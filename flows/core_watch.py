@@ -24,10 +24,11 @@ from springtide.planning.core_watch import (
     unanswered,
 )
 from tasks.cloud import read_estate
-from tasks.core_watch import CoreMemory, note_fills, recall, remember_telling, show_core
+from tasks.core_watch import CoreMemory, note_fills, recall, remember_telling
 from tasks.database_watch import look_at_databases
 from tasks.outage import best_effort
 from tasks.private_cloud import read_core
+from tasks.screens import show_table
 
 
 @flow(name="watch-core", flow_run_name="watch the private cloud")
@@ -45,7 +46,7 @@ async def watch_core(*, dry_run: bool = False) -> State[tuple[CoreFinding, ...]]
     alarm = core_alarm(findings, None if dry_run else memory.told, now)
     summary = core_summary(findings)
     with best_effort("findings"):
-        await show_core(core_rows(findings), summary)
+        await show_table("core", core_rows(findings), summary)
     if not dry_run:
         with best_effort("notes"):
             await note_fills(samples, outdated)

@@ -20,7 +20,8 @@ from springtide.planning.document_offload import (
 from tasks.cloud import read_estate
 from tasks.offloading import fetch_document, offload_part
 from tasks.outage import best_effort
-from tasks.vaults import VaultOrder, show_table
+from tasks.screens import show_table
+from tasks.vaults import VaultOrder
 
 
 @flow(name="offload-documents", flow_run_name="offload documents of {source}")
@@ -42,7 +43,7 @@ async def offload_documents(
         outcomes.append(await asyncio.to_thread(future.result))
     summary = offload_summary(source, tuple(outcomes))
     with best_effort("outcome"):
-        await asyncio.to_thread(show_table, f"offload-{source}", offload_rows(outcomes), summary)
+        await show_table(f"offload-{source}", offload_rows(outcomes), summary)
     if (alarm := offload_alarm(source, tuple(outcomes))) is not None:
         return Failed(message=alarm, data=tuple(outcomes))
     return Completed(message=summary, data=tuple(outcomes))

@@ -16,9 +16,10 @@ from springtide.planning.image_distribution import (
     outcome_rows,
     plan_image_distribution,
 )
-from tasks.images import carry_out, list_everywhere, show_distribution
+from tasks.images import carry_out, list_everywhere
 from tasks.outage import best_effort
 from tasks.readiness import order_for
+from tasks.screens import show_table
 
 
 @flow(name="distribute-image", flow_run_name="distribute the image of {fleet} from {source_region}")
@@ -43,12 +44,12 @@ async def distribute_image(
     )
     summary = distribution_summary(plan)
     with best_effort("plan"):
-        await show_distribution(fleet, distribution_rows(plan), summary)
+        await show_table(f"image-{fleet}", distribution_rows(plan), summary)
     if dry_run:
         return Completed(message="dry run", data=())
     outcomes = await carry_out(plan, order)
     with best_effort("outcome"):
-        await show_distribution(fleet, outcome_rows(outcomes), summary)
+        await show_table(f"image-{fleet}", outcome_rows(outcomes), summary)
     if (without := lacking(outcomes)) is not None:
         return Failed(message=without, data=outcomes)
     return Completed(message=f"everywhere: {summary}", data=outcomes)

@@ -23,10 +23,10 @@ from tasks.leftovers import (
     carry_out_sweep,
     forget_strangers,
     look_for_leftovers,
-    show_leftovers,
     sweep_order,
 )
 from tasks.outage import best_effort
+from tasks.screens import show_table
 
 
 @flow(name="sweep-leftovers", flow_run_name="sweep leftovers")
@@ -38,7 +38,7 @@ async def sweep_leftovers(*, dry_run: bool = True) -> State[SweepPlan]:
     """
     plan = await _decide(sweep_order(estate_path()))
     with best_effort("plan"):
-        await show_leftovers(sweep_rows(plan), sweep_summary(plan))
+        await show_table("leftovers", sweep_rows(plan), sweep_summary(plan))
     if dry_run:
         return Completed(message=f"dry run: {sweep_summary(plan)}", data=plan)
     order = sweep_order(estate_path())
@@ -47,7 +47,7 @@ async def sweep_leftovers(*, dry_run: bool = True) -> State[SweepPlan]:
     await forget_strangers(order)
     get_run_logger().info("sweep %s", sweep_summary(plan))
     with best_effort("outcome"):
-        await show_leftovers(sweep_rows(plan), sweep_summary(plan))
+        await show_table("leftovers", sweep_rows(plan), sweep_summary(plan))
     if (troubles := sweep_troubles(plan, results)) is not None:
         return Failed(message=troubles, data=plan)
     return Completed(message=sweep_summary(plan), data=plan)

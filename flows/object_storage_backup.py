@@ -38,9 +38,10 @@ from springtide.planning.wal_archive import wal_verdict_rows, wal_verdict_summar
 from tasks.cloud import read_estate
 from tasks.database_backups import submit_part
 from tasks.outage import best_effort
+from tasks.screens import show_table
 from tasks.shards import join_shards, run_shard, worker_name
 from tasks.vault_expiry import expire_snapshots, prune_vault
-from tasks.vaults import VaultOrder, back_up_part, show_table, verify_vault
+from tasks.vaults import VaultOrder, back_up_part, verify_vault
 from tasks.wal_archives import expire_log
 
 
@@ -69,7 +70,7 @@ async def back_up_to_object_storage(
         outcomes = await asyncio.gather(*(_whole(order, found, part) for part in chosen))
     summary = backup_summary(source, tuple(outcomes))
     with best_effort("outcome"):
-        await asyncio.to_thread(show_table, f"backup-{source}", backup_rows(outcomes), summary)
+        await show_table(f"backup-{source}", backup_rows(outcomes), summary)
     if (alarm := backup_alarm(source, tuple(outcomes))) is not None:
         return Failed(message=alarm, data=tuple(outcomes))
     return Completed(message=summary, data=tuple(outcomes))
@@ -136,7 +137,7 @@ async def verify_backups(vault: str, *, everything: bool = False) -> State[Vault
     summary = verification_summary(found)
     with best_effort("outcome"):
         rows = verification_rows(found)
-        await asyncio.to_thread(show_table, f"verification-{vault}", rows, summary)
+        await show_table(f"verification-{vault}", rows, summary)
     if (alarm := verification_alarm(found)) is not None:
         return Failed(message=alarm, data=found)
     return Completed(message=summary, data=found)
@@ -176,7 +177,7 @@ async def _show_log(source: str, verdicts: tuple[WalVerdict, ...], *, dry_run: b
     with best_effort("outcome"):
         rows = wal_verdict_rows(verdicts)
         told = wal_verdict_summary(source, verdicts, dry_run=dry_run)
-        await asyncio.to_thread(show_table, f"wal-expiry-{source}", rows, told)
+        await show_table(f"wal-expiry-{source}", rows, told)
 
 
 async def _pruned(
@@ -187,5 +188,5 @@ async def _pruned(
     summary = expiry_summary(found)
     with best_effort("outcome"):
         rows = expiry_rows(found)
-        await asyncio.to_thread(show_table, f"expiry-{order.vault}", rows, summary)
+        await show_table(f"expiry-{order.vault}", rows, summary)
     return Completed(message=summary, data=found)

@@ -16,7 +16,8 @@ from springtide.planning.readiness import (
     readiness_summary,
 )
 from tasks.outage import best_effort
-from tasks.readiness import inspect_cloud, order_for, show_readiness
+from tasks.readiness import inspect_cloud, order_for
+from tasks.screens import show_table
 
 
 @flow(name="check-readiness", flow_run_name="check readiness of {fleet}")
@@ -31,7 +32,7 @@ async def check_readiness(fleet: str = "api") -> State[tuple[Finding, ...]]:
     findings = judge_readiness(report, order.estate.fleet(fleet))
     summary = readiness_summary(findings)
     with best_effort("readiness"):
-        await show_readiness(fleet, readiness_rows(findings), summary)
+        await show_table(f"readiness-{fleet}", readiness_rows(findings), summary)
     if (red := readiness_alarm(findings)) is not None:
         return Failed(message=red, data=findings)
     return Completed(message=summary, data=findings)

@@ -17,7 +17,7 @@ from springtide.planning.telling import (
 from springtide.pricing.run_cost import run_cost
 from tasks.glances import renew_glance
 from tasks.outage import best_effort
-from tasks.screens import show_outcome
+from tasks.screens import show_table
 from tasks.watch import FleetWatch
 
 
@@ -58,8 +58,9 @@ async def _report(
     rows = outcome_rows(outcome) + [{"measure": "note", "value": note} for note in notes]
     rows += [*cost.rows(), *more]
     troubles = [t for t in (*found, *outcome.alarms) if t]
+    summary = "; ".join(troubles) or outcome_told(outcome)
     with best_effort("outcome"):
-        await show_outcome(watch.fleet.name, rows, "; ".join(troubles) or outcome_told(outcome))
+        await show_table(f"outcome-{watch.fleet.name}", rows, summary)
     with best_effort("glance"):
         await renew_glance(watch, outcome.last)
     if troubles and outcome.ending not in UNTOUCHED:

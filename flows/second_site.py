@@ -13,8 +13,9 @@ from springtide.estate import estate_path
 from springtide.model.backup import CopyOutcome
 from springtide.planning.second_site import copy_alarm, copy_rows, copy_summary
 from tasks.outage import best_effort
+from tasks.screens import show_table
 from tasks.second_site import copy_vault
-from tasks.vaults import VaultOrder, show_table
+from tasks.vaults import VaultOrder
 
 
 @flow(name="copy-to-second-site", flow_run_name="copy to {vault}")
@@ -28,7 +29,7 @@ async def copy_to_second_site(vault: str) -> State[CopyOutcome]:
     found = await asyncio.to_thread(copy_vault.submit(order).result)
     summary = copy_summary(found)
     with best_effort("outcome"):
-        await asyncio.to_thread(show_table, f"copy-{vault}", copy_rows(found), summary)
+        await show_table(f"copy-{vault}", copy_rows(found), summary)
     if (alarm := copy_alarm(found)) is not None:
         return Failed(message=alarm, data=found)
     return Completed(message=summary, data=found)

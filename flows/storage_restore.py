@@ -30,7 +30,8 @@ from tasks.dump_drills import drill_dumps
 from tasks.outage import best_effort
 from tasks.restore_over import RestoreOver
 from tasks.restores import LATEST, drill_part, new_folder, restore_part
-from tasks.vaults import VaultOrder, show_table
+from tasks.screens import show_table
+from tasks.vaults import VaultOrder
 
 
 @flow(name="restore-from-object-storage", flow_run_name="restore {source}, part {part}")
@@ -127,7 +128,7 @@ async def drill_restore(source: str, *, vault: str = "") -> State[tuple[DrillOut
             outcomes += await asyncio.to_thread(future.result)
     summary = drill_summary(source, tuple(outcomes))
     with best_effort("outcome"):
-        await asyncio.to_thread(show_table, f"drill-{source}", drill_rows(outcomes), summary)
+        await show_table(f"drill-{source}", drill_rows(outcomes), summary)
     if (alarm := drill_alarm(source, tuple(outcomes))) is not None:
         return Failed(message=alarm, data=tuple(outcomes))
     return Completed(message=summary, data=tuple(outcomes))

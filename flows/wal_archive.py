@@ -21,7 +21,8 @@ from springtide.planning.wal_archive import (
 )
 from tasks.cloud import read_estate
 from tasks.outage import best_effort
-from tasks.vaults import VaultOrder, show_table
+from tasks.screens import show_table
+from tasks.vaults import VaultOrder
 from tasks.wal_archives import archive_log, look_at_log
 
 _MOST_MINUTES = 24 * 60
@@ -64,7 +65,7 @@ async def watch_recovery_point(source: str) -> State[WalState]:
     state = await asyncio.to_thread(look_at_log.submit(order, found).result)
     with best_effort("outcome"):
         rows, told = wal_state_rows(state), f"the log of {source}"
-        await asyncio.to_thread(show_table, f"wal-{source}", rows, told)
+        await show_table(f"wal-{source}", rows, told)
     if (alarm := wal_state_alarm(state)) is not None:
         return Failed(message=alarm, data=state)
     return Completed(message=f"{source}: complete until {state.complete_at}", data=state)

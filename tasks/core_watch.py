@@ -9,11 +9,9 @@ from datetime import date
 from typing import Any
 
 from prefect import task
-from prefect.artifacts import acreate_table_artifact
 from prefect.variables import Variable
 
 from springtide.model.core_watch import FillSample, Telling
-from springtide.planning.telling import Row
 from tasks.prefect_api import own_server
 
 _FILLS = "datastore_fills_"
@@ -75,12 +73,6 @@ async def remember_telling(telling: Telling | None) -> None:
         await Variable.aunset(_TOLD)
     else:
         await Variable.aset(_TOLD, telling.model_dump(mode="json"), overwrite=True)
-
-
-@task(task_run_name="show the private cloud")
-async def show_core(rows: list[Row], summary: str) -> None:
-    """Show every finding, red ones first."""
-    await acreate_table_artifact(rows, key="core", description=summary)
 
 
 def _day(name: str) -> date | None:

@@ -3,7 +3,6 @@
 import asyncio
 
 from prefect import task
-from prefect.artifacts import acreate_table_artifact
 
 from springtide.errors import Retryable
 from springtide.model.image import (
@@ -15,7 +14,6 @@ from springtide.model.image import (
     StoredImage,
 )
 from springtide.planning.image_distribution import plan_copy, planned_outcome
-from springtide.planning.telling import Row
 from tasks.cloud import Order, cloud_access
 from tasks.retrying import may_pass
 from tasks.watch import present_of
@@ -112,9 +110,3 @@ def remove_copy(removal: ImageRemoval, order: Order) -> None:
     """Remove a hidden copy of ours that never became an image; one that is gone is a success."""
     store = cloud_access(order.estate_file).region(removal.region).images
     store.remove_copy(removal.image_id, removal.reason)
-
-
-@task(task_run_name="show images of {fleet}")
-async def show_distribution(fleet: str, rows: list[Row], summary: str) -> None:
-    """Show what is about to be done, or what became of it."""
-    await acreate_table_artifact(rows, key=f"image-{fleet}", description=summary)

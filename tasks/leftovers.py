@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from prefect import get_run_logger, task
-from prefect.artifacts import acreate_table_artifact
 
 from springtide.errors import SpringtideError
 from springtide.model.base import Model, Moment
@@ -23,7 +22,6 @@ from springtide.model.leftover import (
 )
 from springtide.model.outcome import Outcome
 from springtide.planning.leftover_sweep import residue_of, sighting_note
-from springtide.planning.telling import Row
 from tasks.claims import clear_entry, read_claims, remember_note
 from tasks.cloud import Order, cloud_access, read_estate
 from tasks.outage import best_effort
@@ -161,12 +159,6 @@ def mark_ports(
     """Write the fleet on ports of its standing servers: they are known when these are gone."""
     store = cloud_access(order.estate_file).region(region).leftovers
     return tuple(_tried(port, partial(store.mark_port, port)) for port in ports)
-
-
-@task(task_run_name="show leftovers")
-async def show_leftovers(rows: list[Row], summary: str) -> None:
-    """Show what nobody knows, and what is done about each."""
-    await acreate_table_artifact(rows, key="leftovers", description=summary)
 
 
 async def _inventories(

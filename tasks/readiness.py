@@ -4,11 +4,9 @@ import asyncio
 from pathlib import Path
 
 from prefect import task
-from prefect.artifacts import acreate_table_artifact
 
 from springtide.errors import SpringtideError
 from springtide.model.readiness import Check, CloudReport, CredentialReport, RegionReport, Trouble
-from springtide.planning.telling import Row
 from tasks.cloud import Order, cloud_access, read_estate
 from tasks.watch import present_of
 
@@ -53,9 +51,3 @@ def inspect_region(region: str, order: Order) -> RegionReport:
         trouble = Trouble(check=Check.ANSWER, detail=str(error))
         return RegionReport(region=region, troubles=(trouble,))
     return cloud.inspect(order.estate.fleet(order.fleet))
-
-
-@task(task_run_name="show readiness of {fleet}")
-async def show_readiness(fleet: str, rows: list[Row], summary: str) -> None:
-    """Show every finding, red ones first."""
-    await acreate_table_artifact(rows, key=f"readiness-{fleet}", description=summary)

@@ -20,10 +20,10 @@ async def show_plan(plan: RoundPlan, note: str = "") -> None:
     await acreate_table_artifact(plan_rows(plan), key=f"plan-{plan.fleet}", description=description)
 
 
-@task(task_run_name="show outcome of {fleet}")
-async def show_outcome(fleet: str, rows: list[Row], summary: str) -> None:
-    """Show what became of it."""
-    await acreate_table_artifact(rows, key=f"outcome-{fleet}", description=summary)
+@task(task_run_name="show {key}")
+async def show_table(key: str, rows: list[Row], summary: str) -> None:
+    """Show a table; each run adds a version to its history."""
+    await acreate_table_artifact(rows, key=key, description=summary)
 
 
 @task(task_run_name="show what is stored")

@@ -10,7 +10,6 @@ from random import Random
 from prefect import task
 from prefect.artifacts import (
     create_progress_artifact,
-    create_table_artifact,
     update_progress_artifact,
 )
 from prefect.tasks import exponential_backoff
@@ -28,7 +27,6 @@ from springtide.model.base import Model, Name
 from springtide.model.estate import Estate
 from springtide.model.sources import Source
 from springtide.planning.backup_sources import emptied_limitation, source_ages
-from springtide.planning.telling import Row
 from springtide.stores.vaults import opened_vault, writer_identity
 from springtide.vault.adoption import adopt_packs
 from springtide.vault.reports import save_report
@@ -181,12 +179,6 @@ def verify_vault(order: VaultOrder, part: int, of: int) -> VaultVerification:
         logs=logs,
         took_s=time.monotonic() - began,
     )
-
-
-@task(task_run_name="show {key}")
-def show_table(key: str, rows: list[Row], summary: str) -> None:
-    """Show a table; each run adds a version to its history."""
-    create_table_artifact(rows, key=key, description=summary)
 
 
 def read_back_sample(repository: Repository) -> tuple[int, set[Finding]]:
