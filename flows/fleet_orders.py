@@ -14,10 +14,10 @@ from springtide.planning.claim_changes import Longer, claim_named, entry_rows, e
 from springtide.planning.holding import holder, server_named
 from springtide.pricing.surge_cost import surge_cost
 from tasks.claims import clear_entry, read_claims, store_entry
-from tasks.cloud import read_estate
+from tasks.cloud import present_of, read_estate
 from tasks.screens import show_entries
 from tasks.servers import end_hold, put_hold
-from tasks.watch import open_watch, present_of
+from tasks.watch import open_watch
 
 
 @flow(name="freeze-fleet", flow_run_name="freeze {fleet}: {reason}")

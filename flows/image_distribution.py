@@ -16,9 +16,9 @@ from springtide.planning.image_distribution import (
     outcome_rows,
     plan_image_distribution,
 )
+from tasks.cloud import order_for
 from tasks.images import carry_out, list_everywhere
 from tasks.outage import best_effort
-from tasks.readiness import order_for
 from tasks.screens import show_table
 
 

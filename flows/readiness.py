@@ -15,8 +15,9 @@ from springtide.planning.readiness import (
     readiness_rows,
     readiness_summary,
 )
+from tasks.cloud import order_for
 from tasks.outage import best_effort
-from tasks.readiness import inspect_cloud, order_for
+from tasks.readiness import inspect_cloud
 from tasks.screens import show_table
 
 

@@ -24,9 +24,8 @@ from springtide.planning.surge_rehearsal import (
     rehearsal_summary,
 )
 from springtide.pricing.surge_cost import surge_cost
-from tasks.cloud import read_estate
+from tasks.cloud import order_for, read_estate
 from tasks.outage import best_effort
-from tasks.readiness import order_for
 from tasks.rehearsals import measure_cloud, rehearsal_begun, show_rehearsal
 
 

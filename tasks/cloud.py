@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from prefect.states import Completed, Failed
 from springtide.clouds.audit import AuditLog, worker_name
 from springtide.clouds.openstack.connection import CloudAccess
 from springtide.clouds.performing import perform
+from springtide.clouds.rehearsal import now_source
 from springtide.estate import load_estate, user_data
 from springtide.model.base import Model, Moment, Name
 from springtide.model.estate import Estate
@@ -21,17 +23,37 @@ read_estate = cache(load_estate)
 _lent: dict[Path, CloudAccess] = {}
 
 
-class Order(Model):
-    """Whose action it is, and when it was decided."""
+class EstateOrder(Model):
+    """Which estate it is about."""
 
     estate_file: Path
-    fleet: Name
-    at: Moment
 
     @property
     def estate(self) -> Estate:
         """The estate, read once in this process."""
         return read_estate(self.estate_file)
+
+
+class Order(EstateOrder):
+    """Whose action it is, and when it was decided."""
+
+    fleet: Name
+    at: Moment
+
+
+def order_for(estate_file: Path, fleet: str) -> Order:
+    """An order for that fleet, as of now.
+
+    Raises:
+        Misconfigured: the estate is wrong, or has no such fleet.
+    """
+    estate = read_estate(estate_file)
+    return Order(estate_file=estate_file, fleet=estate.fleet(fleet).name, at=present_of(estate))
+
+
+def present_of(estate: Estate) -> datetime:
+    """The present; in a rehearsal the sandbox's."""
+    return now_source(estate)()
 
 
 @contextmanager

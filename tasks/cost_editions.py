@@ -23,12 +23,11 @@ from springtide.estate import price_books, school_holidays
 from springtide.ledger.charge_files import CSV_NAME
 from springtide.ledger.looks import looked_days
 from springtide.ledger.usage_ledger import UsageLedger, fingerprint
-from springtide.model.base import Model, Name
+from springtide.model.base import Name
 from springtide.model.bill import ProviderBill
 from springtide.model.calendar import PARIS
 from springtide.model.cost_figures import CostReport
 from springtide.model.cost_report import CostReporting, ReportPeriod, ReportStatus
-from springtide.model.estate import Estate
 from springtide.planning.cost_report import (
     Edition,
     edition_of,
@@ -39,7 +38,7 @@ from springtide.planning.cost_report import (
 from springtide.planning.known_usage import known_usage
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.pricing.price_book import join_books
-from tasks.cloud import read_estate
+from tasks.cloud import EstateOrder
 from tasks.retrying import may_pass
 
 REPORT_NAME = "report.json"
@@ -47,16 +46,10 @@ REPORT_NAME = "report.json"
 _DAY = timedelta(days=1)
 
 
-class CostOrder(Model):
+class CostOrder(EstateOrder):
     """Which estate's fleet it is about."""
 
-    estate_file: Path
     fleet: Name
-
-    @property
-    def estate(self) -> Estate:
-        """The estate, read once in this process."""
-        return read_estate(self.estate_file)
 
     @property
     def reporting(self) -> CostReporting:
@@ -65,9 +58,7 @@ class CostOrder(Model):
         Raises:
             Misconfigured: the estate does not say.
         """
-        if self.estate.cost_report is None:
-            raise Misconfigured("the estate reports no cost", field="cost_report")
-        return self.estate.cost_report
+        return self.estate.cost_reporting()
 
     @property
     def regions(self) -> frozenset[str]:

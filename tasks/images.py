@@ -14,9 +14,8 @@ from springtide.model.image import (
     StoredImage,
 )
 from springtide.planning.image_distribution import plan_copy, planned_outcome
-from tasks.cloud import Order, cloud_access
+from tasks.cloud import Order, cloud_access, present_of
 from tasks.retrying import may_pass
-from tasks.watch import present_of
 
 
 async def list_everywhere(

@@ -9,8 +9,7 @@ from pathlib import Path
 from prefect import get_run_logger, task
 
 from springtide.errors import SpringtideError
-from springtide.model.base import Model, Moment
-from springtide.model.estate import Estate
+from springtide.model.base import Moment
 from springtide.model.leftover import (
     LeftoverKind,
     MarkedThing,
@@ -23,21 +22,15 @@ from springtide.model.leftover import (
 from springtide.model.outcome import Outcome
 from springtide.planning.leftover_sweep import residue_of, sighting_note
 from tasks.claims import clear_entry, read_claims, remember_note
-from tasks.cloud import Order, cloud_access, read_estate
+from tasks.cloud import EstateOrder, Order, cloud_access, present_of, read_estate
 from tasks.outage import best_effort
-from tasks.watch import FleetWatch, present_of
+from tasks.watch import FleetWatch
 
 
-class SweepOrder(Model):
+class SweepOrder(EstateOrder):
     """Whose estate is swept, and as of when."""
 
-    estate_file: Path
     at: Moment
-
-    @property
-    def estate(self) -> Estate:
-        """The estate, read once in this process."""
-        return read_estate(self.estate_file)
 
 
 def sweep_order(estate_file: Path) -> SweepOrder:

@@ -1,24 +1,12 @@
 """Readiness: what each region and the credentials say, and the table that people see."""
 
 import asyncio
-from pathlib import Path
 
 from prefect import task
 
 from springtide.errors import SpringtideError
 from springtide.model.readiness import Check, CloudReport, CredentialReport, RegionReport, Trouble
-from tasks.cloud import Order, cloud_access, read_estate
-from tasks.watch import present_of
-
-
-def order_for(estate_file: Path, fleet: str) -> Order:
-    """An order for that fleet, as of now.
-
-    Raises:
-        Misconfigured: the estate is wrong, or has no such fleet.
-    """
-    estate = read_estate(estate_file)
-    return Order(estate_file=estate_file, fleet=estate.fleet(fleet).name, at=present_of(estate))
+from tasks.cloud import Order, cloud_access
 
 
 async def inspect_cloud(order: Order) -> CloudReport:

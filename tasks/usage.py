@@ -14,8 +14,6 @@ from springtide.errors import Misconfigured
 from springtide.ledger.looks import kept_amounts
 from springtide.ledger.sums import last_counts
 from springtide.ledger.usage_ledger import UsageLedger
-from springtide.model.base import Model
-from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet
 from springtide.model.traffic import BALANCERS, TrafficNote
 from springtide.model.usage import (
@@ -37,16 +35,15 @@ from springtide.pricing.standing_usage import (
 )
 from springtide.pricing.usage_hours import cut_into_hours
 from springtide.stores.vaults import open_store
-from tasks.cloud import cloud_access, open_audit, read_estate
+from tasks.cloud import EstateOrder, cloud_access, open_audit
 
 CORE_REGION = "core"
 """Where the private cloud's hosts and datastores stand, for the price book."""
 
 
-class UsageOrder(Model):
+class UsageOrder(EstateOrder):
     """What is collected: of which estate, from a full hour until a moment that has passed."""
 
-    estate_file: Path
     begins_at: UtcMoment
     ends_at: UtcMoment
 
@@ -62,11 +59,6 @@ class UsageOrder(Model):
     def last_moment(self) -> UtcMoment:
         """The last that belongs to it: what is read on the full hour is of the hour before."""
         return self.ends_at - timedelta.resolution
-
-    @property
-    def estate(self) -> Estate:
-        """The estate, read once in this process."""
-        return read_estate(self.estate_file)
 
     def fleets_in(self, region: str) -> tuple[Fleet, ...]:
         """The fleets that may stand there."""

@@ -36,9 +36,7 @@ def usage_folder(order: UsageOrder) -> Path:
     Raises:
         Misconfigured: the estate reports no cost.
     """
-    if order.estate.cost_report is None:
-        raise Misconfigured("the estate reports no cost", field="cost_report")
-    return Path(order.estate.cost_report.usage_folder)
+    return Path(order.estate.cost_reporting().usage_folder)
 
 
 def elastic_regions(order: UsageOrder) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from springtide.model.backup import (
     VaultFinding,
     VaultVerification,
 )
-from springtide.model.base import Model, Name
+from springtide.model.base import Name
 from springtide.model.estate import Estate
 from springtide.model.sources import Source
 from springtide.planning.backup_sources import emptied_limitation, source_ages
@@ -50,7 +50,7 @@ from springtide.vault.verification import (
     verify_pack,
     verify_repository,
 )
-from tasks.cloud import read_estate
+from tasks.cloud import EstateOrder
 from tasks.log_states import log_state
 from tasks.outage import best_effort
 from tasks.retrying import may_pass
@@ -60,16 +60,10 @@ _READ_BACK = 4
 _SHOWN_EVERY_S = 5.0
 
 
-class VaultOrder(Model):
+class VaultOrder(EstateOrder):
     """Which estate's vault it is."""
 
-    estate_file: Path
     vault: Name
-
-    @property
-    def estate(self) -> Estate:
-        """The estate, read once in this process."""
-        return read_estate(self.estate_file)
 
 
 @task(

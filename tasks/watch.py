@@ -19,7 +19,7 @@ from springtide.planning.school_calendar import SchoolCalendar
 from springtide.planning.startup_times import Startups
 from springtide.pricing.lives import Lives
 from tasks.claims import read_claims, remember_note
-from tasks.cloud import Order, cloud_access, read_estate
+from tasks.cloud import Order, cloud_access, present_of, read_estate
 
 
 @dataclass
@@ -100,11 +100,6 @@ class FleetWatch:
             if required:
                 raise
         return True
-
-
-def present_of(estate: Estate) -> datetime:
-    """The present; in a rehearsal the sandbox's."""
-    return present(estate)
 
 
 async def open_watch(estate_file: Path, fleet_name: str, *, whole: bool = False) -> FleetWatch:

@@ -226,6 +226,16 @@ class Estate(Model):
             raise Misconfigured("the estate names no private cloud", field="core")
         return self.core
 
+    def cost_reporting(self) -> CostReporting:
+        """How its costs are reported.
+
+        Raises:
+            Misconfigured: they are not.
+        """
+        if self.cost_report is None:
+            raise Misconfigured("the estate reports no cost", field="cost_report")
+        return self.cost_report
+
     def vault(self, name: str) -> Vault:
         """The vault of that name.
 
