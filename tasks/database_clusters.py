@@ -39,7 +39,7 @@ class ClusterDesk:
     databases: Databases
     etcd: Etcd
     vcenter: VCenter | None
-    kind: PlanKind
+    kind: PlanKind | None
 
     @property
     def prefix(self) -> str:
@@ -189,9 +189,11 @@ def wal_rooms_of(cluster: DatabaseCluster, inventory: Inventory) -> dict[str, in
 
 @asynccontextmanager
 async def cluster_desk(
-    estate_file: Path, name: str, kind: PlanKind, approval: Approval | None = None
+    estate_file: Path, name: str, kind: PlanKind | None, approval: Approval | None = None
 ) -> AsyncIterator[ClusterDesk]:
     """The run's access to the estate's cluster of that name; what it changes is audited.
+
+    `kind` is what it is to be changed by; None: it is looked at alone.
 
     Raises:
         Misconfigured: estate or credentials are wrong, or a resize has no machines to change.
@@ -208,8 +210,9 @@ async def cluster_desk(
                 "a member has no virtual machine, so it cannot be resized",
                 field=f"database_clusters: {name}: members: virtual_machine",
             )
-        # For a switchover no member is down, so that no log is kept for it.
-        measured = cluster.wal_disk is not None and kind is not PlanKind.SWITCHOVER
+        # By a look, or for a switchover, no member is down, so that no log is kept for it.
+        downs_one = kind not in (None, PlanKind.SWITCHOVER)
+        measured = cluster.wal_disk is not None and downs_one
         if kind is PlanKind.RESIZE or measured:
             core = estate.private_cloud()
             vcenter = stack.enter_context(VCenter.open(core, audit, environment=os.environ))

@@ -7,7 +7,6 @@ from prefect import task
 
 from springtide.errors import SpringtideError
 from springtide.model.core_watch import CoreFinding
-from springtide.model.database_plan import PlanKind
 from springtide.planning.database_watch import judge_database, unasked
 from tasks.cloud import read_estate
 from tasks.database_clusters import cluster_desk
@@ -19,7 +18,7 @@ async def look_at_databases(estate_file: Path) -> tuple[CoreFinding, ...]:
     found: list[CoreFinding] = []
     for cluster in read_estate(estate_file).database_clusters:
         try:
-            async with cluster_desk(estate_file, cluster.name, PlanKind.SWITCHOVER) as desk:
+            async with cluster_desk(estate_file, cluster.name, None) as desk:
                 view, changes = await desk.view(), await desk.manager.leader_changes()
         except SpringtideError as error:
             found += unasked(cluster.name, str(error))
