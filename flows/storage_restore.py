@@ -17,6 +17,7 @@ from springtide.estate import estate_path
 from springtide.model.backup import DrillOutcome, RestoreOutcome
 from springtide.model.change import ChangeOutcome
 from springtide.model.postgres import BASE, PostgresSource
+from springtide.planning.database_restore import RestorePoint
 from springtide.planning.storage_restore import (
     drill_alarm,
     drill_rows,
@@ -29,7 +30,7 @@ from tasks.database_restores import drill_database, restore_database
 from tasks.dump_drills import drill_dumps
 from tasks.outage import best_effort
 from tasks.restore_over import RestoreOver
-from tasks.restores import LATEST, drill_part, new_folder, restore_part
+from tasks.restores import LATEST, Wanted, drill_part, new_folder, restore_part
 from tasks.screens import show_table
 from tasks.vaults import VaultOrder
 
@@ -69,10 +70,11 @@ async def restore_from_object_storage(  # noqa: PLR0913 - the fields of its form
     name = new_folder(found, folder or f"restored-{flow_run.id}")
     order = VaultOrder(estate_file=path, vault=estate.vault_of(found, vault).name)
     if isinstance(found, PostgresSource) and part == BASE:
-        point = (target_time, timeline)
-        future = restore_database.submit(order, found, snapshot, point, name)
+        chosen = "" if snapshot == LATEST else snapshot
+        point = RestorePoint(target_time, timeline or None, chosen)
+        future = restore_database.submit(order, found, point, name)
     else:
-        future = restore_part.submit(order, found, part, (snapshot, paths, name))
+        future = restore_part.submit(order, found, part, Wanted(snapshot, paths, name))
     outcome = await asyncio.to_thread(future.result)
     if (alarm := restore_alarm((outcome,))) is not None:
         return Failed(message=alarm, data=outcome)

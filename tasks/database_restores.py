@@ -33,7 +33,7 @@ from springtide.vault.repository import Repository
 from springtide.vault.snapshots import list_snapshots, load_snapshot
 from springtide.vault.tree_restore import Restored, restore_tree
 from springtide.vault.wal_archive import WalArchive
-from tasks.restores import LATEST, SnapshotDrill, reading
+from tasks.restores import SnapshotDrill, reading
 from tasks.retrying import may_pass
 from tasks.vaults import VaultOrder
 
@@ -47,23 +47,17 @@ TABLES = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'm', 'p')"
 
 @task(task_run_name="restore {source.name} to a point in time")
 def restore_database(
-    order: VaultOrder,
-    source: PostgresSource,
-    snapshot: str,
-    point: tuple[datetime | None, int],
-    name: str,
+    order: VaultOrder, source: PostgresSource, point: RestorePoint, name: str
 ) -> RestoreOutcome:
     """A stopped cluster in a new folder, recovered to the point: to be started where it is wanted.
 
-    `point` is the last moment that counts, and the timeline: 0 for the newest. Nothing is left in
-    its configuration; it is on a timeline of its own.
+    Nothing is left in its configuration; it is on a timeline of its own.
     """
     began = time.monotonic()
-    wanted = RestorePoint(point[0], point[1] or None, "" if snapshot == LATEST else snapshot)
     folder = Path(source.restore_folder) / name
     with reading(order) as repository:
         place = Place(folder, repository, source)
-        plan = plan_database_restore(place.contents, place.bases, wanted)
+        plan = plan_database_restore(place.contents, place.bases, point)
         with place.recovered(plan, durable=True) as server:
             restored_to = last_commit(server)
         sync(source, place.data)

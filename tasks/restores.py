@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 from uuid import uuid4
 
 from prefect import task
@@ -34,21 +35,26 @@ LATEST = "latest"
 _OURS, _RESTIC = "springtide", "restic"
 
 
-@task(task_run_name="restore {source.name}, part {part}")
-def restore_part(
-    order: VaultOrder, source: Source, part: int, wanted: tuple[str, tuple[str, ...], str]
-) -> RestoreOutcome:
-    """Restore a snapshot, or some paths of it, to a new folder; what stands there is never touched.
+class Wanted(NamedTuple):
+    """What is restored of a part, and to where."""
 
-    `wanted` is the snapshot's first digits or `latest`, the paths, and the new folder's name.
-    """
+    snapshot: str
+    """The first digits of its id, `latest` or `offloaded`."""
+    paths: tuple[str, ...]
+    """As they were backed up; empty: everything."""
+    folder: str
+    """The name of a new one."""
+
+
+@task(task_run_name="restore {source.name}, part {part}")
+def restore_part(order: VaultOrder, source: Source, part: int, wanted: Wanted) -> RestoreOutcome:
+    """Restore what is wanted of a snapshot to a new folder; what stands there is never touched."""
     began = time.monotonic()
-    snapshot_id, paths, name = wanted
-    target = Path(source.restore_folder) / name
+    target = Path(source.restore_folder) / wanted.folder
     with reading(order) as repository:
-        snapshot = chosen_for(repository, source, part, snapshot_id)
+        snapshot = chosen_for(repository, source, part, wanted.snapshot)
         tree = bytes.fromhex(snapshot.tree)
-        only = tuple(map(PurePosixPath, paths))
+        only = tuple(map(PurePosixPath, wanted.paths))
         restored = restore_tree(repository, tree, target, paths=only)
     if restored.troubles:
         _list_beside(target, restored.troubles)
