@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from datetime import UTC
 
 from prefect import task
@@ -91,8 +92,7 @@ def back_up_database_part(order: VaultOrder, source: PostgresSource, part: int) 
     return PartOutcome(
         part=part,
         snapshot=snapshot.id,
-        **{name: getattr(counts, name) for name in ("files", "directories", "bytes")},
-        **{name: getattr(counts, name) for name in ("read_bytes", "new_bytes")},
+        **asdict(counts),
         stored_bytes=sum(pack.size for pack in repository.stored),
         packs=len(repository.stored),
         adopted_packs=adopted.packs,

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -111,7 +112,7 @@ def back_up_part(
     return PartOutcome(
         part=part,
         snapshot=snapshot.id,
-        **{f: getattr(backup.counts, f) for f in _COUNTED},
+        **asdict(backup.counts),
         stored_bytes=sum(pack.size for pack in repository.stored),
         packs=len(repository.stored),
         adopted_packs=adopted.packs,
@@ -240,9 +241,6 @@ def _expected_in(estate: Estate, vault: Vault) -> list[Source]:
     if vault.copy_of is None:
         return [each for each in estate.sources if each.vault == vault.name]
     return [each.with_twice_the_time() for each in estate.sources if each.vault == vault.copy_of]
-
-
-_COUNTED = ("files", "unchanged_files", "directories", "bytes", "read_bytes", "new_bytes")
 
 
 def failures_of(findings: set[Finding]) -> str | None:
