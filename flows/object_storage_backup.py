@@ -12,7 +12,6 @@ from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from springtide.errors import Misconfigured
 from springtide.estate import estate_path
 from springtide.model.backup import (
     BackupSource,
@@ -22,7 +21,7 @@ from springtide.model.backup import (
     VaultExpiry,
     VaultVerification,
 )
-from springtide.model.sources import Source
+from springtide.model.sources import Source, check_parts
 from springtide.model.wal_state import WalVerdict
 from springtide.planning.object_storage_backup import (
     backup_alarm,
@@ -57,13 +56,9 @@ async def back_up_to_object_storage(
     """
     path = estate_path()
     found = read_estate(path).source(source)
-    known = found.part_paths
-    if unknown := [part for part in parts if part not in known]:
-        raise Misconfigured(
-            f"{source} has no part {unknown[0]}", field="parts", allowed=f"1 to {len(known)}"
-        )
+    check_parts(found, *parts, field="parts")
     order = VaultOrder(estate_file=path, vault=found.vault)
-    chosen = parts or known
+    chosen = parts or found.part_paths
     if isinstance(found, BackupSource) and found.shards > 1:
         outcomes = await asyncio.gather(*(_in_shards(order, found, part) for part in chosen))
     else:

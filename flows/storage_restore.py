@@ -17,6 +17,7 @@ from springtide.estate import estate_path
 from springtide.model.backup import DrillOutcome, RestoreOutcome
 from springtide.model.change import ChangeOutcome
 from springtide.model.postgres import BASE, PostgresSource
+from springtide.model.sources import check_parts
 from springtide.planning.database_restore import RestorePoint
 from springtide.planning.storage_restore import (
     drill_alarm,
@@ -61,10 +62,7 @@ async def restore_from_object_storage(  # noqa: PLR0913 - the fields of its form
     """
     path, estate = estate_path(), read_estate(estate_path())
     found = estate.source(source)
-    if part not in found.part_paths:
-        raise Misconfigured(
-            f"{source} has no part {part}", field="part", allowed=f"1 to {len(found.part_paths)}"
-        )
+    check_parts(found, part)
     if target_time is not None and target_time.tzinfo is None:
         raise Misconfigured("it has no time zone", field="target_time", allowed="…T18:03:00+01:00")
     name = new_folder(found, folder or f"restored-{flow_run.id}")
@@ -98,10 +96,7 @@ async def restore_over_production(
     """
     path, estate = estate_path(), read_estate(estate_path())
     found = estate.directories(source)
-    if part not in range(1, len(found.paths) + 1):
-        raise Misconfigured(
-            f"{source} has no part {part}", field="part", allowed=f"1 to {len(found.paths)}"
-        )
+    check_parts(found, part)
     order = VaultOrder(estate_file=path, vault=estate.vault_of(found, vault).name)
     return await guarded(RestoreOver(order, found, part, snapshot), dry_run=dry_run)
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Discriminator, Tag
 
+from springtide.errors import Misconfigured
 from springtide.model.backup import BackupSource
 from springtide.model.postgres import PostgresSource
 
@@ -24,3 +25,15 @@ Source = Annotated[
         custom_error_message=f"kind must be {_DIRECTORIES} or {_POSTGRESQL}",
     ),
 ]
+
+
+def check_parts(source: Source, *parts: int, field: str = "part") -> None:
+    """Return where the source has all of these parts.
+
+    Raises:
+        Misconfigured: it lacks one; `field` is where it was asked for.
+    """
+    for part in parts:
+        if part not in source.part_paths:
+            allowed = f"1 to {len(source.part_paths)}"
+            raise Misconfigured(f"{source.name} has no part {part}", field=field, allowed=allowed)
