@@ -11,7 +11,6 @@ from springtide.estate import estate_path
 from springtide.model.change import ChangeOutcome
 from springtide.model.erasure import OrderId
 from tasks.erasure import Erasure
-from tasks.vaults import VaultOrder
 
 
 @flow(name="erase-documents", flow_run_name="erase documents from {vault}")
@@ -25,5 +24,5 @@ async def erase_documents(
         order: The id that `springtide vault erasure-order` has printed.
         dry_run: Show what would be done, and ask nobody to sign it.
     """
-    change = Erasure(VaultOrder(estate_file=estate_path(), vault=vault), order)
+    change = Erasure(estate_path(), vault, order)
     return await guarded(change, dry_run=dry_run)

@@ -97,8 +97,8 @@ async def restore_over_production(
     path, estate = estate_path(), read_estate(estate_path())
     found = estate.directories(source)
     check_parts(found, part)
-    order = VaultOrder(estate_file=path, vault=estate.vault_of(found, vault).name)
-    return await guarded(RestoreOver(order, found, part, snapshot), dry_run=dry_run)
+    change = RestoreOver(path, estate.vault_of(found, vault).name, found, part, snapshot)
+    return await guarded(change, dry_run=dry_run)
 
 
 @flow(name="drill-restore", flow_run_name="drill the restore of {source}")

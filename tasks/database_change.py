@@ -4,9 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import cached_property
-from pathlib import Path
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -48,11 +45,11 @@ from springtide.planning.database_telling import (
     what_next,
     writes_fact,
 )
-from tasks.approvals import Approvers
 from tasks.change_windows import begin_limitation
 from tasks.cloud import read_estate
 from tasks.database_clusters import ClusterDesk, cluster_desk
 from tasks.database_writes import looking_on
+from tasks.guarded import EstateChange
 from tasks.verified_backups import backup_facts
 
 _POLL_S = 1.0
@@ -66,22 +63,12 @@ _MOST_STEPS = 100
 
 
 @dataclass
-class DatabaseChange:
+class DatabaseChange(EstateChange):
     """What a person wishes of a cluster."""
 
-    estate_file: Path
     wish: Wish
     _record: ChangeRecord | None = field(default=None, init=False)
     """What a run that was cut off has left in the cluster's store."""
-
-    @cached_property
-    def approvers(self) -> Approvers:
-        """The estate's."""
-        return Approvers.of(self.estate_file)
-
-    def now(self) -> datetime:
-        """The present."""
-        return datetime.now(UTC)
 
     async def propose(self) -> Proposed:
         """The plan, as what is seen now lets it; of a change that was cut off, what is left of it.

@@ -2,9 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
-from pathlib import Path
 
 from springtide.errors import GuardRefused, ReplyLost, SpringtideError
 from springtide.model.approval import Approval, Proposal
@@ -18,9 +15,9 @@ from springtide.planning.datastore_extension import (
     unmounted,
 )
 from springtide.planning.datastore_fills import forecast_fills
-from tasks.approvals import Approvers
 from tasks.cloud import read_estate
 from tasks.core_watch import read_fills
+from tasks.guarded import EstateChange
 from tasks.private_cloud import read_core
 from tasks.provider import (
     await_delivery,
@@ -43,20 +40,13 @@ _LOOK_AGAIN = (
 
 
 @dataclass
-class DatastoreExtension:
-    """So many datastores more; 0: as many as the forecast wants."""
+class DatastoreExtension(EstateChange):
+    """So many datastores more; 0: as many as the forecast wants.
 
-    estate_file: Path
+    An order is never taken up again by another run: no approval stands.
+    """
+
     asked: int
-
-    @cached_property
-    def approvers(self) -> Approvers:
-        """The estate's."""
-        return Approvers.of(self.estate_file)
-
-    def now(self) -> datetime:
-        """The present."""
-        return datetime.now(UTC)
 
     async def propose(self) -> Proposed:
         """The plan, as the fills, the provider and the budget let it.
@@ -82,10 +72,6 @@ class DatastoreExtension:
             rows=tuple(datastore_rows(plan, forecasts)),
             settled=None if plan.count else plan.reason,
         )
-
-    async def standing_approval(self, proposal: Proposal) -> Approval | None:  # noqa: ARG002 - the protocol's
-        """None: an order is never taken up again by another run."""
-        return None
 
     async def act(self, proposal: Proposal, approval: Approval) -> ChangeOutcome:
         """Order one, wait for it, mount it, then the next; stop at the first doubt."""

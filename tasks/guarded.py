@@ -1,6 +1,9 @@
 """What a guarded change has to offer to be proposed, approved and carried out."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 from prefect import task
@@ -43,6 +46,27 @@ class GuardedChange(Protocol):
     async def act(self, proposal: Proposal, approval: Approval) -> ChangeOutcome:
         """Carry out the plan, step by step, each verified; stop at the first doubt."""
         ...
+
+
+@dataclass
+class EstateChange:
+    """The part of a `GuardedChange` that does not depend on what is changed."""
+
+    estate_file: Path
+
+    @cached_property
+    def approvers(self) -> Approvers:
+        """Those whom the estate names; a dry run asks for nobody."""
+        return Approvers.of(self.estate_file)
+
+    def now(self) -> datetime:
+        """The present."""
+        return datetime.now(UTC)
+
+    async def standing_approval(self, proposal: Proposal) -> Approval | None:
+        """None: a run that was killed is approved anew."""
+        del proposal
+        return None
 
 
 @task(task_run_name="show outcome of {proposal.kind}")

@@ -2,9 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
-from pathlib import Path
 
 from prefect import get_run_logger
 from prefect.variables import Variable
@@ -26,33 +23,23 @@ from springtide.planning.virtual_machine_change import (
     rest_limitation,
     what_next,
 )
-from tasks.approvals import Approvers
 from tasks.change_windows import begin_limitation
 from tasks.cloud import read_estate
+from tasks.guarded import EstateChange
 from tasks.private_cloud import read_core, start_again, take_resize_step
 
 KIND = "resize-virtual-machine"
 
 
 @dataclass
-class VirtualMachineChange:
+class VirtualMachineChange(EstateChange):
     """A new size for a virtual machine that is no member of a cluster."""
 
-    estate_file: Path
     name: str
     size: VirtualMachineSize
     may_shut_down: bool
     emergency: str = ""
     """Why a shutdown cannot wait for a better hour; empty: it can."""
-
-    @cached_property
-    def approvers(self) -> Approvers:
-        """The estate's."""
-        return Approvers.of(self.estate_file)
-
-    def now(self) -> datetime:
-        """The present."""
-        return datetime.now(UTC)
 
     async def propose(self) -> Proposed:
         """The plan, as what vCenter shows now lets it.

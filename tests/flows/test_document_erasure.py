@@ -18,7 +18,6 @@ from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome
 from springtide.vault.erasure import read_condemned
 from tasks.erasure import Erasure
-from tasks.vaults import VaultOrder
 from tests.flows.storage import SECRET, Storage, two_have_signed
 
 SOON = {"listing_lag": "PT0S", "grace": "PT10S", "resume_within": "PT0S"}
@@ -40,7 +39,7 @@ def carried_out(storage: Storage, vault: str, order: str) -> State[Any]:
 
     @flow(name="erase-for-a-test")
     async def erase_it() -> State[ChangeOutcome]:
-        change = Signed(VaultOrder(estate_file=storage.estate_file, vault=vault), order)
+        change = Signed(storage.estate_file, vault, order)
         return await guarded(change, dry_run=False)
 
     return storage.run(erase_it)

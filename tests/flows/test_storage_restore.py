@@ -19,7 +19,6 @@ from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome
 from springtide.vault.snapshots import list_snapshots, save_snapshot
 from tasks.restore_over import RestoreOver
-from tasks.vaults import VaultOrder
 from tests.flows.storage import SECRET, Storage, packs_of, two_have_signed
 from tests.vault.places import seen_in
 
@@ -86,11 +85,10 @@ class Signed(RestoreOver):
 def restored_over(storage: Storage, snapshot: str = "latest") -> State[Any]:
     """The state in which it ends, once two have signed it."""
     estate = load_estate(storage.estate_file)
-    order = VaultOrder(estate_file=storage.estate_file, vault="documents")
 
     @flow(name="restore-over-for-a-test")
     async def restore_it() -> State[ChangeOutcome]:
-        change = Signed(order, estate.source("documents"), 1, snapshot)
+        change = Signed(storage.estate_file, "documents", estate.source("documents"), 1, snapshot)
         return await guarded(change, dry_run=False)
 
     return storage.run(restore_it)
