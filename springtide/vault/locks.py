@@ -80,18 +80,18 @@ def exclusive_lock(repository: Repository, identity: Identity) -> Iterator[HeldL
 
 @contextmanager
 def _held(repository: Repository, lock: dict[str, object], *, ignoring: str) -> Iterator[HeldLock]:
-    exclusively = not lock["exclusive"]
-    _refuse_others(repository, exclusively=exclusively, ignoring=ignoring)
+    only_exclusive = not lock["exclusive"]
+    _refuse_others(repository, only_exclusive=only_exclusive, ignoring=ignoring)
     held = HeldLock(repository, lock)
     try:
-        _refuse_others(repository, exclusively=exclusively, ignoring=ignoring, own=held.id)
+        _refuse_others(repository, only_exclusive=only_exclusive, ignoring=ignoring, own=held.id)
         yield held
     finally:
         held.release()
 
 
 def _refuse_others(
-    repository: Repository, *, exclusively: bool, ignoring: str, own: str = ""
+    repository: Repository, *, only_exclusive: bool, ignoring: str, own: str = ""
 ) -> None:
     oldest = repository.store.now() - STALE_AFTER
     for name, lock in repository.documents(KIND):
@@ -99,7 +99,7 @@ def _refuse_others(
             continue
         if lock.get("protocol") == ignoring:
             continue
-        if lock.get("exclusive") or not exclusively:
+        if lock.get("exclusive") or not only_exclusive:
             raise GuardRefused(f"the repository has been locked since {lock['time']}")
 
 
