@@ -218,7 +218,9 @@ class Archiver:
         self._uncommitted.clear()
         self._log.info(
             "log archived newest=%s segments=%d complete_at=%s",
-            *(self.newest, self.segments, self._archive.facts.complete_at),
+            self.newest,
+            self.segments,
+            self._archive.facts.complete_at,
         )
         self._positions = [each for each in self._positions if not complete or each.at > complete]
         self._let_go()

@@ -74,9 +74,10 @@ def _value(data: dict[str, Any]) -> str:
         raise Misconfigured(
             f"the query gives {how_many} values of the kind {kind}", field=_FIELD, allowed="one"
         )
-    if not isinstance(result, list) or len(result) != len(("when", "value")):
-        raise Retryable(f"Prometheus answers {str(result)[:100]}")
-    return str(result[1])
+    match result:
+        case [_, value]:
+            return str(value)
+    raise Retryable(f"Prometheus answers {str(result)[:100]}")
 
 
 def _count(text: str) -> int:

@@ -10,6 +10,8 @@ from springtide.model.base import EnvironmentVariable, Model, Name
 MemberName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$")]
 WaiverReason = Annotated[str, Field(min_length=10, max_length=500)]
 VirtualMachineName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+_FEWEST_MEMBERS = 2
+"""A primary and a replica."""
 
 
 class DatabaseMember(Model):
@@ -112,7 +114,7 @@ class DatabaseCluster(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if len(self.members) < len(("a primary", "a replica")):
+        if len(self.members) < _FEWEST_MEMBERS:
             raise ValueError(f"members: given {len(self.members)}, a cluster has two or more")
         for field in ("name", "url", "address", "virtual_machine"):
             given = [v for m in self.members if (v := getattr(m, field)) is not None]

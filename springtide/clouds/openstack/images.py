@@ -38,7 +38,7 @@ _CARRIED = (
 _OWN_TO_A_REGION = ("os_hash", "os_hidden", "os_glance")
 _SETTLE_POLL_S = 2.0
 _SETTLE_S = 120.0
-_UNSETTLED = ("queued", "saving", "importing", "uploading")
+_UNSETTLED = ("saving", "importing", "uploading")
 
 
 class ImageStore:
@@ -128,7 +128,7 @@ class ImageStore:
         deadline = time.monotonic() + _SETTLE_S
         while True:
             found = self.show_image(image_id)
-            if found.status not in _UNSETTLED[1:] or time.monotonic() > deadline:
+            if found.status not in _UNSETTLED or time.monotonic() > deadline:
                 return found
             time.sleep(_SETTLE_POLL_S)
 

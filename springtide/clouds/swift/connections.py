@@ -120,6 +120,9 @@ class Connections:
         because = status_of(error) or type(error).__name__
         log.info(
             "object store call=%s failures=%d because=%s pause_s=%.1f",
-            *(what, failures, because, pause),
+            what,
+            failures,
+            because,
+            pause,
         )
         return pause
