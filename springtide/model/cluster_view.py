@@ -71,8 +71,6 @@ class ClusterSettings(Model):
     synchronous_mode: bool = False
     failsafe_mode: bool = False
     paused: bool = False
-    loop_wait_s: float = 10
-    ttl_s: float = 30
 
 
 class LeaderChange(Model):

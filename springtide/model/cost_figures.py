@@ -49,13 +49,6 @@ class BreakEven(Model):
     hours: Decimal
     """Billed hours of one server in a mean month of the report."""
 
-    @property
-    def even_at(self) -> Decimal | None:
-        """Hours at which both cost the same; None without a monthly plan or a price."""
-        if self.monthly is None or not self.hourly:
-            return None
-        return (self.monthly / self.hourly).quantize(Decimal("0.1"))
-
 
 class UnitCost(Model):
     """What a thousand connections cost on one day."""

@@ -77,10 +77,7 @@ class Host(Model):
     status: str = "green"
     """vCenter's own verdict: `green`, `yellow`, `red` or `gray`."""
     cores: int
-    mhz: int
-    """Of one core."""
     ram_mib: int
-    used_mhz: int = 0
     used_mib: int = 0
 
     @property

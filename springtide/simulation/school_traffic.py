@@ -11,7 +11,7 @@ on 300); plain Poisson is too smooth, hence the two noises.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 DAY = 1440
@@ -49,11 +49,6 @@ class SchoolDay:
 WEEKDAYS = (1.0, 1.0, 0.95, 0.45, 0.35, 0.12, 0.25)
 NORMAL_WEEK = tuple(SchoolDay(weight=weight) for weight in WEEKDAYS)
 LOCKDOWN = SchoolDay(sessions=5_000_000, minutes=8.0, humps=AT_HOME)
-
-
-def lockdown_week(day: int = 1) -> tuple[SchoolDay, ...]:
-    """A normal week, but for one day (0: Monday) of lockdown."""
-    return (*NORMAL_WEEK[:day], replace(LOCKDOWN), *NORMAL_WEEK[day + 1 :])
 
 
 @dataclass(frozen=True)

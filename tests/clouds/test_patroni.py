@@ -94,12 +94,11 @@ def test_who_serves(*, said: dict[str, Any], serving: bool) -> None:
 
 def test_settings_and_schedules() -> None:
     """Patroni's quorum is a synchronous mode, too."""
-    settings = cluster_settings({"synchronous_mode": "quorum", "pause": True, "loop_wait": 1})
-    assert (True, False, True, 1.0) == (
+    settings = cluster_settings({"synchronous_mode": "quorum", "pause": True})
+    assert (True, False, True) == (
         settings.synchronous_mode,
         settings.failsafe_mode,
         settings.paused,
-        settings.loop_wait_s,
     )
     assert "22:00" == scheduled_switchover({"scheduled_switchover": {"at": "22:00"}})
     assert scheduled_switchover({"members": []}) is None

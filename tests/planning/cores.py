@@ -58,7 +58,6 @@ def host(name: str, **said: object) -> Host:
         "cluster": "core",
         "connected": True,
         "cores": 32,
-        "mhz": 2600,
         "ram_mib": 384 * 1024,
     }
     return Host.model_validate(given | said)

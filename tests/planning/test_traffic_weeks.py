@@ -6,11 +6,17 @@ import pytest
 
 from springtide.simulation.school_traffic import (
     DAY,
+    LOCKDOWN,
     NORMAL_WEEK,
+    SchoolDay,
     SchoolTraffic,
-    lockdown_week,
 )
 from tests.planning.traffic_replay import Replay
+
+
+def lockdown_week(day: int = 1) -> tuple[SchoolDay, ...]:
+    """A normal week, but for one day (0: Monday) of lockdown."""
+    return (*NORMAL_WEEK[:day], LOCKDOWN, *NORMAL_WEEK[day + 1 :])
 
 
 def in_words(minute: int) -> str:

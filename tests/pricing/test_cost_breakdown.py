@@ -128,7 +128,8 @@ def test_the_monthly_plan_breaks_even_at_357_hours() -> None:
     days = [date(2026, 11, day) for day in range(1, 31)]
     found = break_even(hours, BOOK, "b2-60", region="GRA11", days=days)
     assert found is not None
-    assert Decimal("356.9") == found.even_at
+    assert found.monthly is not None
+    assert Decimal("356.9") == (found.monthly / found.hourly).quantize(Decimal("0.1"))
     assert Decimal("12.68") == found.hours
 
 

@@ -17,7 +17,7 @@ def test_hosts_and_datastores_of_the_core() -> None:
     inventory = Inventory(
         at=UNTIL,
         clusters=(),
-        hosts=(Host(name="esx-1", cluster=None, connected=True, cores=16, mhz=2600, ram_mib=1),),
+        hosts=(Host(name="esx-1", cluster=None, connected=True, cores=16, ram_mib=1),),
         datastores=(Datastore(name="ssd-1", capacity_bytes=3 * 10**12, free_bytes=5),),
         virtual_machines=(),
     )

@@ -51,8 +51,6 @@ def cluster_settings(config: dict[str, Any]) -> ClusterSettings:
         synchronous_mode=_is_on(config.get("synchronous_mode")),
         failsafe_mode=_is_on(config.get("failsafe_mode")),
         paused=_is_on(config.get("pause")),
-        loop_wait_s=float(config.get("loop_wait", 10)),
-        ttl_s=float(config.get("ttl", 30)),
     )
 
 

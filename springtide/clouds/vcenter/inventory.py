@@ -51,10 +51,8 @@ _HOST = (
     "parent",
     "runtime.connectionState",
     "runtime.inMaintenanceMode",
-    "summary.hardware.cpuMhz",
     "summary.hardware.memorySize",
     "summary.hardware.numCpuCores",
-    "summary.quickStats.overallCpuUsage",
     "summary.quickStats.overallMemoryUsage",
 )
 _DATASTORE = (
@@ -170,9 +168,7 @@ def _host(found: Properties, names: Mapping[str, str]) -> Host:
         in_maintenance=bool(get("runtime.inMaintenanceMode")),
         status=str(get("overallStatus", "gray")),
         cores=get("summary.hardware.numCpuCores", 0),
-        mhz=get("summary.hardware.cpuMhz", 0),
         ram_mib=get("summary.hardware.memorySize", 0) // MIB,
-        used_mhz=get("summary.quickStats.overallCpuUsage", 0),
         used_mib=get("summary.quickStats.overallMemoryUsage", 0),
     )
 
