@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from springtide.errors import Damaged, NotFound
+from springtide.model.object_storage import StoredObject
 from springtide.vault.blobs import PackEntry
 from springtide.vault.packs import read_header
 from springtide.vault.repository import Repository
-from springtide.vault.store import StoredObject
 
 _READERS = 4
 _PACK = re.compile(r"data/[0-9a-f]{2}/[0-9a-f]{64}")

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import pyrage  # type: ignore[import-untyped]  # it has no types
 
 from springtide.errors import Damaged, GuardRefused, Misconfigured, NotFound
+from springtide.model.object_storage import Store
 from springtide.model.vault_keys import LEAST_RECIPIENTS
-from springtide.vault.store import Store
 
 PREFIX = "escrow/"
 _SUFFIX = ".age"

@@ -17,8 +17,8 @@ from typing import Any
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from springtide.errors import Damaged, GuardRefused, Misconfigured, NotFound
+from springtide.model.object_storage import Store
 from springtide.vault.sealing import KEY_BYTES, SealingKey
-from springtide.vault.store import Store
 
 PREFIX = "keys/"
 _COST, _BLOCK, _PARALLEL = 2**15, 8, 1

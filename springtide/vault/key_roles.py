@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from springtide.errors import GuardRefused, Misconfigured
+from springtide.model.object_storage import Store
 from springtide.vault.escrow import PREFIX as ESCROW
 from springtide.vault.escrow import escrow_name, store_password
 from springtide.vault.key_files import PREFIX, KeyFile, list_key_files, make_key_file
 from springtide.vault.sealing import SealingKey
-from springtide.vault.store import Store
 
 
 @dataclass(frozen=True)

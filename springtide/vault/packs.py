@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from springtide.errors import Damaged
+from springtide.model.object_storage import Store
 from springtide.vault.blobs import BlobId, BlobKind, BlobPlace, PackEntry, pack_name
 from springtide.vault.sealing import OVERHEAD, SealingKey
-from springtide.vault.store import Store
 
 _PLAIN = struct.Struct("<BI32s")
 _COMPRESSED = struct.Struct("<BII32s")

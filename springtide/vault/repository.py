@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from springtide.errors import Damaged, Misconfigured, NotFound
+from springtide.model.object_storage import Store
 from springtide.vault.blobs import (
     BlobId,
     BlobKind,
@@ -32,7 +33,6 @@ from springtide.vault.memory import share_one_heap
 from springtide.vault.packs import FinishedPack
 from springtide.vault.polynomials import random_irreducible
 from springtide.vault.sealing import SealingKey
-from springtide.vault.store import Store
 from springtide.vault.writing import PackWriter
 
 VERSION = 2

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from springtide.errors import Retryable
+from springtide.model.object_storage import Store
 from springtide.vault.blobs import BlobId, BlobKind, pack_name
 from springtide.vault.packs import FinishedPack, OpenPack
 from springtide.vault.sealing import SealingKey
-from springtide.vault.store import Store
 
 PACK_BYTES = 32 * 1024 * 1024
 """A pack that holds so much is full."""

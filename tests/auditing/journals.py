@@ -11,7 +11,7 @@ from springtide.auditing.verification import verify
 from springtide.clouds.audit import AuditLog
 from springtide.errors import GuardRefused
 from springtide.model.audit import AuditVerdict, Seal
-from springtide.vault.store import FolderStore
+from tests.vault.folder_store import FolderStore
 
 WORKER = "worker-1"
 

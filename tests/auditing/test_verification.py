@@ -11,7 +11,7 @@ import pytest
 from springtide.auditing.copying import copy_new
 from springtide.errors import Damaged
 from springtide.model.audit import AuditLine, SignedSeal, digest_of
-from springtide.vault.store import FolderStore
+from tests.vault.folder_store import FolderStore
 from tests.auditing.journals import (
     LONG_AGO,
     Later,
@@ -22,6 +22,7 @@ from tests.auditing.journals import (
     verified,
     write,
 )
+from tests.vault.folder_store import FolderStore
 
 ONE, TWO, WORKER = "run one", "run two", "worker worker-1"
 Damage = Callable[[Path], None]

@@ -19,7 +19,7 @@ from springtide.model.retention import Retention
 from springtide.planning.snapshot_expiry import FUTURE, UNDER_WAY, UNKEPT, ExpiryPlan, plan_expiry
 from springtide.vault.repository import Identity, Repository
 from springtide.vault.snapshots import Snapshot, save_snapshot
-from springtide.vault.store import FolderStore
+from tests.vault.folder_store import FolderStore
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime(2026, 4, 1, 12, tzinfo=PARIS)

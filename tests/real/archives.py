@@ -8,6 +8,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from springtide.clouds.postgres.receiver import held_spool
+from springtide.model.object_storage import Store
 from springtide.model.postgres import BASE, PART_PATHS, PostgresSource
 from springtide.model.retention import PrunePolicy
 from springtide.model.wal import WalContents
@@ -17,13 +18,13 @@ from springtide.vault.adoption import adopt_packs
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import Session, write_session
 from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
-from springtide.vault.store import FolderStore, Store
 from springtide.vault.wal_archive import WalArchive
 from tasks.database_backups import save_base_backup
 from tasks.database_restores import Place
 from tasks.log_states import log_state
 from tasks.wal_archiver import Archiver
 from tests.real.clusters import Ground, numbers_in
+from tests.vault.folder_store import FolderStore
 from tests.vault.killed_writer import DeadlyStore
 from tests.vault.places import IDENTITY, a_repository
 from tests.vault.vaults import opened

@@ -11,11 +11,12 @@ import threading
 from pathlib import Path
 
 from springtide.errors import Misconfigured
+from springtide.model.object_storage import Store
 from springtide.vault.adoption import Adoption, adopt_packs
 from springtide.vault.blobs import BlobKind
 from springtide.vault.locks import session_lock
 from springtide.vault.repository import Repository
-from springtide.vault.store import FolderStore, Store
+from tests.vault.folder_store import FolderStore
 from tests.vault.places import IDENTITY, PASSWORD
 from tests.vault.vaults import KIB, MIB, contents, save_tree
 

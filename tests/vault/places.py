@@ -5,8 +5,9 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
+from springtide.model.object_storage import Store
 from springtide.vault.repository import Identity, Repository
-from springtide.vault.store import FolderStore, Store
+from tests.vault.folder_store import FolderStore
 
 PASSWORD = b"correct horse battery staple"
 IDENTITY = Identity("backup", "vault-test")

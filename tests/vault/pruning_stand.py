@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from springtide.model.object_storage import Store
 from springtide.model.retention import PrunePolicy
 from springtide.vault.pruning import PruneReport, prune
 from springtide.vault.repository import Repository
-from springtide.vault.store import Store
 from springtide.vault.tombstones import Stage
 from tests.vault.pruned_world import (
     BEGINNING,

@@ -16,7 +16,7 @@ from springtide.vault.blobs import BlobId, BlobKind, pack_name
 from springtide.vault.packs import read_header
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import read_snapshots
-from springtide.vault.store import FolderStore
+from tests.vault.folder_store import FolderStore
 from tests.vault.places import a_repository
 from tests.vault.vaults import (
     Restic,

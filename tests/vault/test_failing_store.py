@@ -11,7 +11,7 @@ import pytest
 from springtide.errors import Damaged, Misconfigured, Retryable
 from springtide.vault.blobs import BlobKind, blob_id
 from springtide.vault.repository import Repository
-from springtide.vault.store import FolderStore
+from tests.vault.folder_store import FolderStore
 from tests.vault.places import a_repository
 from tests.vault.vaults import (
     MIB,

@@ -11,7 +11,7 @@ import pytest
 from springtide.errors import Damaged, GuardRefused, Misconfigured
 from springtide.vault.key_files import PREFIX, add_key_file, find_key
 from springtide.vault.sealing import SealingKey
-from springtide.vault.store import FolderStore
+from tests.vault.folder_store import FolderStore
 from tests.vault.vaults import LateStore, flip, names
 
 KEY = SealingKey.random()

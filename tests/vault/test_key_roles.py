@@ -10,7 +10,7 @@ from springtide.vault.escrow import escrow_name, recovered_password, store_passw
 from springtide.vault.key_files import PREFIX, find_key
 from springtide.vault.key_roles import issue_key, issued_keys, revoke_key
 from springtide.vault.repository import Repository
-from springtide.vault.store import FolderStore
+from tests.vault.folder_store import FolderStore
 from tests.vault.places import PASSWORD, a_repository
 from tests.vault.vaults import Restic, flip, names
 

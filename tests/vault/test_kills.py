@@ -11,7 +11,7 @@ import pytest
 from springtide.vault.blobs import BlobKind, blob_id
 from springtide.vault.locks import KIND
 from springtide.vault.snapshots import list_snapshots
-from springtide.vault.store import FolderStore
+from tests.vault.folder_store import FolderStore
 from tests.vault.killed_writer import back_up, plains
 from tests.vault.vaults import (
     WatchedStore,

@@ -17,7 +17,7 @@ from springtide.vault.locks import (
     session_lock,
 )
 from springtide.vault.repository import Repository
-from springtide.vault.store import FolderStore
+from tests.vault.folder_store import FolderStore
 from tests.vault.places import IDENTITY, a_repository
 from tests.vault.vaults import LateStore, Restic, contents, flip, names, restic_check, saved
 

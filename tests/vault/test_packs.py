@@ -10,7 +10,7 @@ from springtide.errors import Damaged, NotFound
 from springtide.vault.blobs import BlobKind, blob_id, pack_name
 from springtide.vault.packs import FinishedPack, OpenPack, parse_header, read_header
 from springtide.vault.sealing import OVERHEAD, SealingKey
-from springtide.vault.store import FolderStore
+from tests.vault.folder_store import FolderStore
 from tests.vault.vaults import a_pack, contents, flip
 
 KEY = SealingKey.random()

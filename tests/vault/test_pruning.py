@@ -15,8 +15,8 @@ from springtide.model.retention import PrunePolicy
 from springtide.vault.blobs import BlobKind
 from springtide.vault.pruning import plan_prune, prune
 from springtide.vault.repository import Repository
-from springtide.vault.store import FolderStore
 from springtide.vault.tombstones import Stage
+from tests.vault.folder_store import FolderStore
 from tests.vault.pruned_world import (
     GRACE_S,
     IDENTITY,

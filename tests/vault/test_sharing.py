@@ -12,7 +12,7 @@ from springtide.errors import NotFound, Retryable
 from springtide.vault.blobs import BlobKind, blob_id
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import list_snapshots
-from springtide.vault.store import FolderStore
+from tests.vault.folder_store import FolderStore
 from tests.vault.places import a_repository
 from tests.vault.vaults import (
     MIB,

@@ -16,11 +16,11 @@ from springtide.vault.blobs import BlobKind, SavedBlob
 from springtide.vault.nodes import Node, NodeKind
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import save_snapshot
-from springtide.vault.store import FolderStore
 from springtide.vault.stream_backup import StreamedFile, back_up_stream
 from springtide.vault.tree_backup import TreeSource, back_up_tree
 from springtide.vault.tree_restore import restore_tree
 from springtide.vault.trees import tree_size
+from tests.vault.folder_store import FolderStore
 from tests.vault.places import IDENTITY, PASSWORD, a_repository, seen_in
 from tests.vault.vaults import KIB, a_snapshot, restic_check
 

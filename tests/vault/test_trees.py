@@ -18,11 +18,11 @@ from springtide.vault.blobs import BlobId, BlobKind, SavedBlob, blob_id
 from springtide.vault.chunking import LEAST
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import Snapshot, save_snapshot
-from springtide.vault.store import FolderStore
 from springtide.vault.tree_backup import Counts, TreeBackup, TreeSource, back_up_tree
 from springtide.vault.tree_restore import restore_tree
 from springtide.vault.trees import TreeReader
 from springtide.vault.troubles import Trouble, TroubleKind
+from tests.vault.folder_store import FolderStore
 from tests.vault.places import IDENTITY, PASSWORD, a_repository, seen_in
 
 MIB = 1024 * 1024

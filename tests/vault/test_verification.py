@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from springtide.model.object_storage import StoredObject
 from springtide.vault.blobs import BlobKind, pack_name
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import Snapshot, save_snapshot
-from springtide.vault.store import FolderStore, StoredObject
 from springtide.vault.tree_backup import TreeSource, back_up_tree
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
@@ -24,6 +24,7 @@ from springtide.vault.verification import (
     Verification,
     verify_repository,
 )
+from tests.vault.folder_store import FolderStore
 from tests.vault.places import IDENTITY, PASSWORD, a_repository
 from tests.vault.vaults import opened, save_tree
 

@@ -12,8 +12,8 @@ from springtide.vault.adoption import adopt_packs
 from springtide.vault.blobs import BlobKind, blob_id, pack_name
 from springtide.vault.sessions import write_session
 from springtide.vault.snapshots import list_snapshots
-from springtide.vault.store import FolderStore
 from springtide.vault.wal_archive import WAL_TAG, WalArchive
+from tests.vault.folder_store import FolderStore
 from tests.vault.places import IDENTITY, a_repository
 from tests.vault.vaults import KIB, Restic, contents, opened, restic_check
 

@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from springtide.errors import NotFound
+from springtide.model.object_storage import Store, StoredObject
 from springtide.vault.blobs import BlobId, BlobKind, BlobPlace, PackEntry, blob_id
 from springtide.vault.index import BlobIndex
 from springtide.vault.packs import FinishedPack, OpenPack, read_header
 from springtide.vault.repository import Repository
 from springtide.vault.sealing import SealingKey
 from springtide.vault.snapshots import Snapshot, save_snapshot
-from springtide.vault.store import FolderStore, Store, StoredObject
+from tests.vault.folder_store import FolderStore
 from tests.vault.places import PASSWORD
 
 KIB = 1024

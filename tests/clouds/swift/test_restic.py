@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from springtide.clouds.swift.store import SwiftStore
+from springtide.model.object_storage import Store
 from springtide.model.retention import PrunePolicy
 from springtide.sandbox.object_store import ObjectStore
 from springtide.vault.blobs import BlobKind
@@ -18,7 +19,6 @@ from springtide.vault.pruning import prune
 from springtide.vault.repository import Repository
 from springtide.vault.snapshot_copy import copy_tree, save_copy
 from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
-from springtide.vault.store import Store
 from tests.faulty_proxy import Fault, FaultyProxy, Kind
 from tests.object_stores import QUICK, RESIDENCY, a_place, a_store, restic_on
 from tests.vault.places import IDENTITY, PASSWORD

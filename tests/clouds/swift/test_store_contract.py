@@ -8,8 +8,8 @@ import pytest
 
 from springtide.errors import Damaged, NotFound
 from springtide.model.object_storage import Store, StoredObject
-from springtide.vault.store import FolderStore
 from tests.object_stores import a_place, a_store
+from tests.vault.folder_store import FolderStore
 
 Make = Callable[[], Store]
 DATA = bytes(range(256)) * 3

@@ -1,4 +1,4 @@
-"""What the vault asks of an object store: a handful of calls, given by clouds or by a folder."""
+"""The store of the tests: a folder."""
 
 import os
 import stat
@@ -8,13 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from springtide.errors import Damaged, NotFound
-from springtide.model.object_storage import Store, StoredObject
-
-__all__ = ["FolderStore", "Store", "StoredObject"]
+from springtide.model.object_storage import StoredObject
 
 
 class FolderStore:
-    """A store in a folder, as restic's own `local` backend has it: for disks and for tests."""
+    """As restic's own `local` backend has it."""
 
     def __init__(self, folder: Path) -> None:
         """The folder is made where it is missing."""
