@@ -39,10 +39,6 @@ class Part:
         return int.from_bytes(pack[:8], "big") % self.of == self.number - 1
 
 
-EVERYTHING = Part(1, 1)
-NOTHING = Part(2, 1)
-
-
 class Fault(StrEnum):
     """What is wrong with an object."""
 

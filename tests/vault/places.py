@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 from springtide.model.object_storage import Store
 from springtide.vault.repository import Identity, Repository
+from springtide.vault.verification import Part
 from tests.vault.folder_store import FolderStore
 
 PASSWORD = b"correct horse battery staple"
 IDENTITY = Identity("backup", "vault-test")
+EVERYTHING = Part(1, 1)
+"""Every pack is one of it."""
 
 
 def a_repository(folder: Path, store: Store | None = None) -> Repository:

@@ -13,9 +13,9 @@ from springtide.vault.pruning import prune
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
 from springtide.vault.snapshots import list_snapshots
-from springtide.vault.verification import EVERYTHING, verify_repository
+from springtide.vault.verification import verify_repository
 from tests.vault.folder_store import FolderStore
-from tests.vault.places import IDENTITY, a_repository
+from tests.vault.places import EVERYTHING, IDENTITY, a_repository
 from tests.vault.vaults import contents, restic_check, save_tree
 
 POLICY = PrunePolicy(resume_within=timedelta(0))

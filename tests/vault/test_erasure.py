@@ -34,9 +34,9 @@ from springtide.vault.snapshots import (
 )
 from springtide.vault.trees import tree_size
 from springtide.vault.troubles import Trouble, TroubleKind
-from springtide.vault.verification import EVERYTHING, verify_repository
+from springtide.vault.verification import verify_repository
 from tests.vault.folder_store import FolderStore
-from tests.vault.places import IDENTITY, a_repository
+from tests.vault.places import EVERYTHING, IDENTITY, a_repository
 from tests.vault.test_tree_editing import files_of, tree_of
 from tests.vault.vaults import a_snapshot, names, opened, pack_id, restic_check
 

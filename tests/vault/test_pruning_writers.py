@@ -11,7 +11,8 @@ from springtide.vault.packs import OpenPack
 from springtide.vault.sessions import load_for_reading, write_session
 from springtide.vault.snapshots import save_snapshot
 from springtide.vault.tombstones import Stage
-from springtide.vault.verification import EVERYTHING, verify_repository
+from springtide.vault.verification import verify_repository
+from tests.vault.places import EVERYTHING
 from tests.vault.pruned_world import (
     GRACE_S,
     IDENTITY,

@@ -15,8 +15,8 @@ from springtide.vault.snapshots import Snapshot, save_snapshot
 from springtide.vault.tree_backup import TreeSource, back_up_tree
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
-from springtide.vault.verification import EVERYTHING, verify_repository
-from tests.vault.places import a_repository
+from springtide.vault.verification import verify_repository
+from tests.vault.places import EVERYTHING, a_repository
 from tests.vault.vaults import Failing, WatchedStore, a_snapshot, flip, names, opened, restic_check
 
 MIB = 1024 * 1024

@@ -16,8 +16,6 @@ from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
 from springtide.vault.troubles import Trouble, TroubleKind
 from springtide.vault.verification import (
-    EVERYTHING,
-    NOTHING,
     Fault,
     Finding,
     Part,
@@ -25,8 +23,11 @@ from springtide.vault.verification import (
     verify_repository,
 )
 from tests.vault.folder_store import FolderStore
-from tests.vault.places import IDENTITY, PASSWORD, a_repository
+from tests.vault.places import EVERYTHING, IDENTITY, PASSWORD, a_repository
 from tests.vault.vaults import opened, save_tree
+
+NOTHING = Part(2, 1)
+"""No pack is one of it."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from springtide.vault.sessions import write_session
 from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
 from springtide.vault.tree_backup import TreeSource, back_up_tree
 from springtide.vault.tree_restore import restore_tree
-from springtide.vault.verification import EVERYTHING, verify_repository
+from springtide.vault.verification import verify_repository
+from tests.vault.places import EVERYTHING
 
 _IDENTITY = Identity("bench", "bench")
 

@@ -27,11 +27,11 @@ from springtide.vault.locks import KIND
 from springtide.vault.pruning import prune
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import list_snapshots
-from springtide.vault.verification import EVERYTHING, verify_repository
+from springtide.vault.verification import verify_repository
 from tests.faulty_proxy import Fault, FaultyProxy, Kind
 from tests.object_stores import QUICK, RESIDENCY, a_place, restic_on
 from tests.vault.killed_writer import back_up, plains
-from tests.vault.places import IDENTITY, PASSWORD
+from tests.vault.places import EVERYTHING, IDENTITY, PASSWORD
 from tests.vault.vaults import Restic, loaded, named_by_headers, names, opened
 
 pytestmark = pytest.mark.real
