@@ -28,7 +28,7 @@ async def show_table(key: str, rows: list[Row], summary: str) -> None:
 
 @task(task_run_name="show what is stored")
 async def show_entries(rows: list[Row], summary: str) -> None:
-    """Show claims, ceilings and freezes with their names."""
+    """Show claims, ceilings, freezes and rollouts with their names."""
     await acreate_table_artifact(rows or [{"name": "nothing"}], key="entries", description=summary)
 
 

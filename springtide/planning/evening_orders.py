@@ -50,7 +50,7 @@ def evening_to_open(
 def evening_to_close(
     windows: Iterable[Window], calendar: SchoolCalendar, *, now: Moment
 ) -> Evening | None:
-    """The evening whose paid hours hold at `now` or ended today, the last to close first.
+    """The evening whose paid hours hold at `now` or ended today: of several, the last to close.
 
     Of an evening that ended already a closing is late from its start. None: there was none today.
     """

@@ -75,7 +75,7 @@ def plan_image_distribution(
 
 
 def newest(images: tuple[StoredImage, ...]) -> StoredImage | None:
-    """The image that a launch would take; None where there is none."""
+    """The newest image that is shown; None where there is none."""
     return max(_shown(images), key=lambda image: (image.created_at, image.id), default=None)
 
 
