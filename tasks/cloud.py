@@ -11,9 +11,9 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from springtide.clouds.audit import AuditLog, worker_name
+from springtide.clouds.clock import present
 from springtide.clouds.openstack.connection import CloudAccess
 from springtide.clouds.performing import perform
-from springtide.clouds.rehearsal import now_source
 from springtide.estate import load_estate, user_data
 from springtide.model.base import Model, Moment, Name
 from springtide.model.estate import Estate
@@ -53,7 +53,7 @@ def order_for(estate_file: Path, fleet: str) -> Order:
 
 def present_of(estate: Estate) -> datetime:
     """The present; in a rehearsal the sandbox's."""
-    return now_source(estate)()
+    return present(estate)
 
 
 @contextmanager

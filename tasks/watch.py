@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from springtide.clouds.clock import present
 from springtide.clouds.observer import FleetObserver
 from springtide.errors import Misconfigured
 from springtide.estate import school_holidays

@@ -9,8 +9,8 @@ import pytest
 from springtide.auditing.objects import read_seal
 from springtide.errors import Damaged, GuardRefused, Retryable
 from springtide.model.object_storage import StoredObject
-from tests.vault.folder_store import FolderStore
 from tests.auditing.journals import WORKER, doubts, sealed, signature_of, verified, write
+from tests.vault.folder_store import FolderStore
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from springtide.auditing.reading import archived_lines, local_lines, run_lines
 from springtide.errors import Damaged
-from tests.vault.folder_store import FolderStore
 from tests.auditing.journals import LONG_AGO, aged, sealed, write
+from tests.vault.folder_store import FolderStore
 
 EVER = LONG_AGO - timedelta(days=1)
 

@@ -11,7 +11,6 @@ import pytest
 from springtide.auditing.copying import copy_new
 from springtide.errors import Damaged
 from springtide.model.audit import AuditLine, SignedSeal, digest_of
-from tests.vault.folder_store import FolderStore
 from tests.auditing.journals import (
     LONG_AGO,
     Later,
