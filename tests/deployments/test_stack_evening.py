@@ -15,7 +15,7 @@ READABLE = re.compile(
     r"launch (gra11|sbg5|rbx1) (canary|wave [1-9]) \(\d+ servers?\)"
     r"|delete (gra11|sbg5|rbx1) \(\d+ servers?\)"
     r"|(join|drain|leave) (gra11|sbg5|rbx1) \(\d+ members?\)"
-    r"|show (plan|outcome) of api|(remember|clear) (proven|startup|calls)-api-[\w-]+"
+    r"|show plan of api|show outcome-api|(remember|clear) (proven|startup|calls)-api-[\w-]+"
     r"|sweep \w+|show api at a glance|list what is ours in (GRA11|SBG5|RBX1)"
 )
 
@@ -57,7 +57,7 @@ def half(rig: Rig, deployment: str) -> Half:
     def recorded() -> list[str] | None:
         # Prefect's server records a task's run some time after it.
         names = rig.tasks(run_id)
-        return names if "show outcome of api" in names else None
+        return names if "show outcome-api" in names else None
 
     tasks = wait_until(recorded, "its tasks are recorded", RUN_S)
     return Half(rig.name(run_id), end, rig.fleet(), tasks, artifacts)

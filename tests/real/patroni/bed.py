@@ -187,6 +187,19 @@ class PatroniBed:
         """
         self._wait(self.healthy, "the cluster is healthy", timeout_s)
 
+    def wait_synchronous(self) -> None:
+        """Return when one leads and a standby of it is synchronous, whoever is down.
+
+        Raises:
+            RuntimeError: that is not within a start's time.
+        """
+
+        def synchronous() -> bool:
+            views = [member.view() for member in self.members.values()]
+            return self.leader() is not None and any(view.get("sync_standby") for view in views)
+
+        self._wait(synchronous, "a standby is synchronous")
+
     def wait_pending(self, names: Iterable[str]) -> None:
         """Return when these members say that a setting waits for their restart.
 

@@ -132,6 +132,7 @@ def test_a_resize_that_is_killed_again_and_again(stage: Stage) -> None:
     reports, target = [], SMALL if LARGE in stage.sizes().values() else LARGE
     with Writer(stage.bed) as writer, counted(stage) as running:
         for act in (*KILLS, "none: to its end"):
+            stage.bed.wait_synchronous()  # whoever takes over comes minutes later
             run = stage.killed_at(act, target)
             reports.append(run.stdout or run.stderr[-3000:])
         stage.bed.wait_healthy()
