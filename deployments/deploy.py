@@ -10,6 +10,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -61,13 +62,12 @@ async def deploy() -> None:
         _tell(f"not deployed, as the estate has {lacking}: {', '.join(titles)}")
     async with get_client() as client:
         wanted = wanted_deployments(estate)
-        for pool in sorted({each["work_pool"]["name"] for each in wanted["deployments"]}):
+        for pool in sorted(_pools_of(wanted)):
             with suppress(ObjectAlreadyExists):
                 await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
         for fleet in estate.fleets:
             await _put_turn(client, f"fleet-{fleet.name}")
         await put_flows(client, wanted)
-        await _close_forms(client)
         await put_automations(client, WATCHED_TAGS)
 
 
@@ -76,24 +76,31 @@ async def put_flows(client: PrefectClient, wanted: dict[str, Any]) -> None:
 
     Deployments that are not among them stay, with their history, and tick no more.
     """
-    before = await _deployed(client)
+    pools = {*POOLS, *_pools_of(wanted)}
+    before = await _deployed(client, pools)
     await remove_unwanted_schedules(client, before, wanted["deployments"], tell=_tell)
     _deploy_flows(wanted | {"deployments": with_pauses(wanted["deployments"], before)})
-    for line in pauses_told(await _deployed(client)):
+    after = await _deployed(client, pools)
+    await _close_forms(client, after)
+    for line in pauses_told(after):
         _tell(line)
 
 
-async def _deployed(client: PrefectClient) -> list[DeploymentResponse]:
-    ours = WorkPoolFilter(name=WorkPoolFilterName(any_=list(POOLS)))
+def _pools_of(wanted: dict[str, Any]) -> set[str]:
+    return {each["work_pool"]["name"] for each in wanted["deployments"]}
+
+
+async def _deployed(client: PrefectClient, pools: Iterable[str]) -> list[DeploymentResponse]:
+    ours = WorkPoolFilter(name=WorkPoolFilterName(any_=sorted(pools)))
     return await client.read_deployments(work_pool_filter=ours, limit=200)
 
 
-async def _close_forms(client: PrefectClient) -> None:
+async def _close_forms(client: PrefectClient, deployments: Iterable[DeploymentResponse]) -> None:
     """Have a parameter that its flow does not know be refused (409).
 
     Prefect's own schema lets it through, and the run would crash before it could say why.
     """
-    for deployment in await _deployed(client):
+    for deployment in deployments:
         form = {**(deployment.parameter_openapi_schema or {}), "additionalProperties": False}
         change = DeploymentUpdate(parameter_openapi_schema=form)
         await client.update_deployment(deployment.id, change)

@@ -31,7 +31,7 @@ async def remove_unwanted_schedules(
     UI, the server makes all of a deployment's schedules anew, and those that were paused tick.
     """
     slugs = {
-        _key(each): {schedule.get("slug") for schedule in each.get("schedules", ())}
+        _key(each): {schedule.get("slug") for schedule in each.get("schedules") or ()}
         for each in wanted
     }
     for deployment in filter(_is_ours, found):
@@ -39,7 +39,8 @@ async def remove_unwanted_schedules(
         for schedule in deployment.schedules:
             if schedule.slug not in kept:
                 await client.delete_deployment_schedule(deployment.id, schedule.id)
-                tell(f"removed: {_shown(deployment, schedule)}")
+                # The server forgets the runs that were due and had not begun as well.
+                tell(f"removed: {_shown(deployment, schedule)}, and what waited to run by schedule")
 
 
 def with_pauses(

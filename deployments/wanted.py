@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from springtide.model.backup import BackupSource
+from springtide.model.claim import EVERY_FLEET
 from springtide.model.estate import Estate
 from springtide.model.postgres import PostgresSource
 
@@ -69,7 +70,7 @@ def estate_limitation(deployment: dict[str, Any], estate: Estate) -> str | None:
     """Why the estate has no work for the deployment, e.g. `no sources`; None: it has."""
     of = estate
     for parameter, name in deployment.get("parameters", {}).items():
-        if parameter in _NAMED:
+        if parameter in _NAMED and name not in (None, "", EVERY_FLEET):
             field = _NAMED[parameter]
             named = tuple(each for each in getattr(estate, field) if each.name == name)
             if not named:

@@ -1,5 +1,6 @@
 """The process's access to the cloud: opened once, one token for all regions and tasks."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,6 +22,8 @@ from springtide.model.plan import Action, ActionResult, Launch, Verdict
 
 read_estate = cache(load_estate)
 _lent: dict[Path, CloudAccess] = {}
+_ODD = re.compile(r"[^A-Za-z0-9._-]")
+"""What a machine may be called by, and a chain of the audit log not."""
 
 
 class EstateOrder(Model):
@@ -90,7 +93,7 @@ def open_audit(estate: Estate, approved_by: tuple[str, ...] = ()) -> AuditLog:
     Where the environment names no folder changes are logged only, or refused if the estate keeps
     an audit log.
     """
-    run = f"{flow_run.id or 'no-flow-run'}.{worker_name()}"
+    run = f"{flow_run.id or 'no-flow-run'}.{_ODD.sub('-', worker_name())[:80]}"
     who = str(flow_run.flow_name or "springtide")
     return AuditLog.of(estate, run=run, who=who, approved_by=approved_by)
 

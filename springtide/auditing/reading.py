@@ -38,12 +38,15 @@ def run_lines(store: Store, run: str) -> Iterator[AuditLine]:
     Raises:
         Damaged: something there is no line; it names the chain.
     """
-    chains = (
-        _parsed(joined_lines(store, objects), _EVER, f"run {name}")
-        for name, objects in stored_runs(store, run)
-        if name == run or name.startswith(f"{run}.")
-    )
+    found = dict(stored_runs(store, run))
+    # A worker's name may go on with a dot, too: a whole chain's name means that one.
+    names = [run] if "." in run and run in found else [n for n in found if _is_of(n, run)]
+    chains = (_parsed(joined_lines(store, found[name]), _EVER, f"run {name}") for name in names)
     return merge(*chains, key=lambda line: line.time)
+
+
+def _is_of(chain: str, run: str) -> bool:
+    return chain == run or chain.startswith(f"{run}.")
 
 
 def local_lines(folder: Path, since: datetime) -> Iterator[AuditLine]:

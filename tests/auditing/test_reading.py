@@ -108,6 +108,15 @@ def test_a_run_s_lines_of_all_its_workers(journals: Path, store: AgingStore) -> 
     assert [] == runs_of(run_lines(store, "even"))
 
 
+def test_a_whole_chain_s_name_is_that_chain(journals: Path, store: AgingStore) -> None:
+    """Though another worker's name goes on where its worker's ends."""
+    for chain in ("night.gra", "night.gra.example.org"):
+        write(journals, chain)
+    sealed(journals, store)
+    assert [("night.gra", 1), ("night.gra", 2)] == runs_of(run_lines(store, "night.gra"))
+    assert 4 == len(list(run_lines(store, "night")))
+
+
 def test_what_is_no_line_is_named(journals: Path, store: AgingStore) -> None:
     """By its file, or its run."""
     (journals / "surge.jsonl").write_bytes(b"{}\n")

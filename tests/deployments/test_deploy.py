@@ -21,11 +21,12 @@ from deployments.wanted import FILE, title
 from tests.prefect_servers import a_prefect_server
 
 SAID: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
-WATCH, CORE, READINESS = (
+WATCH, CORE, READINESS, LISTING = (
     next(d for d in SAID["deployments"] if d["entrypoint"].endswith(f":{function}"))
-    for function in ("watch_traffic", "watch_core", "check_readiness")
+    for function in ("watch_traffic", "watch_core", "check_readiness", "list_entries")
 )
 CHANGED = {"slug": "watch-traffic-evening", "cron": "*/3 15-22 * * *", "timezone": "Europe/Paris"}
+WAITED = "and what waited to run by schedule"
 NOBODYS = DeploymentScheduleCreate(schedule=CronSchedule(cron="0 3 * * *"), active=True)
 """As somebody may add one in the UI: without a slug."""
 
@@ -60,7 +61,9 @@ async def deployed_twice() -> dict[str, DeploymentResponse]:
         await put_flows(client, SAID | {"deployments": [WATCH, CORE, READINESS]})
         await people_do_what_they_do(client, await found(client))
         again = WATCH | {"schedules": [CHANGED]}
-        await put_flows(client, SAID | {"deployments": [again, READINESS]})
+        # Nothing below the key, as where somebody has commented its lines out.
+        silent = LISTING | {"schedules": None}
+        await put_flows(client, SAID | {"deployments": [again, READINESS, silent]})
         return await found(client)
 
 
@@ -105,16 +108,16 @@ def test_a_paused_deployment_stays_paused(standing: Standing) -> None:
 
 def test_what_is_wanted_no_more_does_not_tick(standing: Standing) -> None:
     """Its deployment stays, with its runs; a stranger's is none of ours."""
-    assert {} == standing.ticks("watch_core/core")
+    assert {} == standing.ticks("watch_core/core") == standing.ticks("list_entries/any")
     assert {None: True} == standing.ticks("nightly_report/elsewhere")
 
 
 def test_what_was_removed_and_what_stays_paused_is_told(standing: Standing) -> None:
     """A line each, the first time none."""
     assert [
-        "removed: the schedule 0 3 * * * of watch_traffic/api",
-        "removed: the schedule watch-core of watch_core/core",
-        "removed: the schedule watch-traffic of watch_traffic/api",
+        f"removed: the schedule 0 3 * * * of watch_traffic/api, {WAITED}",
+        f"removed: the schedule watch-core of watch_core/core, {WAITED}",
+        f"removed: the schedule watch-traffic of watch_traffic/api, {WAITED}",
         "stays paused: check_readiness/api, with all of its schedules",
         "stays paused: the schedule watch-traffic-evening of watch_traffic/api",
     ] == sorted(standing.told)

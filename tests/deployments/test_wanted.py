@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from deployments.stack import ESTATE
-from deployments.wanted import FILE, left_out, title, wanted_deployments
+from deployments.wanted import FILE, estate_limitation, left_out, title, wanted_deployments
 from springtide.estate import load_estate
 from springtide.model.estate import Estate
 from tests.estates import an_estate
@@ -123,6 +123,13 @@ def test_what_is_left_out(change: Change, lacking: str, expected: list[str]) -> 
     assert expected == told[lacking]
     gone = [one for titles in told.values() for one in titles]
     assert sorted(map(named, DEPLOYMENTS)) == sorted([*gone, *map(named, kept)])
+
+
+@pytest.mark.parametrize("parameters", [{"fleet": "*"}, {"vault": ""}, {"vault": None}])
+def test_whoever_names_none_is_about_all(parameters: dict[str, Any]) -> None:
+    """A freeze of every fleet, or a restore from the source's own vault, is deployed."""
+    freeze = {"tags": ["orders"], "parameters": parameters}
+    assert estate_limitation(freeze, shipped(lambda _: None)) is None
 
 
 def test_documents_come_back_though_no_more_are_offloaded() -> None:
