@@ -169,7 +169,7 @@ async def release_server(fleet: str, *, server: str, owner: str, reason: str) ->
 
 @flow(name="list-entries", flow_run_name="list what is stored")
 async def list_entries() -> list[str]:
-    """Show every claim, ceiling and freeze that is stored, and return their names."""
+    """Show every claim, ceiling, freeze and rollout that is stored, and return their names."""
     book, _ = await read_claims(present_of(read_estate(estate_path())))
     rows = entry_rows(book)
     await show_entries(rows, book.trouble or f"{len(rows)} entries are stored")
