@@ -36,7 +36,10 @@ def run_sandbox(
         if sandbox.object_store is not None:
             typer.echo(f"objects: {sandbox.object_store.url}")
         if ready_file is not None:
-            ready_file.write_text(json.dumps({"url": sandbox.url, "front_url": front}))
+            # Whoever waits for the file is to find all of it.
+            partial = ready_file.with_name(f".{ready_file.name}")
+            partial.write_text(json.dumps({"url": sandbox.url, "front_url": front}))
+            partial.replace(ready_file)
 
     serve(_read_config(config), ready)
 

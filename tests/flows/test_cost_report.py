@@ -263,9 +263,12 @@ def test_a_period_that_is_over_raises_no_alert(desk: Desk) -> None:
 
 
 def watched() -> dict[str, Any]:
-    """What the watch remembers: at 17:00 more sessions than six servers and the others carry."""
+    """What the watch remembers: at 17:00 more sessions than six servers and the others carry.
+
+    That is 300 for each of the six, and of the others 6,000 by 0.65.
+    """
     at = MONDAY_16H + timedelta(hours=1)
-    points = [(int(at.timestamp()) + second, n) for second, n in ((0, 7801), (120, 7800))]
+    points = [(int(at.timestamp()) + second, n) for second, n in ((0, 11_031), (120, 11_030))]
     note = TrafficNote(
         key="api", fleet="api", series={"balancers": tuple(points)}, until=at + timedelta(hours=9)
     )
