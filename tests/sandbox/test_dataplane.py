@@ -107,10 +107,12 @@ async def under_traffic(stage: Stage, requests_per_s: float) -> AsyncIterator[Tr
     traffic = Traffic(str(stage.plane.front_url), requests_per_s, mix=MIX)
     running = asyncio.create_task(asyncio.to_thread(_run, traffic))
     await asyncio.sleep(0.5)
-    yield traffic
-    await asyncio.sleep(0.5)
-    traffic.end()
-    await running
+    try:
+        yield traffic
+        await asyncio.sleep(0.5)
+    finally:
+        traffic.end()
+        await running
 
 
 def _run(traffic: Traffic) -> None:
@@ -170,6 +172,7 @@ def test_growing_and_shrinking_with_a_drain_loses_nothing() -> None:
             await asyncio.sleep(0.05)
             await stage.api.put_members(*(a_member(x) for x in near[1:]), additive_only=True)
             await stage.until(lambda: len(traffic.report().by_server) == 30)
+            await stage.until(lambda: stage.statuses() == {"ONLINE"})
             await stage.api.put_members(*(a_member(x, weight=0) for x in near))
             assert {"DRAINING"} == {x["operating_status"] for x in await stage.api.members()}
             await stage.idle(near)
