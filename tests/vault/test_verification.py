@@ -215,7 +215,7 @@ def test_what_another_machine_stores_meanwhile_is_no_finding(place: Place, tmp_p
 
     found = verify_repository(place.repository, EVERYTHING, progress=back_up)
     assert set() == found.findings
-    assert [place.snapshot.id, kept[0].id] == [snapshot.id for snapshot in found.snapshots]
+    assert {place.snapshot.id, kept[0].id} == {snapshot.id for snapshot in found.snapshots}
 
 
 def test_an_index_that_comes_meanwhile_and_cannot_be_read_is_found(place: Place) -> None:
