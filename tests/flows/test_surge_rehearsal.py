@@ -161,6 +161,7 @@ def test_boots_that_are_run_through_quickly_are_told_at_their_length(evening: Ev
     assert told.all_s is not None
     # What the machine itself takes is told as well.
     assert 8 <= told.first_s <= told.all_s <= 8 + told.seconds + 2
+    assert told.seconds < told.first_s
 
 
 def test_an_unproven_image_has_its_canary(evening: Evening) -> None:
