@@ -39,13 +39,16 @@ class Bench:
     say: Callable[[str], None]
 
     def run(self, contestant: Contestant, servers: int, number: int) -> Run:
-        """One opening, its closing, and an empty cloud afterwards; `number` is the round's."""
+        """One opening, its closing, and an empty cloud afterwards; `number` is the round's.
+
+        What was not opened whole is not closed by its contestant: fewer servers are no measure.
+        """
         name = contestant.name
         self.say(f"round {number}, {servers} servers: {name}")
         opening = self._phase(contestant, "open", servers)
         self.say(f"  open  {_told(opening)}")
         closing = None
-        if any(self.watcher.left()):
+        if opening.reached_s is not None:
             self._settle()
             closing = self._phase(contestant, "close", servers)
             self.say(f"  close {_told(closing)}")

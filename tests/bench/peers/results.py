@@ -44,7 +44,7 @@ class Run(Model):
     round: int
     opening: Phase
     closing: Phase | None = None
-    """None: there was nothing to close."""
+    """None: it was not opened whole."""
 
     @property
     def failures(self) -> tuple[str, ...]:
