@@ -47,7 +47,7 @@ def load_estate(path: Path) -> Estate:
     Raises:
         Misconfigured: one line for each mistake, or why the file cannot be read.
     """
-    estate = _read_model(path, Estate)
+    estate = read_model(path, Estate)
     for number, fleet in enumerate(estate.fleets):
         _user_data(fleet, path, field=f"fleets.{number}.user_data_file")
     school_holidays(estate, path)
@@ -96,7 +96,7 @@ def school_holidays(estate: Estate, path: Path) -> SchoolHolidays:
     if estate.school_holidays_file is None:
         return SchoolHolidays()
     beside = _beside(path, estate.school_holidays_file, field="school_holidays_file")
-    return _read_model(beside, SchoolHolidays)
+    return read_model(beside, SchoolHolidays)
 
 
 def price_books(estate: Estate, path: Path) -> tuple[PriceBook, ...]:
@@ -121,7 +121,7 @@ def read_price_book(path: Path) -> PriceBook:
     Raises:
         Misconfigured: it cannot be read, or a line of it is wrong.
     """
-    return _read_model(path, PriceBook)
+    return read_model(path, PriceBook)
 
 
 def user_data(fleet: Fleet, path: Path) -> str | None:
@@ -168,7 +168,12 @@ def _read_bytes(path: Path) -> bytes:
         raise Misconfigured(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _read_model(path: Path, model: type[M]) -> M:
+def read_model(path: Path, model: type[M]) -> M:
+    """What the YAML file says, as a model of that kind.
+
+    Raises:
+        Misconfigured: one line for each mistake, or why the file cannot be read.
+    """
     given = read_yaml(path)
     try:
         return model.model_validate(given)

@@ -27,7 +27,6 @@ from deployments.surge_gateway.refusals import Refusal, handle_refusals
 from deployments.surge_gateway.runs import SurgeRuns
 from springtide.errors import GuardRefused, Misconfigured, NotFound
 from springtide.model.estate import Estate
-from springtide.planning.emergency_surge import surge_request
 
 logger = logging.getLogger(__name__)
 _REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -50,7 +49,7 @@ def make_gateway(
     *,
     clock: Callable[[], datetime] = _present,
 ) -> FastAPI:
-    """The gateway as an ASGI application; `clock` tells for how long an alert has been firing."""
+    """The gateway as an ASGI application; its `clock` tells the age of alerts and of surges."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -75,7 +74,8 @@ def make_gateway(
         return {"status": "ok"}
 
     allowed = _guard(configuration)
-    door = _Door(runs, estate, Allowance(configuration.surges_per_hour))
+    allowance = Allowance(configuration.surges_per_hour, lambda: clock().timestamp())
+    door = _Door(runs, estate, allowance)
     _surge_routes(app, door, allowed)
     _alert_route(app, configuration.alerts, door, allowed, clock=clock)
     return app
@@ -89,7 +89,8 @@ def _surge_routes(app: FastAPI, door: "_Door", allowed: Guard) -> None:
         caller: Annotated[Token, Depends(allowed(Scope.START))],
     ) -> Surge:
         """Ask for a surge; the same key and order asked for again is the same surge."""
-        return await door.start(caller, caller.name, idempotency_key, order)
+        counted_as = caller.name, idempotency_key
+        return await door.start(caller, idempotency_key, order, counted_as=counted_as)
 
     @app.get("/surges/{key}")
     async def read_surge(
@@ -123,27 +124,19 @@ def _alert_route(
             if alert.status == "firing" and alert.labels.get("alertname") in by_name
         ]
         now = clock()
-        wanted = {alert.key_at(now, hours=rule.hours): rule for alert, rule in found}
+        wanted = {alert.key_at(now, hours=rule.hours): (alert, rule) for alert, rule in found}
         surges, refusals = [], {}
-        for key, rule in wanted.items():
+        for key, (alert, rule) in wanted.items():
             try:
-                alerts_door = f"{caller.name} {rule.alert}"
-                surges.append(await door.start(caller, alerts_door, key, _order(rule)))
+                # Not as its key: the next surge of an alert that goes on takes no other's place.
+                counted_as = f"{caller.name} {rule.alert}", alert.name
+                surges.append(await door.start(caller, key, rule.order(), counted_as=counted_as))
             except Refusal as refusal:
                 # One alert that may not ask must not keep the others from it.
                 refusals[key] = refusal
         if refusals and not surges:
             raise next(iter(refusals.values()))
         return _answer(message, surges, refusals)
-
-
-def _order(rule: AlertRule) -> SurgeOrder:
-    return SurgeOrder(
-        fleet=rule.fleet,
-        servers=rule.servers,
-        hours=rule.hours,
-        reason=f"alert {rule.alert} is firing",
-    )
 
 
 def _answer(
@@ -169,16 +162,18 @@ class _Door:
     estate: Estate
     allowance: Allowance
 
-    async def start(self, caller: Token, door: str, key: str, order: SurgeOrder) -> Surge:
+    async def start(
+        self, caller: Token, key: str, order: SurgeOrder, *, counted_as: tuple[str, str]
+    ) -> Surge:
+        """The surge; `counted_as` is at which door of the allowance it takes a place, and whose."""
         if not caller.may_ask_for(order.fleet):
             raise Refusal(403, f"token {caller.name} may not ask for fleet {order.fleet}")
         owner = f"gateway: {caller.name}"
-        given: dict[str, object] = order.model_dump(exclude={"fleet"})
         try:
-            surge_request(self.estate.fleet(order.fleet), {**given, "key": key, "owner": owner})
+            order.request_of(self.estate, key=key, owner=owner)
         except (GuardRefused, Misconfigured) as error:
             raise Refusal(422, str(error)) from error
-        self.allowance.admit(door, key)
+        self.allowance.admit(*counted_as)
         try:
             surge = await self.runs.start(key, order, owner=owner)
         except GuardRefused as error:

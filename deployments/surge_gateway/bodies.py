@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from springtide.model.base import CloudName, Model, Moment, Name, Reason
-from springtide.model.surge import LONGEST_HOURS
+from springtide.model.estate import Estate
+from springtide.model.surge import LONGEST_HOURS, SurgeRequest
+from springtide.planning.emergency_surge import surge_request
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 _ALERT_KEY = 80
@@ -30,6 +32,16 @@ class SurgeOrder(Model):
     """One line: a database of Prefect's refuses the character 0, and logs are lines."""
     regions: Annotated[tuple[CloudName, ...], Field(max_length=50)] = ()
     """Filled first, in this order; empty: as the estate says."""
+
+    def request_of(self, estate: Estate, *, key: str, owner: str) -> SurgeRequest:
+        """What it asks of the estate's fleet.
+
+        Raises:
+            GuardRefused: a field is wrong, or the fleet has no surges.
+            Misconfigured: the estate has no such fleet.
+        """
+        given: dict[str, object] = self.model_dump(exclude={"fleet"})
+        return surge_request(estate.fleet(self.fleet), {**given, "key": key, "owner": owner})
 
 
 class Surge(Model):
@@ -74,18 +86,21 @@ class Alert(_Foreign):
     startsAt: Annotated[Moment, Field(ge=_EARLIEST, lt=_LATEST)]  # noqa: N815 - Alertmanager's name
     """When it began to fire: the same alert another day is another surge."""
 
+    @property
+    def name(self) -> str:
+        """The same for as long as it fires; and the key of its first surge."""
+        return f"alert-{self.fingerprint}-{self.startsAt.astimezone(UTC):%Y%m%dt%H%M%S}"
+
     def key_at(self, now: datetime, *, hours: float) -> str:
         """The key of its surge of so many hours: the same however often it is sent meanwhile.
 
         One that fires until that surge is nearly over asks for the next, `-1`, and so on.
         """
-        began: datetime = self.startsAt.astimezone(UTC)
         lasts_s = hours * 3600
         each_s = max(lasts_s - min(_OVERLAP_S, _OVERLAP_SHARE * lasts_s), _LEAST_S)
-        number = int((now - began).total_seconds() // each_s)
+        number = int((now - self.startsAt).total_seconds() // each_s)
         after = f"-{number}" if number > 0 else ""
-        first = f"alert-{self.fingerprint}-{began:%Y%m%dt%H%M%S}"
-        return first[: _ALERT_KEY - len(after)] + after
+        return self.name[: _ALERT_KEY - len(after)] + after
 
 
 class AlertMessage(_Foreign):

@@ -1,16 +1,18 @@
 """The gateway's configuration file: its callers, and which alerts ask for what."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveInt, ValidationError, model_validator
-from yaml import YAMLError, safe_load
+from pydantic import Field, PositiveInt, model_validator
 
 from deployments.surge_gateway.access import Token
-from springtide.errors import Misconfigured
+from deployments.surge_gateway.bodies import SurgeOrder
+from springtide.errors import GuardRefused, Misconfigured
+from springtide.estate import read_model
 from springtide.model.base import Model, Name
 from springtide.model.estate import Estate
-from springtide.model.mistakes import mistakes
 from springtide.model.surge import LONGEST_HOURS
 
 
@@ -22,6 +24,11 @@ class AlertRule(Model):
     fleet: Name
     servers: Annotated[int, Field(ge=1, le=10_000)]
     hours: Annotated[float, Field(gt=0, le=LONGEST_HOURS)]
+
+    def order(self) -> SurgeOrder:
+        """What it asks for."""
+        reason = f"alert {self.alert} is firing"
+        return SurgeOrder(fleet=self.fleet, servers=self.servers, hours=self.hours, reason=reason)
 
 
 class GatewayConfiguration(Model):
@@ -55,21 +62,21 @@ def load_configuration(path: Path, estate: Estate) -> GatewayConfiguration:
     Raises:
         Misconfigured: one line for each mistake, or why the file cannot be read.
     """
-    try:
-        given = safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise Misconfigured(f"{path}: cannot be read: {error}") from error
-    try:
-        found = GatewayConfiguration.model_validate(given)
-    except ValidationError as error:
-        lines = (f"{path}: {line}" for line in mistakes(error, GatewayConfiguration))
-        raise Misconfigured("\n".join(lines)) from error
+    found = read_model(path, GatewayConfiguration)
+    for number, token in enumerate(found.tokens):
+        with _named(f"{path}: tokens.{number}"):
+            for fleet in token.fleets:
+                estate.fleet(fleet)
     for number, rule in enumerate(found.alerts):
-        most = estate.fleet(rule.fleet).max_servers
-        if rule.servers > most:
-            raise Misconfigured(
-                f"{path}: given {rule.servers}",
-                field=f"alerts.{number}.servers",
-                allowed=f"1 to {most}, the most of fleet {rule.fleet}",
-            )
+        with _named(f"{path}: alerts.{number}"):
+            rule.order().request_of(estate, key="alert", owner="gateway")
     return found
+
+
+@contextmanager
+def _named(place: str) -> Iterator[None]:
+    """What the estate refuses is a mistake at that place of the file."""
+    try:
+        yield
+    except (GuardRefused, Misconfigured) as error:
+        raise Misconfigured(f"{place}: {error}") from error

@@ -5,11 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
-from pydantic import ValidationError
 
-from springtide.errors import Misconfigured
-from springtide.model.mistakes import mistakes
+from springtide.estate import read_model
 from springtide.sandbox.config import SandboxConfig
 from springtide.sandbox.process import Sandbox, serve
 
@@ -45,12 +42,4 @@ def run_sandbox(
 
 
 def _read_config(path: Path | None) -> SandboxConfig:
-    if path is None:
-        return SandboxConfig()
-    try:
-        return SandboxConfig.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except ValidationError as error:
-        lines = (f"{path}: {line}" for line in mistakes(error, SandboxConfig))
-        raise Misconfigured("\n".join(lines)) from error
-    except (OSError, yaml.YAMLError) as error:
-        raise Misconfigured(f"{path}: cannot be read: {error}") from error
+    return SandboxConfig() if path is None else read_model(path, SandboxConfig)

@@ -12,6 +12,8 @@ import pytest
 from deployments.surge_gateway.bodies import Alert
 from tests.deployments.gateway import Stage, alarm, an_alert, gateway_stage
 
+BEGAN = datetime(2026, 11, 23, 15, 4, 5, 123000, tzinfo=UTC)
+
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
@@ -62,6 +64,35 @@ def test_a_storm_of_alerts_is_no_storm_of_runs() -> None:
         assert 4 == len(stage.prefect.runs)
     assert (4, 97) == (len(answer.json()["surges"]), len(answer.json()["refused"]))
     assert (202, 429) == (answer.status_code, again.status_code)
+
+
+@pytest.mark.parametrize("hours", [1.5, 2.5, 3])
+def test_what_a_storm_has_let_in_lasts_as_long_as_the_storm(hours: float) -> None:
+    """Sent every ten minutes, each surge's next one begins before it ends; nobody else comes in."""
+    rule = {"alert": "ApiServersSaturated", "fleet": "api", "servers": 120, "hours": hours}
+    storm = [an_alert(fingerprint=f"{number:016x}") for number in range(30)]
+    until, surges = 0.0, 0
+    with gateway_stage(alerts=[rule], surges_per_hour=12) as stage:
+        for minutes in range(0, 400, 10):
+            stage.now = BEGAN + timedelta(minutes=minutes)
+            answer = alarm(stage, *storm).json()
+            assert (12, 18) == (len(answer["surges"]), len(answer["refused"]))
+            if len(stage.prefect.runs) > surges:
+                surges, until = len(stage.prefect.runs), minutes + hours * 60
+            assert minutes + 10 <= until
+        keys = [run["parameters"]["key"] for run in stage.prefect.runs.values()]
+    assert 12 == len({re.sub(r"-\d$", "", key) for key in keys})
+
+
+def test_a_place_is_free_once_its_alert_is_not_sent_any_more() -> None:
+    """The storm moves on, and it is other servers that fire: after an hour, and half of one."""
+    first, second = an_alert(fingerprint="ab" * 8), an_alert(fingerprint="cd" * 8)
+    with gateway_stage(surges_per_hour=1) as stage:
+        codes = []
+        for minutes, alert in ((0, first), (50, first), (79, second), (80, second), (81, first)):
+            stage.now = BEGAN + timedelta(minutes=minutes)
+            codes.append(alarm(stage, alert).status_code)
+    assert [202, 202, 429, 202, 429] == codes
 
 
 def test_three_hundred_servers_that_fire_are_one_message(stage: Stage) -> None:
@@ -122,9 +153,6 @@ def test_the_same_alert_another_day_is_another_surge(stage: Stage) -> None:
     assert 2 == len(stage.prefect.runs)
 
 
-BEGAN = datetime(2026, 11, 23, 15, 4, 5, 123000, tzinfo=UTC)
-
-
 @pytest.mark.parametrize(
     ("hours", "minutes", "after"),
     [
@@ -153,6 +181,7 @@ def test_the_key_of_an_alert_has_room_for_its_number() -> None:
     """However long the fingerprint, and however long it fires."""
     alert = Alert.model_validate(an_alert(fingerprint="f" * 64, startsAt="2000-01-01T00:00:00Z"))
     key = alert.key_at(BEGAN, hours=3)
+    assert alert.name != Alert.model_validate(an_alert(fingerprint="f" * 64)).name
     assert 80 == len(key)
     assert re.search(r"-85\d{3}$", key)
 

@@ -31,6 +31,8 @@ ORDER: dict[str, Any] = {
     "reason": "schools are closed",
 }
 KEY = {"Idempotency-Key": "lockdown"}
+A_TOKEN = "{name: a, sha256: '" + "0" * 64 + "', scopes: [surges:start]}"
+"""An entry of the configuration."""
 
 
 @pytest.fixture
@@ -265,7 +267,10 @@ def test_what_failed_is_not_started_again(stage: Stage) -> None:
 
 
 def test_an_allowance_is_of_an_hour() -> None:
-    """Both sides of its bounds; what was let in may come again, and doors do not share it."""
+    """Both sides of its bounds; what was let in may come again, and doors do not share it.
+
+    A clock that was set back forgets, and keeps nobody out.
+    """
     now = [0.0]
     allowance = Allowance(2, clock=lambda: now[0])
     for door, key in (("a", "1"), ("a", "2"), ("a", "1"), ("b", "3")):
@@ -275,7 +280,10 @@ def test_an_allowance_is_of_an_hour() -> None:
         allowance.admit("a", "3")
     assert (429, {"Retry-After": "2"}) == (refused.value.status, refused.value.headers)
     now[0] = 3600.0
-    allowance.admit("a", "3")
+    for key in ("3", "5"):
+        allowance.admit("a", key)
+    now[0] = 3599.0
+    allowance.admit("a", "4")
 
 
 def test_each_caller_has_a_rate(caplog: pytest.LogCaptureFixture) -> None:
@@ -331,11 +339,31 @@ def test_the_shipped_configuration_fits_the_shipped_estate() -> None:
     [
         pytest.param("tokens: []", "tokens", id="nobody may call"),
         pytest.param("nonsense: 1", "nonsense: is not a field", id="unknown"),
-        pytest.param("[", "cannot be read", id="no YAML"),
+        pytest.param("[", "is not YAML", id="no YAML"),
+        pytest.param("", "fields are wanted at the top", id="empty"),
         pytest.param(
-            "tokens: [{name: a, sha256: '" + "0" * 64 + "', scopes: [surges:start]}]\n"
-            "alerts: [{alert: A, fleet: api, servers: 301, hours: 1}]",
-            "alerts.0.servers: ",
+            f"tokens: [{A_TOKEN}]\nalerts: []\ntokens: []",
+            "the key tokens stands twice in line 3",
+            id="two lists of tokens, of which YAML would keep the last",
+        ),
+        pytest.param(
+            f"tokens: [{A_TOKEN.replace('}', ', fleets: [api, apii]}')}]",
+            "tokens.0: fleet: no fleet 'apii' in the estate (allowed: api, web)",
+            id="a token for no fleet",
+        ),
+        pytest.param(
+            f"tokens: [{A_TOKEN}]\nalerts: [{{alert: A, fleet: apii, servers: 9, hours: 1}}]",
+            "alerts.0: fleet: no fleet 'apii' in the estate (allowed: api, web)",
+            id="an alert for no fleet",
+        ),
+        pytest.param(
+            f"tokens: [{A_TOKEN}]\nalerts: [{{alert: A, fleet: web, servers: 9, hours: 1}}]",
+            "alerts.0: fleet web has no surges: its estate entry lacks `surge`",
+            id="an alert for a fleet without surges",
+        ),
+        pytest.param(
+            f"tokens: [{A_TOKEN}]\nalerts: [{{alert: A, fleet: api, servers: 301, hours: 1}}]",
+            "alerts.0: servers: given 301, must be 1 to 300, the most of fleet api",
             id="more than the fleet",
         ),
     ],
@@ -344,8 +372,11 @@ def test_a_wrong_configuration_is_named(tmp_path: Path, text: str, why: str) -> 
     """By its field, before the gateway starts."""
     path = tmp_path / "gateway.yaml"
     path.write_text(text, "utf-8")
+    estate = load_estate(ESTATE)
+    web = estate.fleet("api").model_copy(update={"name": "web", "surge": None})
+    estate = estate.model_copy(update={"fleets": (*estate.fleets, web)})
     with pytest.raises(Misconfigured, match=re.escape(why)):
-        load_configuration(path, load_estate(ESTATE))
+        load_configuration(path, estate)
 
 
 REFUSED_BY = (400, 401, 403, 404, 405, 409, 413, 422, 429)
