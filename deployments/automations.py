@@ -1,6 +1,7 @@
 """What Prefect's server does by itself: end zombies, and have people told of what wants them."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -17,6 +18,8 @@ SILENCE_S = 4 * HEARTBEAT_S
 """Below three heartbeats live runs are taken for dead."""
 NOTICE = "send-notice/webhook"
 """The deployment that tells people; its own failures start no notice."""
+NOTICE_TAG = "notices"
+"""Its tag."""
 
 _ENDS = frozenset(
     f"prefect.flow-run.{end}"
@@ -105,18 +108,37 @@ def tell_budgets(notice_id: UUID) -> AutomationCore:
     )
 
 
-async def put_automations(client: PrefectClient, watched: tuple[str, ...]) -> None:
-    """Make the automations stand as written here, in place of older ones of their names."""
-    notice = await client.read_deployment_by_name(NOTICE)
-    tellers = (
-        tell_failures(notice.id, watched),
-        tell_approvals(notice.id, watched),
-        tell_budgets(notice.id),
+def all_automations(notice_id: UUID, tags: tuple[str, ...]) -> tuple[AutomationCore, ...]:
+    """Every automation, over the runs of deployments with one of these tags."""
+    told = tuple(tag for tag in tags if tag != NOTICE_TAG)
+    return (
+        end_zombies(tags),
+        tell_failures(notice_id, told),
+        tell_approvals(notice_id, told),
+        tell_budgets(notice_id),
     )
-    for automation in (end_zombies(watched), *tellers):
-        for old in await client.read_automations_by_name(automation.name):
+
+
+async def put_automations(client: PrefectClient, tags: tuple[str, ...]) -> None:
+    """Make the automations stand as written here; one that somebody switched off stays so.
+
+    Who stands so already is left alone: with an automation the server forgets which runs it waits
+    to hear of, and those that are silent just then would never be ended.
+    """
+    notice = await client.read_deployment_by_name(NOTICE)
+    for wanted in all_automations(notice.id, tags):
+        standing = await client.read_automations_by_name(wanted.name)
+        if [_said(each) for each in standing] == [_said(wanted)]:
+            continue
+        for old in standing:
             await client.delete_automation(old.id)
-        await client.create_automation(automation)
+        enabled = all(each.enabled for each in standing)
+        await client.create_automation(wanted.model_copy(update={"enabled": enabled}))
+
+
+def _said(automation: AutomationCore) -> dict[str, Any]:
+    """All but what the server gives to it, and what people do."""
+    return automation.model_dump(exclude={"id", "enabled", "owner_resource"})
 
 
 def _becoming(watched: tuple[str, ...], *states: str) -> EventTrigger:

@@ -30,7 +30,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments.automations import put_automations
 from deployments.schedules import pauses_told, remove_unwanted_schedules, with_pauses
-from deployments.wanted import left_out, wanted_deployments
+from deployments.wanted import all_tags, left_out, wanted_deployments
 from springtide.estate import estate_path, load_estate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,21 +38,6 @@ POOL = "springtide"
 SECOND_SITE_POOL = "springtide-second-site"
 """Of the worker that has the second site's credential, and no writer's."""
 POOLS = (POOL, SECOND_SITE_POOL)
-SECOND_SITE_TAG = "second_site"
-STORAGE_TAGS = (
-    *("object_storage_backup", "storage_restore", "wal_archive", SECOND_SITE_TAG),
-    *("document_offload", "document_erasure"),
-)
-CORE_TAGS = ("core_watch", "datastore_extension", "virtual_machine_change")
-WATCHED_TAGS = (
-    "cost_report",
-    *("evening_window", "emergency_surge", "image_distribution", "readiness", "traffic"),
-    *("audit_log", "leftover_sweep", "database_change"),
-    *STORAGE_TAGS,
-    *CORE_TAGS,
-    "fleet_healing",
-    "image_rollout",
-)
 
 
 async def deploy() -> None:
@@ -68,7 +53,7 @@ async def deploy() -> None:
         for fleet in estate.fleets:
             await _put_turn(client, f"fleet-{fleet.name}")
         await put_flows(client, wanted)
-        await put_automations(client, WATCHED_TAGS)
+        await put_automations(client, all_tags())
 
 
 async def put_flows(client: PrefectClient, wanted: dict[str, Any]) -> None:

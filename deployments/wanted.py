@@ -57,6 +57,11 @@ def wanted_deployments(estate: Estate) -> dict[str, Any]:
     return said | {"deployments": kept}
 
 
+def all_tags() -> tuple[str, ...]:
+    """Every tag in `prefect.yaml`: what the estate has no work for any more may run still."""
+    return tuple(sorted({tag for each in _said()["deployments"] for tag in each["tags"]}))
+
+
 def left_out(estate: Estate) -> dict[str, list[str]]:
     """The others' titles, by what the estate has instead of work for them."""
     found: dict[str, list[str]] = {}

@@ -18,9 +18,10 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from deployments.automations import end_zombies
 from deployments.demo_stage import Stage
-from deployments.deploy import ROOT, WATCHED_TAGS
+from deployments.deploy import ROOT
 from deployments.processes import Processes
 from deployments.stack import SERVER, WORKER, Stack, environment
+from deployments.wanted import all_tags
 from springtide.planning.approvals import signing_command
 from springtide.planning.claim_book import PREFIX
 from tests.signing import Person
@@ -250,7 +251,7 @@ class PrefectRig:
     @contextmanager
     def quick_zombies(self, silence_s: float) -> Iterator[None]:
         """For that long the server takes runs for dead after so many seconds, at least ten."""
-        automation = end_zombies(WATCHED_TAGS).model_dump(mode="json", exclude={"owner_resource"})
+        automation = end_zombies(all_tags()).model_dump(mode="json", exclude={"owner_resource"})
         path = self._automation(automation["name"])
         quick = {**automation, "trigger": {**automation["trigger"], "within": silence_s}}
         self.ask("PUT", path, quick).raise_for_status()

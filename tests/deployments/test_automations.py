@@ -14,13 +14,16 @@ from prefect.states import Cancelled, Completed, Crashed, Failed, Suspended
 
 from deployments.automations import (
     HEARTBEAT_S,
+    NOTICE_TAG,
     SILENCE_S,
+    all_automations,
     end_zombies,
     tell_approvals,
     tell_budgets,
     tell_failures,
 )
 from deployments.deploy import ROOT
+from deployments.wanted import all_tags
 from tasks.budgets import EVENT
 
 NOTICE_ID = UUID(int=7)
@@ -148,6 +151,28 @@ def test_who_is_told_of(end: str, tags: tuple[str, ...], *, told: bool) -> None:
     name = f"prefect.flow-run.{end}"
     event = an_event(name, *tags)
     assert told == (failures().expects(name) and failures().covers(event))
+
+
+@pytest.mark.parametrize("tag", all_tags())
+def test_a_run_of_whatever_deployment_is_watched(tag: str) -> None:
+    """Killed with its worker it is ended; people hear of its failure unless it is the notice's."""
+    read = [
+        EventTrigger.model_validate(each.trigger.model_dump(mode="json"))
+        for each in all_automations(NOTICE_ID, all_tags())
+    ]
+    silent, failed, waiting = (
+        an_event(f"prefect.flow-run.{name}", tag) for name in ("heartbeat", "Failed", "Suspended")
+    )
+    ends, *tells = (
+        any(trigger.covers(event) and begins(trigger, event.event) for trigger in read)
+        for event in (silent, failed, waiting)
+    )
+    assert (True, [tag != NOTICE_TAG] * 2) == (ends, tells)
+
+
+def begins(trigger: EventTrigger, event: str) -> bool:
+    """Whether the trigger does something because of such an event, or of the silence after it."""
+    return trigger.starts_after(event) if trigger.after else trigger.expects(event)
 
 
 def test_what_people_are_told() -> None:

@@ -14,8 +14,10 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.events.schemas.automations import Automation
 from prefect.settings import PREFECT_API_URL
 
+from deployments.automations import NOTICE, put_automations
 from deployments.deploy import POOL, put_flows
 from deployments.wanted import FILE, title
 from tests.prefect_servers import a_prefect_server
@@ -37,6 +39,8 @@ class Standing:
 
     deployments: dict[str, DeploymentResponse]
     told: list[str]
+    automations: list[dict[str, Automation]]
+    """By name, after each of three times: the third time over fewer tags."""
 
     def ticks(self, name: str) -> dict[str | None, bool]:
         """By slug: whether the deployment's schedule is active."""
@@ -51,7 +55,8 @@ def standing() -> Iterator[Standing]:
         told = io.StringIO()
         with redirect_stdout(told):
             deployments = asyncio.run(deployed_twice())
-        yield Standing(deployments, told.getvalue().splitlines())
+        automations = asyncio.run(automations_put_thrice())
+        yield Standing(deployments, told.getvalue().splitlines(), automations)
 
 
 async def deployed_twice() -> dict[str, DeploymentResponse]:
@@ -65,6 +70,23 @@ async def deployed_twice() -> dict[str, DeploymentResponse]:
         silent = LISTING | {"schedules": None}
         await put_flows(client, SAID | {"deployments": [again, READINESS, silent]})
         return await found(client)
+
+
+async def automations_put_thrice() -> list[dict[str, Automation]]:
+    """What stands after each time; somebody switches one off after the first."""
+    async with get_client() as client:
+        flow, name = NOTICE.split("/")
+        await client.create_deployment(await client.create_flow_from_name(flow), name)
+        first = await automations_put(client, ("orders", "traffic"))
+        await client.pause_automation(first["springtide: tell failures"].id)
+        second = await automations_put(client, ("orders", "traffic"))
+        return [first, second, await automations_put(client, ("traffic",))]
+
+
+async def automations_put(client: PrefectClient, tags: tuple[str, ...]) -> dict[str, Automation]:
+    """What stands, by name, once the automations over these tags were put there."""
+    await put_automations(client, tags)
+    return {each.name: each for each in await client.read_automations()}
 
 
 async def found(client: PrefectClient) -> dict[str, DeploymentResponse]:
@@ -121,3 +143,18 @@ def test_what_was_removed_and_what_stays_paused_is_told(standing: Standing) -> N
         "stays paused: check_readiness/api, with all of its schedules",
         "stays paused: the schedule watch-traffic-evening of watch_traffic/api",
     ] == sorted(standing.told)
+
+
+def test_an_automation_that_stands_is_left_alone(standing: Standing) -> None:
+    """By the server's own id of it hang the runs that are silent just now."""
+    first, second, _ = ({n: each.id for n, each in s.items()} for s in standing.automations)
+    assert (4, first) == (len(first), second)
+
+
+def test_an_automation_that_is_wanted_otherwise_is_replaced(standing: Standing) -> None:
+    """The one about budgets is the same whatever the tags; what was switched off stays so."""
+    _, second, third = standing.automations
+    same = {name for name in second if second[name].id == third[name].id}
+    assert ({"springtide: tell budgets"}, set(second)) == (same, set(third))
+    off = [{name for name in each if not each[name].enabled} for each in (second, third)]
+    assert [{"springtide: tell failures"}] * 2 == off

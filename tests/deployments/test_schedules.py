@@ -6,15 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.automations import NOTICE
-from deployments.deploy import (
-    POOL,
-    ROOT,
-    SECOND_SITE_POOL,
-    SECOND_SITE_TAG,
-    STORAGE_TAGS,
-    WATCHED_TAGS,
-)
+from deployments.automations import NOTICE, NOTICE_TAG
+from deployments.deploy import POOL, ROOT, SECOND_SITE_POOL
 from deployments.stack import ESTATE
 from springtide.estate import load_estate
 from springtide.planning.evening_schedules import Edge, estate_schedules
@@ -26,6 +19,11 @@ FLOWS = {
 }
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text("utf-8"))
 DEPLOYMENTS: list[dict[str, Any]] = FILE["deployments"]
+SECOND_SITE_TAG = "second_site"
+STORAGE_TAGS = {
+    *("object_storage_backup", "storage_restore", "wal_archive", SECOND_SITE_TAG),
+    *("document_offload", "document_erasure"),
+}
 
 
 def test_the_schedules_are_those_of_the_windows() -> None:
@@ -78,7 +76,7 @@ def test_only_the_schedule_sweeps_leftovers_away() -> None:
 
 
 def _of_storage(deployment: dict[str, Any]) -> bool:
-    return bool(set(deployment["tags"]) & set(STORAGE_TAGS))
+    return bool(set(deployment["tags"]) & STORAGE_TAGS)
 
 
 def test_what_is_backed_up_is_in_the_estate() -> None:
@@ -135,26 +133,12 @@ def test_all_deployments_are_in_the_pool_that_deploy_makes() -> None:
     assert [] == [d["name"] for d in of_second_site if d not in apart]
 
 
-def test_every_scheduled_flow_is_watched_and_the_notice_is_not() -> None:
-    """Nobody is there when a schedule fails; a notice that fails must not start another."""
-    scheduled = [d["tags"] for d in DEPLOYMENTS if "schedules" in d]
-    assert [] == [tags for tags in scheduled if not set(tags) & set(WATCHED_TAGS)]
-    flow, name = NOTICE.split("/")
-    (notice,) = (d for d in DEPLOYMENTS if d["name"] == name and flow_name(d["entrypoint"]) == flow)
-    assert set() == set(notice["tags"]) & set(WATCHED_TAGS)
-
-
-def test_whatever_waits_for_a_signature_is_watched() -> None:
-    """Each deployment of a flow that may be suspended has a tag by which people hear of it."""
-    guarded = [d for d in DEPLOYMENTS if waits_for_people(d["entrypoint"].partition(":")[0])]
-    assert 10 <= len(guarded)
-    assert [] == [d["entrypoint"] for d in guarded if not set(d["tags"]) & set(WATCHED_TAGS)]
-
-
-def waits_for_people(file: str) -> bool:
-    """Whether a file of flows asks for approvals."""
-    text = (ROOT / file).read_text("utf-8")
-    return "import guarded" in text or "import accepted_claim" in text
+def test_every_flow_is_watched_and_of_the_notice_nobody_is_told() -> None:
+    """Each has a tag by which the server's automations know it; the notice has its own alone."""
+    of_notice = {NOTICE_TAG}
+    by_name = {f"{flow_name(d['entrypoint'])}/{d['name']}": set(d["tags"]) for d in DEPLOYMENTS}
+    assert of_notice == by_name.pop(NOTICE)
+    assert [] == [name for name, tags in by_name.items() if not tags or tags & of_notice]
 
 
 def test_a_deployment_is_found_by_one_name() -> None:
