@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from springtide.estate import load_estate, school_holidays
+from springtide.estate import load_estate, read_yaml, school_holidays
 from springtide.model.window import Evening
 from springtide.planning.evening_window import next_evening
 from springtide.planning.school_calendar import SchoolCalendar
@@ -30,9 +30,9 @@ def write_rehearsal(estate_file: Path, to: Path, *, sandbox_url: str, server_por
     `server_port` is where the sandbox's servers answer. The files that the estate names are copied
     beside the new one.
     """
-    estate: dict[str, Any] = yaml.safe_load(estate_file.read_text("utf-8"))
+    estate: dict[str, Any] = read_yaml(estate_file)
     named = [fleet.get("user_data_file") for fleet in estate["fleets"]]
-    named += [v for k, v in estate.get("approvals", {}).items() if k.endswith("_file")]
+    named += [v for k, v in (estate.get("approvals") or {}).items() if k.endswith("_file")]
     reporting: dict[str, Any] = estate.get("cost_report") or {}
     named += reporting.get("price_books", [])
     for name in filter(None, [*named, estate.get("school_holidays_file")]):
@@ -72,8 +72,8 @@ def add_storage(estate_file: Path, to: Path, folder: Path) -> None:
     Each source's path `/srv/documents` is `<folder>/srv/documents` there. Databases are on other
     machines than the rehearsal's.
     """
-    estate: dict[str, Any] = yaml.safe_load(estate_file.read_text("utf-8"))
-    rehearsed: dict[str, Any] = yaml.safe_load(to.read_text("utf-8"))
+    estate: dict[str, Any] = read_yaml(estate_file)
+    rehearsed: dict[str, Any] = read_yaml(to)
     estate["sources"] = [source for source in estate["sources"] if "paths" in source]
     # One machine has one identity: no second site, and nothing that waits for one.
     used = {source["vault"] for source in estate["sources"]}

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
+from deployments.rehearsal import write_rehearsal
 from springtide.estate import load_estate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -269,10 +270,15 @@ def test_every_page_is_reachable_from_the_documents_index(folder: str) -> None:
 
 
 def test_the_estate_of_the_guide_is_valid(tmp_path: Path) -> None:
-    """A reader who copies the guide's estate file has one that loads."""
+    """A reader who copies the guide's estate file has one that loads, and can be rehearsed."""
     guide = (ROOT / "docs" / "getting-started.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```yaml\n(cloud:.*?)^```", guide, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 1
     path = tmp_path / "estate.yaml"
     path.write_text(blocks[0], encoding="utf-8")
-    assert ("GRA11", "SBG5") == tuple(r.name for r in load_estate(path).fleets[0].regions)
+    estate = load_estate(path)
+    assert ("GRA11", "SBG5") == tuple(r.name for r in estate.fleets[0].regions)
+    to = write_rehearsal(
+        path, tmp_path / "rehearsal.yaml", sandbox_url="http://127.0.0.1:1", server_port=2
+    )
+    assert estate.windows == load_estate(to).windows

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deployments.processes import Processes
 from deployments.rehearsal import add_storage, write_rehearsal
@@ -45,3 +46,30 @@ def test_a_rehearsal_of_storage_has_the_directories_alone(tmp_path: Path) -> Non
     (source,), (vault,) = estate.sources, estate.vaults
     assert ("documents", "documents") == (source.name, vault.name)
     assert vault.password_file.startswith(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("said", "otherwise"),
+    [
+        pytest.param("from: '16:00'", "from: 16:00", id="a time without quotes"),
+        pytest.param("max_servers: 300", "max_servers: 0300", id="a number that looks octal"),
+        pytest.param("cloud: ovh", "cloud: ovh\napprovals:", id="a section left empty"),
+    ],
+)
+def test_a_rehearsal_is_of_the_estate_as_it_was_read(
+    tmp_path: Path, said: str, otherwise: str
+) -> None:
+    """What is written otherwise and means the same is rehearsed alike."""
+    text = yaml.safe_dump(an_estate())
+    assert said in text
+    path, to = written(tmp_path, text.replace(said, otherwise)), tmp_path / "rehearsal.yaml"
+    write_rehearsal(path, to, sandbox_url="http://127.0.0.1:1", server_port=2)
+    real, rehearsed = load_estate(path), load_estate(to)
+    assert (real.windows, 300) == (rehearsed.windows, rehearsed.fleets[0].max_servers)
+
+
+def test_a_rehearsal_of_a_field_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    """As the estate itself is."""
+    path = written(tmp_path, yaml.safe_dump(an_estate()) + "cloud: other\n")
+    with pytest.raises(Misconfigured, match="the key cloud stands twice"):
+        write_rehearsal(path, tmp_path / "r.yaml", sandbox_url="http://127.0.0.1:1", server_port=2)
