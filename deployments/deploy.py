@@ -31,6 +31,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from deployments.automations import put_automations
 from deployments.schedules import pauses_told, remove_unwanted_schedules, with_pauses
 from deployments.wanted import all_tags, left_out, wanted_deployments
+from springtide.errors import SpringtideError
 from springtide.estate import estate_path, load_estate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,8 +41,21 @@ SECOND_SITE_POOL = "springtide-second-site"
 POOLS = (POOL, SECOND_SITE_POOL)
 
 
+def main() -> None:
+    """Deploy; what keeps it from that is told in a line."""
+    try:
+        asyncio.run(deploy())
+    except (RuntimeError, SpringtideError) as error:
+        sys.exit(str(error))
+
+
 async def deploy() -> None:
-    """Make the server hold what `prefect.yaml`, `automations.py` and the estate say."""
+    """Make the server hold what `prefect.yaml`, `automations.py` and the estate say.
+
+    Raises:
+        RuntimeError: Prefect's server does not answer, or does not take a deployment.
+        Misconfigured: the estate is wrong.
+    """
     estate = load_estate(estate_path())
     for lacking, titles in left_out(estate).items():
         _tell(f"not deployed, as the estate has {lacking}: {', '.join(titles)}")
@@ -106,7 +120,9 @@ def _deploy_flows(wanted: dict[str, Any]) -> None:
         yaml.safe_dump(wanted, file)
         file.flush()
         command = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", file.name]
-        subprocess.run([sys.executable, "-m", *command], check=True, cwd=ROOT, env=env)  # noqa: S603 - our own
+        done = subprocess.run([sys.executable, "-m", *command], check=False, cwd=ROOT, env=env)  # noqa: S603 - our own
+    if done.returncode:
+        raise RuntimeError("`prefect deploy` failed: what it says of that stands above")
 
 
 def _tell(line: str) -> None:
@@ -115,4 +131,4 @@ def _tell(line: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(deploy())
+    main()

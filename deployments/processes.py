@@ -49,6 +49,12 @@ class Processes:
         """Where the process's output goes."""
         return self._folder / f"{name}.log"
 
+    def story(self, name: str) -> str:
+        """Where its log is, and the last lines of it."""
+        log = self.log(name)
+        lines = log.read_text("utf-8", errors="replace").splitlines()
+        return "\n".join((f"see {log}", *lines[-_LAST_LINES:]))
+
     def pid(self, name: str) -> int | None:
         """The pid of the process that was started under this name; None where it has ended."""
         record = self._recorded(name)
@@ -72,9 +78,9 @@ class Processes:
             if ready():
                 return
             if not self.alive(name):
-                raise RuntimeError(f"{name} ended at its start: {self._story(name)}")
+                raise RuntimeError(f"{name} ended at its start: {self.story(name)}")
             time.sleep(_POLL_S)
-        raise RuntimeError(f"{name} was not ready within {timeout_s:g} s: {self._story(name)}")
+        raise RuntimeError(f"{name} was not ready within {timeout_s:g} s: {self.story(name)}")
 
     def end(self, name: str) -> None:
         """End the process and its children: asked first, then made to. Gone already is fine.
@@ -100,11 +106,6 @@ class Processes:
         records = sorted(self._folder.glob("*.pid"), key=lambda p: p.stat().st_mtime, reverse=True)
         for record in records:
             self.end(record.stem)
-
-    def _story(self, name: str) -> str:
-        log = self.log(name)
-        lines = log.read_text("utf-8", errors="replace").splitlines()
-        return "\n".join((f"see {log}", *lines[-_LAST_LINES:]))
 
     def _record(self, name: str) -> Path:
         return self._folder / f"{name}.pid"

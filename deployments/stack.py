@@ -8,7 +8,6 @@ down. Ports are chosen free. `down` ends only what `up` started, by pid. Prefect
 in that folder too, unless `PREFECT_API_DATABASE_CONNECTION_URL` names a PostgreSQL database.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from deployments.automations import HEARTBEAT_S
 from deployments.deploy import POOL, ROOT
 from deployments.processes import Processes
 from deployments.stack_clouds import Cloud, GivenCloud, SandboxCloud
+from springtide.errors import SpringtideError
 from springtide.estate import load_estate
 from springtide.sandbox.sockets import free_port
 
@@ -53,11 +53,6 @@ class Stack:
     front_url: str | None
     """The customers' entry; None without HAProxy."""
 
-    def save(self) -> None:
-        """Write it down for `down` and for other commands."""
-        data = {k: v if v is None else str(v) for k, v in vars(self).items() if k != "folder"}
-        (self.folder / "stack.json").write_text(json.dumps(data))
-
 
 def up(
     folder: Path, *, cloud: Cloud | None = None, variables: dict[str, str] | None = None
@@ -68,7 +63,8 @@ def up(
     `variables` are added to the environment of server and worker.
 
     Raises:
-        RuntimeError: something did not start; what was started is ended again.
+        RuntimeError: something did not start, or was not deployed; its log's last lines are told,
+            and what was started is ended again.
         Misconfigured: the cloud's estate is wrong.
     """
     processes = Processes(folder / "run")
@@ -83,7 +79,6 @@ def up(
 def down(folder: Path) -> None:
     """End everything that `up` started in that folder."""
     Processes(folder / "run").end_all()
-    (folder / "stack.json").unlink(missing_ok=True)
 
 
 def environment(stack: Stack) -> dict[str, str]:
@@ -152,17 +147,17 @@ def _start(folder: Path, processes: Processes, cloud: Cloud, variables: dict[str
         _await_server(processes, api_url)
     stack = Stack(folder, api_url, api_url.removesuffix("/api"), **vars(ground))
     env = environment(stack) | variables
-    subprocess.run(
-        [sys.executable, "-m", "deployments.deploy"],
-        check=True,
-        cwd=ROOT,
-        env=env,
-        stdout=processes.log("deploy").open("wb"),
-        stderr=subprocess.STDOUT,
-    )
+    _deploy(processes, env)
     processes.start("worker", WORKER, env, ROOT)
-    stack.save()
     return stack
+
+
+def _deploy(processes: Processes, env: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "deployments.deploy"]
+    with processes.log("deploy").open("wb") as log:
+        done = subprocess.run(command, check=False, cwd=ROOT, env=env, stdout=log, stderr=log)  # noqa: S603 - our own
+    if done.returncode:
+        raise RuntimeError(f"deploying failed: {processes.story('deploy')}")
 
 
 def _begin_server(folder: Path, processes: Processes, variables: dict[str, str]) -> str:
@@ -191,15 +186,18 @@ def _await_answer(processes: Processes, name: str, url: str, timeout_s: float) -
 def main() -> None:
     """`up` or `down`, in the folder of `SPRINGTIDE_STATE` or `.springtide`."""
     folder = Path(os.environ.get("SPRINGTIDE_STATE", ROOT / ".springtide")).resolve()
-    match sys.argv[1:]:
-        case ["down"]:
-            down(folder)
-        case ["up"]:
-            _up(folder, SandboxCloud(ESTATE))
-        case ["up", "--cloud", given]:
-            _up(folder, GivenCloud(Path(given) / "estate.yaml", Path(given) / "clouds.yaml"))
-        case _:
-            sys.exit("usage: python -m deployments.stack up [--cloud FOLDER] | down")
+    try:
+        match sys.argv[1:]:
+            case ["down"]:
+                down(folder)
+            case ["up"]:
+                _up(folder, SandboxCloud(ESTATE))
+            case ["up", "--cloud", given]:
+                _up(folder, GivenCloud(Path(given) / "estate.yaml", Path(given) / "clouds.yaml"))
+            case _:
+                sys.exit("usage: python -m deployments.stack up [--cloud FOLDER] | down")
+    except (RuntimeError, SpringtideError) as error:
+        sys.exit(str(error))
 
 
 def _up(folder: Path, cloud: Cloud) -> None:

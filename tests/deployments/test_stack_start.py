@@ -26,6 +26,9 @@ address = "127.0.0.1", int(os.environ["PREFECT_SERVER_API_PORT"])
 http.server.HTTPServer(address, Healthy).serve_forever()
 """
 
+NO_ESTATE = r"(?s)^deploying failed: see \S+deploy\.log\n.*estate\.yaml: cannot be read: [^\n]+$"
+"""What `up` says then, and the last line of the log."""
+
 
 class NoCloud:
     """A cloud that is not asked for anything."""
@@ -37,24 +40,24 @@ class NoCloud:
 
 
 @pytest.mark.parametrize(
-    ("ended", "error", "starts"),
+    ("ended", "why", "starts"),
     [
-        pytest.param(0, subprocess.CalledProcessError, 1, id="free: the deploying comes next"),
-        pytest.param(1, subprocess.CalledProcessError, 2, id="taken once"),
-        pytest.param(9, RuntimeError, 2, id="never free: the error says why"),
+        pytest.param(0, NO_ESTATE, 1, id="free: the deploying comes next, and says why not"),
+        pytest.param(1, NO_ESTATE, 2, id="taken once"),
+        pytest.param(9, "address already in use$", 2, id="never free: the error says why"),
     ],
 )
 def test_a_port_that_was_taken(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     ended: int,
-    error: type[Exception],
+    why: str,
     starts: int,
 ) -> None:
     """The server is started again at another port, once; everything is ended where that fails."""
     tries = tmp_path / "tries"
     monkeypatch.setattr(stack, "SERVER", (sys.executable, "-c", SERVER, str(tries), str(ended)))
-    with pytest.raises(error, match="address already in use" if ended > 1 else "deploy"):
+    with pytest.raises(RuntimeError, match=why):
         stack.up(tmp_path, cloud=NoCloud())
     ports = tries.read_text().split()
     assert (starts, starts) == (len(ports), len(set(ports)))
