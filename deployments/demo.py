@@ -6,25 +6,21 @@ nothing was left behind, and no request was lost.
 """
 
 import os
-import shutil
 import sys
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from deployments.demo_stage import Stage
+from deployments.demo_stage import Stage, staged, tell_verdict
 from deployments.deploy import ROOT
-from deployments.stack import down, up
+from springtide.model.window import Evening
 from springtide.sandbox.traffic import Traffic, TrafficReport
 
-_SERVERS = 30
 _STEADY_S = 8.0
-_FLOW_S = 400.0
 _REQUESTS_PER_S = 200.0
 _POLL_S = 0.5
 
@@ -33,6 +29,8 @@ _POLL_S = 0.5
 class Findings:
     """What the evening showed, and what was wrong with it."""
 
+    wanted: int
+    """Servers of the window."""
     served: int = 0
     left: dict[str, int] = field(default_factory=dict)
     opened_s: float = 0.0
@@ -46,27 +44,18 @@ class Findings:
 def main() -> int:
     """Run the evening; the exit code for the shell."""
     console = Console()
-    folder = ROOT / ".springtide" / "demo"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     console.print("Starting a sandbox cloud, a Prefect server and a worker …")
     began = time.monotonic()
-    try:
-        stack = up(folder)
+    with staged(ROOT / ".springtide" / "demo") as stage:
         console.print(f"Up after {time.monotonic() - began:.0f} s.")
-        stage = Stage(stack)
-        console.print(f"[bold]Look on while it runs: {stack.ui_url}[/bold]")
-        findings = _evening(console, stage)
-    finally:
-        _keep_logs(folder)
-        down(folder)
+        console.print(f"[bold]Look on while it runs: {stage.stack.ui_url}[/bold]")
+        findings = _rehearsed(console, stage, stage.evening())
     _tell(console, findings, time.monotonic() - began)
-    return 1 if findings.wrong else 0
+    return tell_verdict(console, findings.wrong)
 
 
-def _evening(console: Console, stage: Stage) -> Findings:
-    findings = Findings()
-    evening = stage.evening()
+def _rehearsed(console: Console, stage: Stage, evening: Evening) -> Findings:
+    findings = Findings(evening.servers)
     if stage.stack.front_url is None:
         note = "traffic not tested: HAProxy is not installed"
         console.print(f"[yellow]{note}[/yellow]")
@@ -90,9 +79,9 @@ def _open_and_close(console: Console, stage: Stage, findings: Findings, closing:
     console.print(f"{stage.now():%A %d %B %Y, %H:%M}: the window opens.")
     findings.opened_s = _run(console, stage, "open-evening-window/api", findings)
     findings.served = stage.serving()
-    if findings.served != _SERVERS:
-        findings.wrong.append(f"{findings.served} of {_SERVERS} servers served")
-    _watch(console, stage, "all serve, traffic flows", time.monotonic() + _STEADY_S)
+    if findings.served != findings.wanted:
+        findings.wrong.append(f"{findings.served} of {findings.wanted} servers served")
+    _look_on(console, stage)
     stage.set_clock(closing)
     console.print(f"{stage.now():%H:%M}: the tide turns (the sandbox's clock was moved on).")
     findings.closed_s = _run(console, stage, "close-evening-window/api", findings)
@@ -106,25 +95,26 @@ def _open_and_close(console: Console, stage: Stage, findings: Findings, closing:
 
 def _run(console: Console, stage: Stage, deployment: str, findings: Findings) -> float:
     """Start the deployment by the API and watch it; the seconds from the call to its end."""
-    began = time.monotonic()
-    run_id = stage.start(deployment)
-    state = _watch(console, stage, deployment, began + _FLOW_S, run_id=run_id)
-    if state != "COMPLETED":
-        findings.wrong.append(f"{deployment} ended as {state}: {stage.why(run_id)}")
-    return time.monotonic() - began
+    with _live(console) as live:
+        end = stage.finished(
+            deployment,
+            look_on=lambda state: live.update(_table(stage, f"{deployment}: {state.lower()}")),
+        )
+    findings.wrong += end.wrong
+    return end.took_s
 
 
-def _watch(
-    console: Console, stage: Stage, title: str, until: float, *, run_id: str | None = None
-) -> str:
-    """Show the regions live until the run has ended, or until time is up."""
-    state = "RUNNING"
-    with Live(console=console, refresh_per_second=4, transient=not console.is_terminal) as live:
-        while time.monotonic() < until and state not in ("COMPLETED", "FAILED", "CRASHED"):
-            state = stage.state_of(run_id) if run_id else state
-            live.update(_table(stage, f"{title}: {state.lower()}"))
+def _look_on(console: Console, stage: Stage) -> None:
+    """Show the regions live for a while."""
+    until = time.monotonic() + _STEADY_S
+    with _live(console) as live:
+        while time.monotonic() < until:
+            live.update(_table(stage, "all serve, traffic flows"))
             time.sleep(_POLL_S)
-    return state
+
+
+def _live(console: Console) -> Live:
+    return Live(console=console, refresh_per_second=4, transient=not console.is_terminal)
 
 
 def _table(stage: Stage, title: str) -> Table:
@@ -142,7 +132,7 @@ def _tell(console: Console, findings: Findings, seconds: float) -> None:
     table = Table("what", "result", title="The evening")
     hours = sorted(set(findings.paid_hours))
     rows = [
-        ("served at once", f"{findings.served} of {_SERVERS}"),
+        ("served at once", f"{findings.served} of {findings.wanted}"),
         ("call to all serving", f"{findings.opened_s:.1f} s"),
         ("call to all gone", f"{findings.closed_s:.1f} s"),
         ("left behind", ", ".join(f"{n} {what}" for what, n in findings.left.items())),
@@ -158,15 +148,6 @@ def _tell(console: Console, findings: Findings, seconds: float) -> None:
     for row in rows:
         table.add_row(*row)
     console.print(table)
-    for wrong in findings.wrong:
-        console.print(f"[bold red]{wrong}[/bold red]")
-    console.print("[green]All as it should be.[/green]" if not findings.wrong else "FAILED")
-
-
-def _keep_logs(folder: Path) -> None:
-    target = folder.parent / "demo-logs"
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(folder / "run", target, ignore=shutil.ignore_patterns("*.pid"))
 
 
 if __name__ == "__main__":

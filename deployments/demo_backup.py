@@ -7,7 +7,6 @@ attribute that `diff` and `find` can see, and if every pack was verified.
 
 import os
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -17,24 +16,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from deployments.demo_stage import Stage
+from deployments.demo_stage import End, Stage, staged, tell_verdict
 from deployments.deploy import ROOT
-from deployments.stack import ESTATE, Stack, down, environment, up
+from deployments.stack import ESTATE, Stack, environment
 from deployments.stack_clouds import SandboxCloud
 
 _FILES = 2_000
 _MIB = 1024 * 1024
-_FLOW_S = 400.0
-_POLL_S = 0.3
-_ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 @dataclass
 class Findings:
-    """What was told by each run, and what was wrong."""
+    """How each run ended, and what was wrong."""
 
-    told: list[tuple[str, str, float]] = field(default_factory=list)
-    """Deployment, its last message, seconds from the call to its end."""
+    ends: list[End] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
 
@@ -42,26 +37,21 @@ def main() -> int:
     """Run it; the exit code for the shell."""
     console = Console()
     folder = ROOT / ".springtide" / "demo-backup"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     storage = folder / "storage"
     console.print("Starting a sandbox cloud with a Swift, a Prefect server and a worker …")
     began = time.monotonic()
-    try:
-        stack = up(folder, cloud=SandboxCloud(ESTATE, storage=storage))
-        console.print(f"Up after {time.monotonic() - began:.0f} s: {stack.ui_url}")
-        findings = _story(console, stack, storage)
-    finally:
-        down(folder)
+    with staged(folder, SandboxCloud(ESTATE, storage=storage)) as stage:
+        console.print(f"Up after {time.monotonic() - began:.0f} s: {stage.stack.ui_url}")
+        findings = _story(console, stage, storage)
     _tell(console, findings, time.monotonic() - began)
-    return 1 if findings.wrong else 0
+    return tell_verdict(console, findings.wrong)
 
 
-def _story(console: Console, stack: Stack, storage: Path) -> Findings:
-    findings, stage = Findings(), Stage(stack)
+def _story(console: Console, stage: Stage, storage: Path) -> Findings:
+    findings = Findings()
     documents = storage / "srv" / "documents"
     _write_documents(documents)
-    _springtide(stack, "vault", "create", "documents")
+    _springtide(stage.stack, "vault", "create", "documents")
     _run(console, stage, findings, "back-up-to-object-storage/documents")
     _change_documents(documents)
     _run(console, stage, findings, "back-up-to-object-storage/documents")
@@ -124,16 +114,11 @@ def _run(
     parameters: dict[str, object] | None = None,
 ) -> None:
     """Start the deployment over HTTP, and wait for its end."""
-    began = time.monotonic()
-    run_id, state = stage.start(deployment, parameters), ""
-    while state not in _ENDED and time.monotonic() < began + _FLOW_S:
-        state = stage.state_of(run_id)
-        time.sleep(_POLL_S)
-    took, why = time.monotonic() - began, stage.why(run_id)
-    console.print(f"{deployment}: {state.lower()} after {took:.1f} s: {why}", highlight=False)
-    findings.told.append((deployment, why, took))
-    if state != "COMPLETED":
-        findings.wrong.append(f"{deployment} ended as {state}: {why}")
+    end = stage.finished(deployment, parameters)
+    said = f"{deployment}: {end.state.lower()} after {end.took_s:.1f} s: {end.message}"
+    console.print(said, highlight=False)
+    findings.ends.append(end)
+    findings.wrong += end.wrong
 
 
 def _compare(findings: Findings, kept: Path, again: Path, before: list[str]) -> None:
@@ -157,13 +142,10 @@ def _seen(folder: Path) -> list[str]:
 
 def _tell(console: Console, findings: Findings, seconds: float) -> None:
     table = Table("run", "what it says", "seconds", title="The backup")
-    for deployment, told, took in findings.told:
-        table.add_row(deployment, told, f"{took:.1f}")
+    for end in findings.ends:
+        table.add_row(end.deployment, end.message, f"{end.took_s:.1f}")
     table.add_row("the whole demo", "", f"{seconds:.0f}")
     console.print(table)
-    for wrong in findings.wrong:
-        console.print(f"[bold red]{wrong}[/bold red]")
-    console.print("[green]All as it should be.[/green]" if not findings.wrong else "FAILED")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,24 @@
 """What the demo sees and does from outside: Prefect's HTTP API, and the sandbox's controls."""
 
+import shutil
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 from openstack.config import OpenStackConfig
 from openstack.connection import Connection
+from rich.console import Console
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from deployments.rehearsal import next_evening_of
-from deployments.stack import Stack
+from deployments.stack import Stack, down, up
+from deployments.stack_clouds import Cloud
 from springtide.estate import load_estate
 from springtide.model.calendar import PARIS
 from springtide.model.window import Evening
@@ -21,7 +28,59 @@ _FLEET_TAG = "springtide:fleet:api"
 _ENTRY_S = 30.0
 _ENTRY_POLL_S = 0.2
 _ANSWERS_IN_A_ROW = 5
+_RUN_S = 400.0
+_RUN_POLL_S = 0.5
+_ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 Row = tuple[str, int, int, int, int]
+
+
+@contextmanager
+def staged(folder: Path, cloud: Cloud | None = None) -> Iterator["Stage"]:
+    """A stack of its own in the folder, which is emptied before; it ends whatever happens.
+
+    `cloud` is as for `up`.
+
+    Raises:
+        RuntimeError: something did not start.
+    """
+    empty(folder)
+    try:
+        yield Stage(up(folder, cloud=cloud))
+    finally:
+        down(folder)
+
+
+def empty(folder: Path) -> None:
+    """Nothing is in the folder: what a demo that was killed has left running there is ended."""
+    down(folder)
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def tell_verdict(console: Console, wrong: Sequence[str]) -> int:
+    """Say what was wrong, or that nothing was; the exit code for the shell."""
+    for each in wrong:
+        console.print(f"[bold red]{each}[/bold red]")
+    console.print("[green]All as it should be.[/green]" if not wrong else "FAILED")
+    return 1 if wrong else 0
+
+
+@dataclass(frozen=True)
+class End:
+    """How a run of a deployment ended, or how it stood when time was up."""
+
+    deployment: str
+    state: str
+    """The state's type, e.g. COMPLETED."""
+    message: str
+    took_s: float
+    """From the call to its end."""
+
+    @property
+    def wrong(self) -> list[str]:
+        """What was wrong with it: nothing where it completed."""
+        bad = f"{self.deployment} ended as {self.state}: {self.message}"
+        return [] if self.state == "COMPLETED" else [bad]
 
 
 class Stage:
@@ -55,6 +114,24 @@ class Stage:
     def set_clock(self, at: datetime) -> None:
         """Move the sandbox's clock."""
         self._sandbox.post("/admin/clock", json={"at": at.isoformat()}).raise_for_status()
+
+    def finished(
+        self,
+        deployment: str,
+        parameters: dict[str, Any] | None = None,
+        *,
+        look_on: Callable[[str], None] = lambda _: None,
+    ) -> End:
+        """How a run of the deployment ends; `look_on` is called with its state at each look."""
+        began = time.monotonic()
+        run_id = self.start(deployment, parameters)
+        while True:
+            state = self.state_of(run_id)
+            look_on(state)
+            took_s = time.monotonic() - began
+            if state in _ENDS or took_s > _RUN_S:
+                return End(deployment, state, self.why(run_id), took_s)
+            time.sleep(_RUN_POLL_S)
 
     def start(self, deployment: str, parameters: dict[str, Any] | None = None) -> str:
         """Start a deployment as any program would: by its name, over HTTP; the run's id."""
