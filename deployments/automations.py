@@ -1,5 +1,6 @@
 """What Prefect's server does by itself: end zombies, and have people told of what wants them."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -119,8 +120,10 @@ def all_automations(notice_id: UUID, tags: tuple[str, ...]) -> tuple[AutomationC
     )
 
 
-async def put_automations(client: PrefectClient, tags: tuple[str, ...]) -> None:
-    """Make the automations stand as written here; one that somebody switched off stays so.
+async def put_automations(
+    client: PrefectClient, tags: tuple[str, ...], *, tell: Callable[[str], None]
+) -> None:
+    """Make the automations stand as written here; one that somebody switched off stays so, told.
 
     Who stands so already is left alone: with an automation the server forgets which runs it waits
     to hear of, and those that are silent just then would never be ended.
@@ -128,11 +131,13 @@ async def put_automations(client: PrefectClient, tags: tuple[str, ...]) -> None:
     notice = await client.read_deployment_by_name(NOTICE)
     for wanted in all_automations(notice.id, tags):
         standing = await client.read_automations_by_name(wanted.name)
+        enabled = all(each.enabled for each in standing)
+        if not enabled:
+            tell(f"stays off: the automation {wanted.name}")
         if [_said(each) for each in standing] == [_said(wanted)]:
             continue
         for old in standing:
             await client.delete_automation(old.id)
-        enabled = all(each.enabled for each in standing)
         await client.create_automation(wanted.model_copy(update={"enabled": enabled}))
 
 

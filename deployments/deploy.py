@@ -2,8 +2,8 @@
 
 Work pool, deployments with their schedules, a turn for each fleet, automations. Doing it again
 takes over what has changed in `prefect.yaml` and in the estate: schedules that are wanted no more
-are removed, and what somebody has paused stays paused; both are told, a line each. The server is
-the one of `PREFECT_API_URL`.
+are removed, and what somebody has paused or switched off stays so; both are told, a line each. The
+server is the one of `PREFECT_API_URL`.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ async def deploy() -> None:
         for fleet in estate.fleets:
             await _put_turn(client, f"fleet-{fleet.name}")
         await put_flows(client, wanted)
-        await put_automations(client, all_tags())
+        await put_automations(client, all_tags(), tell=_tell)
 
 
 async def put_flows(client: PrefectClient, wanted: dict[str, Any]) -> None:

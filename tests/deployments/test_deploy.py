@@ -41,6 +41,8 @@ class Standing:
     told: list[str]
     automations: list[dict[str, Automation]]
     """By name, after each of three times: the third time over fewer tags."""
+    told_off: list[str]
+    """What was told of them."""
 
     def ticks(self, name: str) -> dict[str | None, bool]:
         """By slug: whether the deployment's schedule is active."""
@@ -55,8 +57,9 @@ def standing() -> Iterator[Standing]:
         told = io.StringIO()
         with redirect_stdout(told):
             deployments = asyncio.run(deployed_twice())
-        automations = asyncio.run(automations_put_thrice())
-        yield Standing(deployments, told.getvalue().splitlines(), automations)
+        told_off: list[str] = []
+        automations = asyncio.run(automations_put_thrice(told_off))
+        yield Standing(deployments, told.getvalue().splitlines(), automations, told_off)
 
 
 async def deployed_twice() -> dict[str, DeploymentResponse]:
@@ -72,21 +75,19 @@ async def deployed_twice() -> dict[str, DeploymentResponse]:
         return await found(client)
 
 
-async def automations_put_thrice() -> list[dict[str, Automation]]:
+async def automations_put_thrice(told: list[str]) -> list[dict[str, Automation]]:
     """What stands after each time; somebody switches one off after the first."""
     async with get_client() as client:
         flow, name = NOTICE.split("/")
         await client.create_deployment(await client.create_flow_from_name(flow), name)
-        first = await automations_put(client, ("orders", "traffic"))
-        await client.pause_automation(first["springtide: tell failures"].id)
-        second = await automations_put(client, ("orders", "traffic"))
-        return [first, second, await automations_put(client, ("traffic",))]
-
-
-async def automations_put(client: PrefectClient, tags: tuple[str, ...]) -> dict[str, Automation]:
-    """What stands, by name, once the automations over these tags were put there."""
-    await put_automations(client, tags)
-    return {each.name: each for each in await client.read_automations()}
+        stood = []
+        for tags in (("orders", "traffic"), ("orders", "traffic"), ("traffic",)):
+            await put_automations(client, tags, tell=told.append)
+            read = await client.read_automations()
+            stood.append({each.name: each for each in read})
+            if len(stood) == 1:
+                await client.pause_automation(stood[0]["springtide: tell failures"].id)
+        return stood
 
 
 async def found(client: PrefectClient) -> dict[str, DeploymentResponse]:
@@ -158,3 +159,4 @@ def test_an_automation_that_is_wanted_otherwise_is_replaced(standing: Standing) 
     assert ({"springtide: tell budgets"}, set(second)) == (same, set(third))
     off = [{name for name in each if not each[name].enabled} for each in (second, third)]
     assert [{"springtide: tell failures"}] * 2 == off
+    assert ["stays off: the automation springtide: tell failures"] * 2 == standing.told_off
