@@ -123,9 +123,9 @@ def all_automations(notice_id: UUID, tags: tuple[str, ...]) -> tuple[AutomationC
 async def put_automations(
     client: PrefectClient, tags: tuple[str, ...], *, tell: Callable[[str], None]
 ) -> None:
-    """Make the automations stand as written here; one that somebody switched off stays so, told.
+    """The automations stand as written here; one that somebody switched off stays off, and is told.
 
-    Who stands so already is left alone: with an automation the server forgets which runs it waits
+    What stands so already is left alone: with an automation the server forgets which runs it waits
     to hear of, and those that are silent just then would never be ended.
     """
     notice = await client.read_deployment_by_name(NOTICE)
