@@ -13,9 +13,11 @@ from springtide.model.cost_figures import Alternative, HourServers
 from springtide.model.fleet import Fleet
 from springtide.model.price import PriceBook
 from springtide.model.usage import RunningHour, UsageKind, UsageRecord, UsageSource
+from springtide.pricing.charges import purchase_charges
 from springtide.pricing.planned_cost import monthly_plan_cost, usage_cost
 
 _HOUR_S = 3600
+_DAY = timedelta(days=1)
 
 
 def comparison(
@@ -33,9 +35,9 @@ def comparison(
             for cost in found.breakdown.daily(days[0], days[-1])
             if cost.group == f"servers of {fleet.name}"
         ),
-        Decimal(0),
+        _plans_cost(fleet, book, days),
     )
-    told = "the fleet's servers, as they stood and are billed"
+    told = "the fleet's servers, as they stood and are billed, with the plans that cover them"
     actual = Alternative(name="as it was", how=told, cost=done if cells else None, actual=True)
     sizes = {window: "the window's number"}
     sizes[peak] = (
@@ -73,13 +75,29 @@ def running_cells(hours: Sequence[RunningHour], fleet: str) -> tuple[HourServers
     )
 
 
+def _plans_cost(fleet: Fleet, book: PriceBook, days: Sequence[date]) -> Decimal:
+    """The share of `days` in the savings plans for the fleet's flavour in its regions.
+
+    Hours that a plan covers are billed nothing: what they cost is the plan.
+    """
+    regions = {region.name for region in fleet.regions}
+    plans = tuple(
+        purchase
+        for purchase in book.purchases
+        if (covers := purchase.covers) is not None
+        and covers.sku == fleet.flavour
+        and covers.region in regions
+    )
+    bought = book.model_copy(update={"purchases": plans})
+    charges = purchase_charges(bought, days[0], days[-1] + _DAY)
+    return sum((charge.effective_cost for charge in charges), Decimal(0))
+
+
 def _always_on(
     fleet: Fleet, book: PriceBook, servers: int, *, days: Sequence[date], what: str
 ) -> Iterator[Alternative]:
     region = fleet.regions[0].name
-    begin, end = (
-        datetime.combine(day, time(0), UTC) for day in (days[0], days[-1] + timedelta(days=1))
-    )
+    begin, end = (datetime.combine(day, time(0), UTC) for day in (days[0], days[-1] + _DAY))
     record = UsageRecord(
         resource=f"always-on-{servers}",
         kind=UsageKind.INSTANCE,

@@ -228,7 +228,12 @@ class CostReport(Model):
 
     @property
     def saving(self) -> Saving | None:
-        """Against the first named baseline that has a cost; None: there is none."""
+        """Against the first named baseline that has a cost; None: there is none.
+
+        Nor where something is missing: what is not known would count as saved.
+        """
+        if not self.complete:
+            return None
         done = next((each.cost for each in self.comparison if each.actual), None)
         beside = next((each for each in self.comparison if not each.actual and each.cost), None)
         if done is None or beside is None or beside.cost is None:

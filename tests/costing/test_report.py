@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from springtide.costing.comparison import running_cells
+from springtide.costing.comparison import comparison, running_cells
 from springtide.costing.gathering import Gathering
 from springtide.costing.proving import unproven_without
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.cost_figures import CostReport, Saving
+from springtide.model.price import Commitment, Purchase
 from springtide.model.proof import ProofVerdict
 from springtide.model.usage import RunningHour, UsageKind
 from springtide.pricing.usage_hours import cut_into_hours
@@ -18,6 +19,7 @@ from springtide.reporting.cost_page import cost_page
 from springtide.reporting.cost_summary import cost_summary
 from tests.costing.reports import (
     BOOK,
+    FLEET,
     NOVEMBER,
     a_ledger,
     a_report,
@@ -100,6 +102,44 @@ def test_a_ledger_without_a_server_saves_nothing(tmp_path: Path) -> None:
     assert (None, None) == (report.saving, report.comparison[0].cost)
 
 
+def a_plan(region: str, sku: str = "b2-60") -> Purchase:
+    """November's savings plan for fifteen servers: 500."""
+    return Purchase(
+        name=f"plan for {sku} in {region}",
+        sku="savings-plan",
+        region=region,
+        cost=Decimal(500),
+        bought_on=NOVEMBER.first,
+        serves_until=date(2026, 12, 1),
+        source="a test's own plan",
+        covers=Commitment(sku=sku, region=region, instances=15),
+    )
+
+
+@pytest.mark.parametrize(
+    ("plans", "done"),
+    [
+        pytest.param(
+            [a_plan("GRA11")], 500 + EVENINGS * 15 * 6 * Decimal("0.51"), id="half of thirty"
+        ),
+        pytest.param([a_plan(r) for r in ("GRA11", "RBX1", "SBG5")], Decimal(1500), id="all"),
+        pytest.param(
+            [a_plan("GRA11", "b3-64"), a_plan("WAW1")],
+            EVENINGS * 30 * 6 * Decimal("0.51"),
+            id="of another flavour, and another region",
+        ),
+    ],
+)
+def test_a_fleet_costs_what_its_savings_plan_does(
+    ledger: UsageLedger, plans: list[Purchase], done: Decimal
+) -> None:
+    """What it covers is billed nothing, and was not saved."""
+    book = BOOK.model_copy(update={"purchases": tuple(plans)})
+    found = Gathering(ledger, book, NOVEMBER, known_until=NOVEMBER.last).gathered()
+    actual, *_ = comparison(FLEET, book, days=found.days, window=30, found=found)
+    assert done == actual.cost
+
+
 def test_what_if_names_a_flavour_without_a_price(final: CostReport) -> None:
     """It is told as unknown, and the others all the same."""
     costs = {each.name: each.cost for each in final.alternatives}
@@ -166,7 +206,8 @@ def test_usage_without_a_price_leaves_the_report_incomplete(tmp_path: Path) -> N
     gathered = gathered_from(ledger, known_until=NOVEMBER.last)
     report = a_report(gathered, known_until=NOVEMBER.last)
     assert ["no price for b9 in GRA11 on 2026-11-23"] == [str(each) for each in report.missing]
-    assert (False, Decimal("3.06")) == (report.complete, report.billed)
+    assert (False, Decimal("3.06"), None) == (report.complete, report.billed, report.saving)
+    assert "no saving is told" in cost_page(report)
 
 
 def test_what_a_region_did_not_tell_proves_nothing(ledger: UsageLedger, final: CostReport) -> None:
@@ -185,7 +226,8 @@ def test_what_a_region_did_not_tell_proves_nothing(ledger: UsageLedger, final: C
         for after, verdict in zip(report.proofs, before, strict=True)
         if verdict is ProofVerdict.PASS
     }
-    assert not report.complete
+    assert (False, None) == (report.complete, report.saving)
+    assert "saved" not in cost_summary(report)
     assert f"incomplete: {why}" in cost_summary(report)
     assert why in cost_page(report)
     assert final.billed == report.billed
