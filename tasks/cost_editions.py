@@ -34,8 +34,9 @@ from springtide.planning.cost_report import (
     evenings_between,
     is_settled,
     next_edition,
+    school_year,
 )
-from springtide.planning.known_usage import known_usage
+from springtide.planning.known_usage import known_usage, untold_days
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.pricing.price_book import join_books
 from tasks.cloud import EstateOrder
@@ -110,6 +111,9 @@ def choose_standpoint(
     found = next_edition(_earlier(order, period), inputs, settled=settled)
     looked, regions = looked_days(order.ledger), order.regions
     known = known_usage(period, looked, regions, yesterday=today - _DAY, settled=settled)
+    # The forecast and the year's budget reach further back than the period.
+    so_far = min(known.until, period.last)
+    year = [day for day in school_year(so_far).days() if day <= so_far]
     return Standpoint(
         period=period,
         now=order.now(),
@@ -118,6 +122,7 @@ def choose_standpoint(
         inputs=found.inputs,
         revision=found.revision,
         unknown=known.unknown,
+        untold=untold_days(looked, regions, year),
         notes=known.notes,
     )
 

@@ -37,6 +37,9 @@ class Gathered:
     servers: tuple[ServerHours, ...]
     """Of the period."""
     missing: tuple[MissingPrice, ...]
+    """Of the period."""
+    unpriced: tuple[MissingPrice, ...]
+    """Since the first day that it knows."""
     days: tuple[date, ...] = ()
     """Those of the period whose usage is known."""
 
@@ -77,6 +80,7 @@ class Gathering:
             running=running_hours(self._ledger, first, end),
             servers=server_hours(self._ledger, first, end),
             missing=self._in_period(pricer.missing),
+            unpriced=pricer.missing,
             days=tuple(day for day in self._period.days() if day < self._end),
         )
 

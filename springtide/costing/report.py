@@ -3,7 +3,7 @@
 It puts together what pricing says of the past, with its proofs, and planning of the future.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,18 +13,25 @@ from springtide.costing.comparison import comparison, running_cells
 from springtide.costing.gathering import Gathered
 from springtide.costing.proving import Evidence, prove, unproven_without
 from springtide.model.cost_figures import (
+    AlertKind,
     Alternative,
     BudgetAlert,
     CostForecast,
     CostReport,
     ServiceFigures,
 )
-from springtide.model.cost_report import CostReporting, PeriodKind, ReportPeriod, ReportStatus
+from springtide.model.cost_report import CostReporting, ReportPeriod, ReportStatus
 from springtide.model.fleet import Fleet
-from springtide.model.price import PriceBook
+from springtide.model.price import MissingPrice, PriceBook
 from springtide.model.window import Window
-from springtide.planning.cost_forecast import CostHistory, budget_alerts, forecast_cost
+from springtide.planning.cost_forecast import (
+    BudgetAmount,
+    CostHistory,
+    budget_alerts,
+    forecast_cost,
+)
 from springtide.planning.cost_report import evenings_between, month_of, school_year
+from springtide.planning.known_usage import Untold, untold_between
 from springtide.planning.planned_usage import planned_alternatives, planned_usage
 from springtide.planning.school_calendar import SchoolCalendar
 from springtide.pricing.cost_breakdown import (
@@ -55,6 +62,8 @@ class Standpoint:
     revision: int = 0
     unknown: tuple[str, ...] = ()
     """What regions did not tell of the days that it looks at."""
+    untold: Untold = field(default_factory=dict)
+    """On which days since the school year began they did not tell all."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -100,6 +109,7 @@ def cost_report(at: Standpoint, premises: Premises, found: Findings) -> CostRepo
         Misconfigured: school holidays are not known on a day that it has to plan.
     """
     forecasts = _forecasts(at, premises, found)
+    spent = _spent(at, found)
     return CostReport(
         title=f"Cost of the {premises.fleet.name} platform",
         period=at.period,
@@ -114,7 +124,7 @@ def cost_report(at: Standpoint, premises: Premises, found: Findings) -> CostRepo
         unknown=at.unknown,
         service=found.service,
         forecasts=forecasts,
-        alerts=_alerts(premises, forecasts),
+        alerts=_alerts(premises, (*spent, *_expected(forecasts))),
         alternatives=_alternatives(at, premises),
         comparison=_comparison(at, premises, found),
         notes=(*at.notes, *found.notes),
@@ -177,42 +187,93 @@ def _corrections(
 
 
 def _forecasts(at: Standpoint, premises: Premises, found: Findings) -> tuple[CostForecast, ...]:
-    """Of the month and the school year that the last known day is in, unless both are over."""
-    day = min(at.known_until, at.period.last)
-    if at.known_until > at.period.last and at.period.kind is not PeriodKind.SCHOOL_YEAR:
+    """Of the month and the school year that the last known day is in, as far as they go on."""
+    if at.known_until > at.period.last:
         return ()
+    day = at.last_known
     year = school_year(day)
-    history = _history(premises, found, (year.first, year.last), day)
-    spans = {"month": month_of(day), "school year": year}
+    first = max(year.first, found.gathered.begins_on)
+    opened = evenings_between(premises.windows, premises.calendar, first=first, last=year.last)
+    planned = price_usage(planned_usage(premises.fleet, opened), premises.book)
+    history = CostHistory(_costs_since(first, at, found), daily_cost(planned))
+    ahead = [each for each in planned.missing if each.last_day > day]
     return tuple(
-        forecast_cost(name, history, first=span.first, last=span.last, known_until=day)
-        for name, span in spans.items()
-        if day < span.last and span.first >= found.gathered.begins_on
+        forecast_cost(name, history, first=span.first, last=span.last, known_until=day).model_copy(
+            update={"incomplete": _lacking(at, found, span, ahead)}
+        )
+        for name, span in _budgeted(at, found).items()
+        if day < span.last
     )
 
 
-def _history(
-    premises: Premises, found: Findings, span: tuple[date, date], known_until: date
-) -> CostHistory:
-    first = max(span[0], found.gathered.begins_on)
-    opened = evenings_between(premises.windows, premises.calendar, first=first, last=span[1])
-    planned = daily_cost(price_usage(planned_usage(premises.fleet, opened), premises.book))
+def _budgeted(at: Standpoint, found: Findings) -> dict[str, ReportPeriod]:
+    """The month and the school year that the last known day is in, if all of them is known."""
+    spans = {"month": month_of(at.last_known), "school year": school_year(at.last_known)}
+    return {name: s for name, s in spans.items() if s.first >= found.gathered.begins_on}
+
+
+def _costs_since(first: date, at: Standpoint, found: Findings) -> dict[date, Decimal]:
+    """What each day from `first` until the last known one cost."""
     costs = found.gathered.breakdown.by_day()
-    known = ((first + timedelta(days=n)) for n in range((known_until - first).days + 1))
-    return CostHistory({day: costs.get(day, Decimal(0)) for day in known}, planned)
+    known = (first + timedelta(days=n) for n in range((at.last_known - first).days + 1))
+    return {day: costs.get(day, Decimal(0)) for day in known}
 
 
-def _alerts(premises: Premises, forecasts: tuple[CostForecast, ...]) -> tuple[BudgetAlert, ...]:
+def _lacking(
+    at: Standpoint, found: Findings, span: ReportPeriod, planned: Iterable[MissingPrice] = ()
+) -> str | None:
+    """What is missing in the sums of the span: prices of what was used or is planned, and usage."""
+    unpriced = (
+        str(each)
+        for each in (*found.gathered.unpriced, *planned)
+        if each.day <= span.last and span.first <= each.last_day
+    )
+    reasons = (*unpriced, *untold_between(at.untold, span.first, at.last_known))
+    return "; ".join(dict.fromkeys(reasons)) or None
+
+
+def _spent(at: Standpoint, found: Findings) -> tuple[BudgetAmount, ...]:
+    """What was spent of the month and the school year; of a final report nobody is told any more.
+
+    Their last day is known only when they are over: then there is no forecast of them.
+    """
+    if at.status is not ReportStatus.PROVISIONAL:
+        return ()
+    return tuple(
+        BudgetAmount(
+            AlertKind.ACTUAL,
+            name,
+            span.name,
+            sum(_costs_since(span.first, at, found).values(), Decimal(0)),
+            incomplete=_lacking(at, found, span),
+        )
+        for name, span in _budgeted(at, found).items()
+    )
+
+
+def _expected(forecasts: Iterable[CostForecast]) -> tuple[BudgetAmount, ...]:
+    periods = {"month": month_of, "school year": school_year}
+    return tuple(
+        BudgetAmount(
+            AlertKind.FORECAST,
+            each.name,
+            periods[each.name](each.until).name,
+            each.expected,
+            incomplete=each.incomplete,
+        )
+        for each in forecasts
+    )
+
+
+def _alerts(premises: Premises, amounts: Iterable[BudgetAmount]) -> tuple[BudgetAlert, ...]:
     reporting = premises.reporting
     limits = {"month": reporting.month_budget, "school year": reporting.year_budget}
-    names = {"month": month_of, "school year": school_year}
     return tuple(
         alert
-        for forecast in forecasts
-        if (limit := limits[forecast.name]) is not None
+        for held in amounts
+        if (limit := limits[held.budget]) is not None
         for alert in budget_alerts(
-            forecast,
-            period=names[forecast.name](forecast.until).name,
+            held,
             limit=limit,
             percents=reporting.alert_percents,
             currency=premises.book.currency,

@@ -88,6 +88,8 @@ class CostForecast(Model):
     days: tuple[ForecastDay, ...]
     reason: str
     """What it rests on, in a sentence."""
+    incomplete: str | None = None
+    """What is missing in it since the period's first day; None: nothing."""
 
 
 class AlertKind(StrEnum):
@@ -109,6 +111,8 @@ class BudgetAlert(Model):
     amount: Decimal
     limit: Decimal
     currency: Currency
+    incomplete: str | None = None
+    """What is missing in the amount; None: nothing."""
 
     @property
     def key(self) -> str:
@@ -122,9 +126,10 @@ class BudgetAlert(Model):
     def __str__(self) -> str:
         """One line for people."""
         what = "spent" if self.kind is AlertKind.ACTUAL else "forecast"
+        incomplete = f"; incomplete: {self.incomplete}" if self.incomplete else ""
         return (
             f"{self.percent} % of the {self.budget}'s budget {self.period} reached:"
-            f" {self.amount:.2f} of {self.limit:.2f} {self.currency} {what}"
+            f" {self.amount:.2f} of {self.limit:.2f} {self.currency} {what}{incomplete}"
         )
 
 

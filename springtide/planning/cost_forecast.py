@@ -48,6 +48,20 @@ class CostHistory:
 
 
 @dataclass(frozen=True)
+class BudgetAmount:
+    """What is held against a budget: spent so far, or expected."""
+
+    kind: AlertKind
+    budget: str
+    """`month` or `school year`."""
+    period: str
+    """E.g. `2026-03`."""
+    amount: Decimal
+    incomplete: str | None = None
+    """What is missing in it; None: nothing."""
+
+
+@dataclass(frozen=True)
 class _Habit:
     """What a day costs, learned from the last ones."""
 
@@ -86,21 +100,21 @@ def forecast_cost(
 
 
 def budget_alerts(
-    forecast: CostForecast, *, period: str, limit: Decimal, percents: Sequence[int], currency: str
+    held: BudgetAmount, *, limit: Decimal, percents: Sequence[int], currency: str
 ) -> tuple[BudgetAlert, ...]:
-    """Each share of the budget that is reached, of what is spent and of what is expected."""
-    amounts = {AlertKind.ACTUAL: forecast.spent, AlertKind.FORECAST: forecast.expected}
+    """Each share of the budget that the amount has reached."""
+    amount = _cents(held.amount)
     return tuple(
         BudgetAlert(
-            budget=forecast.name,
-            period=period,
-            kind=kind,
+            budget=held.budget,
+            period=held.period,
+            kind=held.kind,
             percent=percent,
             amount=amount,
             limit=limit,
             currency=currency,
+            incomplete=held.incomplete,
         )
-        for kind, amount in amounts.items()
         for percent in sorted(set(percents))
         if amount * 100 >= limit * percent
     )

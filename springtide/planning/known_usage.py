@@ -15,7 +15,7 @@ far is reported until the 17th. On 2026-12-04 it is reported whole, and says whi
 did not tell.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -23,6 +23,8 @@ from springtide.model.cost_report import ReportPeriod
 
 Looked = Mapping[str, Mapping[date, bool]]
 """Of each region the days on which it was looked at: whether for all of the day."""
+Untold = Mapping[str, Sequence[date]]
+"""Of each region the days on which it did not tell all of its usage."""
 _DAY = timedelta(days=1)
 _NEVER = (
     "Nothing is noted of which regions were looked at: whether all of them told their usage,"
@@ -50,25 +52,16 @@ def known_usage(
     settled: bool,
 ) -> KnownUsage:
     """What is known of the period; `yesterday` is the last day that is over."""
-    first_looks = {name: min(days) for name, days in looked.items() if days}
-    if not first_looks:
+    since = _noted_since(looked, regions)
+    if not since:
         return KnownUsage(yesterday, notes=(_NEVER,))
-    first_of_all = min(first_looks.values())
-    since = {name: first_looks.get(name, first_of_all) + _DAY for name in sorted(regions)}
     over = [day for day in period.days() if day <= yesterday]
-    untold = {
-        name: [day for day in over if day >= begin and not looked.get(name, {}).get(day)]
-        for name, begin in since.items()
-    }
+    untold = untold_days(looked, regions, over)
     until = yesterday if settled else _last_known(over, untold, yesterday)
     awaited = {name: [day for day in days if day > until] for name, days in untold.items()}
     return KnownUsage(
         until,
-        unknown=tuple(
-            f"{name} did not tell all usage of {_spans(found)}"
-            for name, days in untold.items()
-            if (found := [day for day in days if day <= until])
-        ),
+        unknown=untold_between(untold, period.first, until),
         notes=(
             *(f"{n} has not told all usage of {_spans(d)} yet." for n, d in awaited.items() if d),
             *_unnoted(period, since),
@@ -76,7 +69,33 @@ def known_usage(
     )
 
 
-def _last_known(over: list[date], untold: Mapping[str, list[date]], yesterday: date) -> date:
+def untold_days(looked: Looked, regions: Iterable[str], days: Sequence[date]) -> Untold:
+    """Those of the days on which a region that is held to it did not tell all of its usage."""
+    return {
+        name: [day for day in days if day >= begin and not looked.get(name, {}).get(day)]
+        for name, begin in _noted_since(looked, regions).items()
+    }
+
+
+def untold_between(untold: Untold, first: date, last: date) -> tuple[str, ...]:
+    """A sentence for each region that did not tell all from `first` to `last`, both inclusive."""
+    return tuple(
+        f"{name} did not tell all usage of {_spans(found)}"
+        for name, days in untold.items()
+        if (found := [day for day in days if first <= day <= last])
+    )
+
+
+def _noted_since(looked: Looked, regions: Iterable[str]) -> dict[str, date]:
+    """From which day on each region is held to it; nothing where nobody ever looked."""
+    first_looks = {name: min(days) for name, days in looked.items() if days}
+    if not first_looks:
+        return {}
+    first_of_all = min(first_looks.values())
+    return {name: first_looks.get(name, first_of_all) + _DAY for name in sorted(regions)}
+
+
+def _last_known(over: list[date], untold: Untold, yesterday: date) -> date:
     missing = {day for days in untold.values() for day in days}
     known = [day for day in over if day not in missing]
     return known[-1] if known and known[-1] < over[-1] else yesterday

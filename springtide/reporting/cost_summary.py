@@ -63,6 +63,7 @@ def cost_markdown(report: CostReport, files: Iterable[ReportFile]) -> str:
     lines += [
         f"- To the end of the {f.name}: {money(f.expected)} {report.currency} expected, between"
         f" {money(f.low)} and {money(f.high)}. {f.reason}."
+        f"{f' Incomplete: {f.incomplete}.' if f.incomplete else ''}"
         for f in report.forecasts
     ]
     lines += [f"- {note}" for note in (*report.unknown, *report.notes)]

@@ -1,8 +1,10 @@
 """A small month to report on: rehearsed evenings in a ledger, priced."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from springtide.costing.gathering import Gathered, Gathering
@@ -86,22 +88,26 @@ def gathered_from(
 
 
 def a_report(
-    gathered: Gathered, *, known_until: date, unknown: tuple[str, ...] = (), **changes: object
+    gathered: Gathered,
+    *,
+    known_until: date,
+    at: Mapping[str, Any] = MappingProxyType({}),
+    premises: Premises = PREMISES,
+    **changes: object,
 ) -> CostReport:
-    """November as it is known until that day, but for what is unknown."""
+    """November as it is known until that day, from another standpoint where `at` says so."""
     over = known_until >= NOVEMBER.last
-    at = Standpoint(
-        period=NOVEMBER,
-        now=midnight(known_until + timedelta(days=5 if over else 1)),
-        known_until=known_until,
-        status=ReportStatus.FINAL if over else ReportStatus.PROVISIONAL,
-        inputs="0123456789abcdef",
-        unknown=unknown,
-    )
+    seen: dict[str, Any] = {
+        "period": NOVEMBER,
+        "now": midnight(known_until + timedelta(days=5 if over else 1)),
+        "known_until": known_until,
+        "status": ReportStatus.FINAL if over else ReportStatus.PROVISIONAL,
+        "inputs": "0123456789abcdef",
+    }
     found: dict[str, Any] = {
         "gathered": gathered,
         "evidence": Evidence(charges=()),
         "service": ServiceFigures(evenings=12, late_openings=1),
         "hindsight": Alternative(name="hindsight", how="by who knows all", cost=Decimal(600)),
     }
-    return cost_report(at, PREMISES, Findings(**found | changes))
+    return cost_report(Standpoint(**{**seen, **at}), premises, Findings(**found | changes))

@@ -1,5 +1,6 @@
 """From the ledger to the report: what it says is what the usage comes to."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,23 +11,25 @@ from springtide.costing.comparison import comparison, running_cells
 from springtide.costing.gathering import Gathering
 from springtide.costing.proving import unproven_without
 from springtide.ledger.usage_ledger import UsageLedger
-from springtide.model.cost_figures import CostReport, Saving
+from springtide.model.cost_figures import AlertKind, CostReport, Saving
+from springtide.model.cost_report import ReportStatus
 from springtide.model.price import Commitment, Purchase
 from springtide.model.proof import ProofVerdict
 from springtide.model.usage import RunningHour, UsageKind
 from springtide.pricing.usage_hours import cut_into_hours
 from springtide.reporting.cost_page import cost_page
-from springtide.reporting.cost_summary import cost_summary
+from springtide.reporting.cost_summary import cost_markdown, cost_summary
 from tests.costing.reports import (
     BOOK,
     FLEET,
     NOVEMBER,
+    PREMISES,
     a_ledger,
     a_report,
     gathered_from,
     midnight,
 )
-from tests.pricing.using import a_record
+from tests.pricing.using import a_book, a_record, an_entry
 
 MIDST = date(2026, 11, 15)
 EVENINGS = 12
@@ -168,6 +171,80 @@ def test_alerts_are_of_the_month_and_the_year(midst: CostReport) -> None:
     assert {"2026-11"} == {a.period for a in midst.alerts if a.budget == "month"}
 
 
+@pytest.mark.parametrize(
+    ("known_until", "status", "told"),
+    [
+        pytest.param(NOVEMBER.last, ReportStatus.PROVISIONAL, [50, 80, 100], id="its last day"),
+        pytest.param(date(2026, 12, 2), ReportStatus.PROVISIONAL, [50, 80, 100], id="days later"),
+        pytest.param(date(2026, 12, 4), ReportStatus.FINAL, [], id="it is final"),
+    ],
+)
+def test_what_a_months_last_evening_spends_is_told(
+    ledger: UsageLedger, known_until: date, status: ReportStatus, told: list[int]
+) -> None:
+    """Until the report is final: there is no forecast any more that could tell it."""
+    gathered = gathered_from(ledger, known_until=known_until)
+    report = a_report(gathered, known_until=known_until, at={"status": status})
+    assert "month" not in {each.name for each in report.forecasts}
+    month = [alert for alert in report.alerts if alert.budget == "month"]
+    assert told == [alert.percent for alert in month if alert.kind is AlertKind.ACTUAL]
+    assert len(told) == len(month)
+
+
+OCTOBERS = "no price for b2-60 in GRA11 on 2026-10-05"
+
+
+@pytest.mark.parametrize(
+    ("days", "untold", "lacking"),
+    [
+        pytest.param({}, {}, None, id="nothing"),
+        pytest.param({"valid_from": NOVEMBER.first}, {}, OCTOBERS, id="a price of October's"),
+        pytest.param(
+            {"valid_until": date(2027, 1, 1)},
+            {},
+            "no price for b2-60 in GRA11 on 2027-01-04 to",
+            id="a price of evenings to come",
+        ),
+        pytest.param(
+            {},
+            {"SBG5": [date(2026, 10, 6)]},
+            "SBG5 did not tell all usage of 2026-10-06",
+            id="usage of October's",
+        ),
+    ],
+)
+def test_a_forecast_says_what_it_lacks(
+    tmp_path: Path, days: dict[str, date], untold: dict[str, list[date]], lacking: str | None
+) -> None:
+    """November lacks nothing; its school year does, and so do the alerts that rest on it."""
+    ledger = UsageLedger(tmp_path)
+    records = [a_record(f"{day} 16:00", f"{day} 22:00") for day in ("2026-10-05", "2026-11-02")]
+    ledger.merge(cut_into_hours(records, midnight(date(2026, 10, 1)), midnight(MIDST)))
+    book = a_book(an_entry(**days))
+    reporting = PREMISES.reporting.model_copy(update={"year_budget": Decimal(3)})
+    report = a_report(
+        Gathering(ledger, book, NOVEMBER, known_until=MIDST).gathered(),
+        known_until=MIDST,
+        at={"untold": untold},
+        premises=replace(PREMISES, book=book, reporting=reporting),
+    )
+    month, year = report.forecasts
+    assert (True, None) == (report.complete, month.incomplete)
+    found = [
+        year.incomplete or "",
+        cost_page(report),
+        cost_markdown(report, ()),
+        *(
+            str(alert)
+            for alert in report.alerts
+            if (alert.budget, alert.kind) == ("school year", AlertKind.FORECAST)
+        ),
+    ]
+    assert 3 + 3 == len(found)
+    assert [bool(lacking)] * len(found) == [bool(lacking and lacking in text) for text in found]
+    assert bool(lacking) == bool(year.incomplete)
+
+
 def test_the_heat_map_has_six_hours_of_an_evening(final: CostReport) -> None:
     """Thirty from 16:00 on; in the last hour, which they leave at 21:57, 29 in the mean."""
     cells = [cell for cell in final.running if cell.day == date(2026, 11, 2)]
@@ -214,7 +291,7 @@ def test_what_a_region_did_not_tell_proves_nothing(ledger: UsageLedger, final: C
     """What passed is unproven and says why; what failed failed with less than there was."""
     why = "SBG5 did not tell all usage of 2026-11-03"
     gathered = gathered_from(ledger, known_until=NOVEMBER.last)
-    report = a_report(gathered, known_until=NOVEMBER.last, unknown=(why,))
+    report = a_report(gathered, known_until=NOVEMBER.last, at={"unknown": (why,)})
     before = [proof.verdict for proof in final.proofs]
     failed = final.proofs[0].model_copy(update={"verdict": ProofVerdict.FAIL})
     assert (failed, True) == (unproven_without(why, failed), ProofVerdict.PASS in before)

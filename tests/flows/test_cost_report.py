@@ -26,6 +26,7 @@ from springtide.estate import read_price_book
 from springtide.ledger.sums import running_hours
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.cost_figures import AlertKind, BudgetAlert
+from springtide.model.cost_report import ReportPeriod
 from springtide.model.traffic import TrafficNote
 from springtide.model.usage import UsageKind
 from springtide.planning.cost_report import month_of, school_year
@@ -320,6 +321,8 @@ def test_a_day_that_a_region_did_not_tell_is_not_known(evening: Evening, tmp_pat
         evening.sandbox.add_fault(away)
         assert collect_usage(hours=24, return_state=True).is_failed()
         without = choose_standpoint.fn(order, month_of(monday), None)
+        today = ReportPeriod(kind="day", first=tuesday.date(), last=tuesday.date())
+        later = choose_standpoint.fn(order, today, None)
         evening.sandbox.clear_faults()
         assert collect_usage(hours=24, return_state=True).is_completed()
         whole = choose_standpoint.fn(order, month_of(monday), None)
@@ -330,4 +333,5 @@ def test_a_day_that_a_region_did_not_tell_is_not_known(evening: Evening, tmp_pat
         without.notes[-1],
     )
     assert "SBG5 has not told all usage of 2026-11-23 yet." == without.notes[0]
+    assert ((), [monday]) == (later.unknown, later.untold["SBG5"])
     assert (monday, (), (since,)) == (whole.known_until, whole.unknown, whole.notes)

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from springtide.model.cost_figures import AlertKind, CostForecast
-from springtide.planning.cost_forecast import CostHistory, budget_alerts, forecast_cost
+from springtide.planning.cost_forecast import (
+    BudgetAmount,
+    CostHistory,
+    budget_alerts,
+    forecast_cost,
+)
 
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
 EVENING, STANDING = Decimal("91.80"), Decimal(40)
@@ -132,22 +137,31 @@ def test_bounds_hold_what_is_expected(costs: list[int], known: int) -> None:
 )
 def test_shares_of_a_budget(spent: str, expected: str, reached: list[tuple[str, int]]) -> None:
     """Each share from its very amount on, of what is spent and of what is forecast."""
-    found = forecast(a_history(FIRST), FIRST).model_copy(
-        update={"spent": Decimal(spent), "expected": Decimal(expected)}
-    )
-    alerts = budget_alerts(
-        found, period="2026-11", limit=Decimal(1000), percents=(100, 50, 80, 50), currency="EUR"
-    )
+    amounts = {AlertKind.ACTUAL: spent, AlertKind.FORECAST: expected}
+    alerts = [
+        alert
+        for kind, amount in amounts.items()
+        for alert in budget_alerts(
+            BudgetAmount(kind, "month", "2026-11", Decimal(amount)),
+            limit=Decimal(1000),
+            percents=(100, 50, 80, 50),
+            currency="EUR",
+        )
+    ]
     assert reached == [(alert.kind.value, alert.percent) for alert in alerts]
 
 
 def test_an_alert_has_a_key_and_a_sentence() -> None:
     """The key is the same tomorrow, whatever the amount is then, and another of a raised budget."""
-    found = forecast(a_history(LAST), LAST)
     low, high, raised = (
         budget_alerts(
-            found.model_copy(update={"spent": Decimal(amount), "name": "school year"}),
-            period="2026-2027",
+            BudgetAmount(
+                AlertKind.ACTUAL,
+                "school year",
+                "2026-2027",
+                Decimal(amount),
+                incomplete="no price" if amount > 600 else None,
+            ),
             limit=Decimal(limit),
             percents=(50,),
             currency="EUR",
@@ -159,3 +173,4 @@ def test_an_alert_has_a_key_and_a_sentence() -> None:
     assert "school-year-2026-2027-actual-50-of-100050" == raised.key
     expected = "50 % of the school year's budget 2026-2027 reached: 600.00 of 1000.00 EUR spent"
     assert expected == str(low)
+    assert str(high).endswith("700.00 of 1000.00 EUR spent; incomplete: no price")

@@ -5,7 +5,13 @@ from datetime import date, timedelta
 import pytest
 
 from springtide.planning.cost_report import month_of, report_period
-from springtide.planning.known_usage import KnownUsage, Looked, known_usage
+from springtide.planning.known_usage import (
+    KnownUsage,
+    Looked,
+    known_usage,
+    untold_between,
+    untold_days,
+)
 
 NOVEMBER = month_of(date(2026, 11, 1))
 REGIONS = ("SBG5", "GRA11")
@@ -65,6 +71,22 @@ def test_a_month_that_is_under_way(found: Looked, until: int, unknown: tuple[str
     """It ends with the last day that every region told; a gap before it is told."""
     seen = known(found, yesterday=19)
     assert (day(until), unknown) == (seen.until, seen.unknown)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "days"),
+    [
+        pytest.param(-5, 19, "2026-10-30, 2026-11-03", id="both"),
+        pytest.param(-1, 2, "2026-10-30", id="from the first day's on, until before the second"),
+        pytest.param(0, 3, "2026-11-03", id="from the day after the first until the second's"),
+    ],
+)
+def test_what_was_not_told_is_known_beyond_the_month(first: int, last: int, days: str) -> None:
+    """A forecast of the school year reaches back to September."""
+    found = looked(sbg=range(-5, 20), partly=(-1, 3))
+    untold = untold_days(found, REGIONS, [day(n) for n in range(-5, 20)])
+    told = untold_between(untold, day(first), day(last))
+    assert (f"SBG5 did not tell all usage of {days}",) == told
 
 
 def test_what_is_awaited_is_noted() -> None:
