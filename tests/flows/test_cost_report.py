@@ -16,6 +16,8 @@ import yaml
 from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
+from prefect.events.clients import PrefectEventsClient
+from prefect.events.filters import EventFilter, EventResourceFilter
 from prefect.variables import Variable
 
 from flows.cost_report import collect_usage
@@ -37,6 +39,7 @@ from tasks.cloud import read_estate
 from tasks.cost_editions import CostOrder, choose_standpoint
 from tests.clouds.ovhcloud.fake_api import ENDPOINT, ENVIRONMENT, fake_provider
 from tests.clouds.ovhcloud.usage import PROJECT, USAGE, listed, usage
+from tests.clouds.stage import wait_until
 from tests.convergence.stage import environment
 from tests.flows.desk import BOOK, EVENINGS, FIRST, Desk
 from tests.flows.evening import MONDAY_16H, Evening
@@ -241,21 +244,48 @@ def test_without_a_key_it_is_published_and_not_linked(desk: Desk) -> None:
     assert "http" not in asyncio.run(artifact("cost-report-api"))
 
 
+HALF_OF_MARCH = BudgetAlert(
+    budget="month",
+    period="2026-03",
+    kind=AlertKind.ACTUAL,
+    percent=50,
+    amount=Decimal(600),
+    limit=Decimal(1000),
+    currency="EUR",
+)
+
+
+async def announced(alert: BudgetAlert) -> list[str]:
+    """What the server's events say of that alert."""
+    about = EventResourceFilter(id=[f"springtide.budget.{alert.key}"])
+    async with get_client() as client:
+        found = await client.read_events(filter=EventFilter(resource=about))
+    return [event.payload["body"] for event in found.events]
+
+
 def test_a_share_of_a_budget_is_announced_once(prefect_server: None) -> None:  # noqa: ARG001 - must run
     """The same share of the same period is not told again; another one is, and one of more."""
-    alert = BudgetAlert(
-        budget="month",
-        period="2026-03",
-        kind=AlertKind.ACTUAL,
-        percent=50,
-        amount=Decimal(600),
-        limit=Decimal(1000),
-        currency="EUR",
-    )
+    alert = HALF_OF_MARCH
     other = alert.model_copy(update={"percent": 80})
     raised = alert.model_copy(update={"limit": Decimal(5000), "amount": Decimal(2500)})
     told = [announce_alert(each) for each in (alert, alert, other, raised, raised)]
     assert [True, False, True, True, False] == told
+    wait_until(lambda: [str(alert)] == asyncio.run(announced(alert)))
+
+
+def test_an_alert_that_cannot_be_sent_is_told_later(
+    prefect_server: None,  # noqa: ARG001 - must run
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is not remembered as told, and the run fails."""
+    alert = HALF_OF_MARCH.model_copy(update={"period": "2026-04"})
+    nobody = PrefectEventsClient("http://127.0.0.1:1/api", reconnection_attempts=0)
+    monkeypatch.setattr("tasks.budgets.get_events_client", lambda **_: nobody)
+    with pytest.raises(OSError, match=r"refused|failed"):
+        announce_alert.fn(alert)
+    monkeypatch.undo()
+    assert announce_alert(alert)
+    wait_until(lambda: [str(alert)] == asyncio.run(announced(alert)))
 
 
 def test_a_period_that_is_over_raises_no_alert(desk: Desk) -> None:
