@@ -14,14 +14,12 @@ from decimal import Decimal
 from springtide.errors import NotFound
 from springtide.model.proof import (
     Comparison,
-    OccasionKind,
     Proof,
     ProofFacts,
     ProofInput,
     Statement,
 )
 from springtide.pricing.occasions import Allotment, OccasionUse, fleet_hours, unseen
-from springtide.pricing.paid_hours import clock_hours_touched
 from springtide.pricing.price_book import find_price
 from springtide.pricing.verdicts import doubted, judge, unproven
 
@@ -34,7 +32,7 @@ _QUARTER = Decimal("0.25")
 
 def hour_proofs(facts: ProofFacts, found: Allotment) -> Iterator[Proof]:
     """Hours per instance by evening, four weeks and month; early, late, idle and rounded hours."""
-    evenings = [use for use in found.uses if use.occasion.kind is OccasionKind.WINDOW]
+    evenings = found.evenings
     yield _per_evening(evenings)
     yield _per_four_weeks(evenings)
     yield from _per_month(evenings)
@@ -47,16 +45,12 @@ def _per_instance(use: OccasionUse) -> Decimal:
     return Decimal(use.hours) / use.occasion.servers
 
 
-def _planned(use: OccasionUse) -> int:
-    return clock_hours_touched(use.occasion.begins_at, use.occasion.ends_at)
-
-
 def _given(name: str, value: Decimal | int, source: str, unit: str = "h") -> ProofInput:
     return ProofInput(name=name, value=Decimal(value), unit=unit, source=source)
 
 
 def _per_evening(evenings: Sequence[OccasionUse]) -> Proof:
-    planned = max((_planned(use) for use in evenings), default=6)
+    planned = max((use.own_hours for use in evenings), default=6)
     statement = Statement(
         name="hours-per-evening",
         sentence=f"An instance is billed for {planned} hours an evening.",
@@ -108,7 +102,7 @@ def _per_month(evenings: Sequence[OccasionUse]) -> Iterator[Proof]:
     for use in evenings:
         months[f"{use.occasion.begins_at:%Y-%m}"].append(use)
     for month, uses in sorted(months.items()):
-        planned = sum(_planned(use) for use in uses)
+        planned = sum(use.own_hours for use in uses)
         statement = Statement(
             name=f"hours-in-{month}",
             sentence=f"In {month} an instance is billed for {planned} hours.",

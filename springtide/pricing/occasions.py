@@ -2,20 +2,23 @@
 
 As an operator reads it: an hour of the clock belongs to the evening or surge that it touches. One
 that touches none and lies within two hours before one is *early*, within two hours after one is
-*late*; any other is *idle*: servers stood and nobody had asked for them. Where a surge touches an
-evening's hour, the evening has the servers that it wanted and the surge has the rest.
+*late*; any other is *idle*: servers stood and nobody had asked for them. An hour that several
+evenings touch is that one's which asks for the most servers, as the largest claim counts; it is
+planned for that one alone. Where a surge touches an evening's hour, the evening has the servers
+that it wanted and the surge has the rest.
 
 Example: 30 servers from 15:45 to 22:05 for the window from 16:00 to 22:00 are 30 early hours, 180
 of the window and 30 late ones.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from springtide.model.base import Model
 from springtide.model.proof import Occasion, OccasionKind, ProofFacts
 from springtide.model.usage import RunningHour, UsageKind
+from springtide.pricing.paid_hours import clock_hours_touched
 
 _HOUR = timedelta(hours=1)
 _NEAR = timedelta(hours=2)
@@ -25,6 +28,8 @@ class OccasionUse(Model):
     """The clock hours of one occasion's servers."""
 
     occasion: Occasion
+    own_hours: int = 0
+    """Hours of the clock that are its own, whatever stood in them."""
     inside: int = 0
     early: int = 0
     late: int = 0
@@ -34,6 +39,11 @@ class OccasionUse(Model):
         """All of them."""
         return self.inside + self.early + self.late
 
+    @property
+    def planned(self) -> int:
+        """Clock hours of the servers that it asked for, in the hours that are its own."""
+        return self.occasion.servers * self.own_hours
+
 
 class Allotment(Model):
     """All clock hours of a fleet's servers, each with exactly one owner."""
@@ -41,6 +51,13 @@ class Allotment(Model):
     uses: tuple[OccasionUse, ...]
     idle: tuple[tuple[datetime, int], ...]
     """Hours that nobody asked for, with how many servers stood in them."""
+
+    @property
+    def evenings(self) -> tuple[OccasionUse, ...]:
+        """Those of the windows that have an hour of their own."""
+        return tuple(
+            use for use in self.uses if use.occasion.kind is OccasionKind.WINDOW and use.own_hours
+        )
 
     @property
     def idle_hours(self) -> int:
@@ -53,13 +70,9 @@ class Allotment(Model):
         return self.idle_hours + sum(use.hours for use in self.uses)
 
 
-def unseen(uses: Iterable[OccasionUse]) -> tuple[str, ...]:
-    """The evenings in which no server stood by the ledger: none did, or nobody has looked."""
-    return tuple(
-        use.occasion.name
-        for use in uses
-        if use.occasion.kind is OccasionKind.WINDOW and not use.inside
-    )
+def unseen(evenings: Iterable[OccasionUse]) -> tuple[str, ...]:
+    """Those in which no server stood by the ledger: none did, or nobody has looked."""
+    return tuple(use.occasion.name for use in evenings if not use.inside)
 
 
 def fleet_hours(facts: ProofFacts) -> tuple[RunningHour, ...]:
@@ -76,10 +89,12 @@ def allot(facts: ProofFacts) -> Allotment:
     for row in fleet_hours(facts):
         servers[row.hour] += row.amount
     occasions = sorted(facts.occasions, key=lambda each: (each.begins_at, each.name))
+    owners = _owners(occasions)
+    own = Counter(owners.values())
     counts: dict[tuple[int, str], int] = defaultdict(int)
     idle: list[tuple[datetime, int]] = []
     for hour, count in sorted(servers.items()):
-        shares = _shares(hour, count, occasions)
+        shares = _shares(hour, count, occasions, owner=owners.get(hour))
         if not shares:
             idle.append((hour, count))
         for number, part, share in shares:
@@ -87,6 +102,7 @@ def allot(facts: ProofFacts) -> Allotment:
     uses = tuple(
         OccasionUse(
             occasion=occasion,
+            own_hours=own[number],
             inside=counts[number, "inside"],
             early=counts[number, "early"],
             late=counts[number, "late"],
@@ -96,17 +112,37 @@ def allot(facts: ProofFacts) -> Allotment:
     return Allotment(uses=uses, idle=tuple(idle))
 
 
+def _owners(occasions: Sequence[Occasion]) -> dict[datetime, int]:
+    """Whose evening each hour is: of those that touch it the one that asks for the most servers."""
+    owners: dict[datetime, int] = {}
+    for number, each in enumerate(occasions):
+        if each.kind is OccasionKind.WINDOW:
+            first = each.begins_at.replace(minute=0, second=0, microsecond=0)
+            for n in range(clock_hours_touched(each.begins_at, each.ends_at)):
+                owner = owners.setdefault(first + n * _HOUR, number)
+                if each.servers > occasions[owner].servers:
+                    owners[first + n * _HOUR] = number
+    return owners
+
+
 def _shares(
-    hour: datetime, count: int, occasions: Sequence[Occasion]
+    hour: datetime, count: int, occasions: Sequence[Occasion], *, owner: int | None
 ) -> list[tuple[int, str, int]]:
-    """Which occasions have how many of that hour's servers, and as which part."""
-    touching = [
-        (number, each)
+    """Which occasions have how many of that hour's servers, and as which part.
+
+    `owner` is the evening that the hour belongs to.
+    """
+    surges = [
+        number
         for number, each in enumerate(occasions)
-        if each.begins_at < hour + _HOUR and hour < each.ends_at
+        if each.kind is OccasionKind.SURGE and each.begins_at < hour + _HOUR and hour < each.ends_at
     ]
-    if touching:
-        return _inside(count, touching)
+    if owner is None and surges:
+        return [(surges[0], "inside", count)]
+    if owner is not None:
+        wanted = min(count, occasions[owner].servers) if surges else count
+        rest = [(number, "inside", count - wanted) for number in surges[:1]]
+        return [(owner, "inside", wanted), *rest]
     for part, distance in (("early", _until_begin), ("late", _since_end)):
         near = [
             (away, number)
@@ -116,15 +152,6 @@ def _shares(
         if near:
             return [(min(near)[1], part, count)]
     return []
-
-
-def _inside(count: int, touching: Sequence[tuple[int, Occasion]]) -> list[tuple[int, str, int]]:
-    windows = [pair for pair in touching if pair[1].kind is OccasionKind.WINDOW]
-    surges = [pair for pair in touching if pair[1].kind is OccasionKind.SURGE]
-    if not (windows and surges):
-        return [(touching[0][0], "inside", count)]
-    wanted = min(count, windows[0][1].servers)
-    return [(windows[0][0], "inside", wanted), (surges[0][0], "inside", count - wanted)]
 
 
 def _until_begin(hour: datetime, occasion: Occasion) -> timedelta:

@@ -36,7 +36,7 @@ _LEDGER = "the usage ledger"
 
 def ratio_proofs(facts: ProofFacts, found: Allotment) -> Iterator[Proof]:
     """Ratios of costs, of servers, of connections and of storage."""
-    missing = unseen(found.uses)
+    missing = unseen(found.evenings)
     yield doubted(_always_on(facts, found), missing)
     yield doubted(_monthly_plan(facts, found), missing)
     yield _servers(facts)

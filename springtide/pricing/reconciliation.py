@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from springtide.model.bill import Deletion, InventoryItem, ProviderBill
 from springtide.model.charge import Charge
-from springtide.model.proof import Difference, OccasionKind, ProofFacts, Reconciliation
+from springtide.model.proof import Difference, ProofFacts, Reconciliation
 from springtide.model.usage import UsageKind, day_span
 from springtide.pricing.audit_reconciliation import reconcile_deletions
 from springtide.pricing.bill_reconciliation import (
@@ -23,7 +23,6 @@ from springtide.pricing.bill_reconciliation import (
 )
 from springtide.pricing.comparisons import judged, unproven
 from springtide.pricing.occasions import allot
-from springtide.pricing.paid_hours import clock_hours_touched
 
 
 def reconcile_all(
@@ -67,23 +66,19 @@ def reconcile_plan(facts: ProofFacts) -> Reconciliation:
         "theirs": "clock hours in the usage ledger",
         "overturned_by": "a claim that is not among the occasions",
     }
-    found = []
-    uses = allot(facts).uses
-    for use in uses:
-        occasion = use.occasion
-        planned = occasion.servers * clock_hours_touched(occasion.begins_at, occasion.ends_at)
-        if occasion.kind is OccasionKind.WINDOW and planned != use.hours:
-            found.append(
-                Difference(
-                    subject=occasion.name,
-                    ours=Decimal(planned),
-                    theirs=Decimal(use.hours),
-                    unit="h",
-                    explanation=_explain_plan(use.early, use.late, planned - use.inside),
-                )
-            )
-    windows = [use for use in uses if use.occasion.kind is OccasionKind.WINDOW]
-    return judged(head, len(windows), found)
+    evenings = allot(facts).evenings
+    found = [
+        Difference(
+            subject=use.occasion.name,
+            ours=Decimal(use.planned),
+            theirs=Decimal(use.hours),
+            unit="h",
+            explanation=_explain_plan(use.early, use.late, use.planned - use.inside),
+        )
+        for use in evenings
+        if use.planned != use.hours
+    ]
+    return judged(head, len(evenings), found)
 
 
 def reconcile_inventory(

@@ -279,8 +279,11 @@ def test_an_alert_that_cannot_be_sent_is_told_later(
 ) -> None:
     """It is not remembered as told, and the run fails."""
     alert = HALF_OF_MARCH.model_copy(update={"period": "2026-04"})
-    nobody = PrefectEventsClient("http://127.0.0.1:1/api", reconnection_attempts=0)
-    monkeypatch.setattr("tasks.budgets.get_events_client", lambda **_: nobody)
+
+    def nobody(**_: int) -> PrefectEventsClient:
+        return PrefectEventsClient("http://127.0.0.1:1/api", reconnection_attempts=0)
+
+    monkeypatch.setattr("tasks.budgets.get_events_client", nobody)
     with pytest.raises(OSError, match=r"refused|failed"):
         announce_alert.fn(alert)
     monkeypatch.undo()

@@ -38,13 +38,16 @@ def running(*records: UsageRecord) -> tuple[RunningHour, ...]:
     )
 
 
-def an_evening(day: str, servers: int = 30) -> Occasion:
-    """The window of that day."""
+def an_evening(
+    day: str, servers: int = 30, *, hours: str = "16:00-22:00", name: str = "evening"
+) -> Occasion:
+    """A window of that day."""
+    begins, ends = hours.split("-")
     return Occasion(
-        name=f"evening of {day}",
+        name=f"{name} of {day}",
         kind=OccasionKind.WINDOW,
-        begins_at=at(f"{day} 16:00"),
-        ends_at=at(f"{day} 22:00"),
+        begins_at=at(f"{day} {begins}"),
+        ends_at=at(f"{day} {ends}"),
         servers=servers,
     )
 

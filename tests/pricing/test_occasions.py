@@ -6,8 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from springtide.pricing.occasions import allot
-from tests.pricing.proving import a_surge, an_evening, facts
+from springtide.model.proof import ProofVerdict
+from springtide.model.usage import UsageRecord
+from springtide.pricing.occasions import allot, unseen
+from springtide.pricing.proofs import prove_all
+from springtide.pricing.reconciliation import reconcile_plan
+from tests.pricing.proving import a_surge, an_evening, facts, named
 from tests.pricing.using import a_record, at
 
 DAY = "2026-11-23"
@@ -43,6 +47,68 @@ def test_a_surge_has_what_the_evening_does_not_want() -> None:
     occasions = (an_evening(DAY), a_surge(f"{DAY} 18:00", 5, 300))
     evening, surge = allot(facts(*records, occasions=occasions)).uses
     assert (180, 4 * 270 + 270) == (evening.inside, surge.inside)
+
+
+def stood(servers: int, hours: str) -> UsageRecord:
+    """So many servers of one evening."""
+    begins, ends = hours.split("-")
+    span = f"{DAY} {begins}", f"{DAY} {ends}"
+    return a_record(*span, resource=f"from {begins}", amount=servers)
+
+
+@pytest.mark.parametrize(
+    ("evening", "exam", "more", "uses"),
+    [
+        pytest.param(
+            "16:00-22:00",
+            (60, "17:00-20:00"),
+            (30, "17:00-20:00"),
+            [("evening", 90, 90), ("exam", 180, 180)],
+            id="one within the other",
+        ),
+        pytest.param(
+            "16:00-18:30",
+            (60, "18:30-22:00"),
+            (30, "18:30-22:00"),
+            [("evening", 60, 60), ("exam", 240, 240)],
+            id="adjoining within an hour",
+        ),
+        pytest.param(
+            "16:00-18:30",
+            (30, "18:30-22:00"),
+            (0, "16:00-22:00"),
+            [("evening", 90, 90), ("exam", 90, 90)],
+            id="adjoining, with as many servers: the first one's hour",
+        ),
+        pytest.param(
+            "16:00-22:00",
+            (60, "16:00-22:00"),
+            (30, "17:00-22:00"),
+            [("exam", 360, 330)],
+            id="all hours are the larger one's, which came late",
+        ),
+    ],
+)
+def test_two_windows_of_a_fleet_share_no_hour(
+    evening: str, exam: tuple[int, str], more: tuple[int, str], uses: list[tuple[str, int, int]]
+) -> None:
+    """Each hour is planned and counted for the one that asks for more."""
+    windows = (
+        an_evening(DAY, hours=evening),
+        an_evening(DAY, exam[0], hours=exam[1], name="exam"),
+    )
+    records = [stood(30, "16:00-22:00")]
+    if more[0]:
+        records.append(stood(*more).model_copy(update={"resource": "more"}))
+    given = facts(*records, occasions=windows)
+    found = allot(given).evenings
+    assert uses == [(e.occasion.name.split()[0], e.planned, e.hours) for e in found]
+    assert () == unseen(found)
+    verdict = ProofVerdict.PASS if all(a == b for _, a, b in uses) else ProofVerdict.FAIL
+    assert verdict == reconcile_plan(given).verdict
+    proofs = prove_all(given)
+    assert ProofVerdict.PASS == named(proofs, "idle-hours").verdict
+    assert ProofVerdict.PASS == named(proofs, "early-and-late").verdict
 
 
 def test_other_fleets_and_kinds_are_not_counted() -> None:
