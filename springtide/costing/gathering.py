@@ -57,7 +57,11 @@ class Gathering:
         self._begin = first.replace(day=1)
 
     def charges(self) -> Iterator[Charge]:
-        """The period's charges, each resource's days by themselves."""
+        """The period's charges, each resource's days by themselves.
+
+        Raises:
+            Misconfigured: bytes have a price by the hour, without a size; the field is the SKU.
+        """
         first = self._period.first
         # Its month from the first day on: a monthly plan is billed on the first day of use.
         begin = first.replace(day=1)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from springtide.errors import NotFound
+from springtide.errors import Misconfigured, NotFound
 from springtide.model.calendar import next_month
 from springtide.model.charge import Charge, ChargeCategory, Charges
 from springtide.model.price import (
@@ -39,6 +39,8 @@ _BYTES = {
     PriceUnit.GIB_HOUR: 2**30,
     PriceUnit.GIB_MONTH: 2**30,
 }
+_BY_SIZE = (UsageKind.VOLUME, UsageKind.OBJECT_STORAGE, UsageKind.DATASTORE)
+"""What is measured in bytes."""
 _USED = tuple(Used.model_fields)
 
 
@@ -65,6 +67,9 @@ class Pricer:
         """A charge for each total that is paid by its use, as they come.
 
         Those on a monthly plan come last, for all their days must be known: give whole months.
+
+        Raises:
+            Misconfigured: bytes have a price by the hour, without a size; the field is the SKU.
         """
         monthly: dict[str, list[tuple[UsageTotal, PriceEntry]]] = defaultdict(list)
         for total in totals:
@@ -73,6 +78,12 @@ class Pricer:
             entry = self._entry(total)
             if entry is None:
                 self._miss(total)
+            elif total.kind in _BY_SIZE and entry.plan is Plan.HOURLY and entry.unit not in _BYTES:
+                # An hour's price for each byte: a terabyte would cost millions.
+                allowed = "a unit by size, e.g. GiB-month, or the monthly plan"
+                raise Misconfigured(
+                    f"bytes are priced a {entry.unit}", field=total.sku, allowed=allowed
+                )
             elif entry.plan is Plan.MONTHLY:
                 monthly[total.resource].append((total, entry))
             else:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from springtide.errors import Misconfigured
 from springtide.model.price import (
     Commitment,
     Plan,
@@ -128,6 +129,25 @@ def test_a_datastore_is_sold_by_the_month() -> None:
     book = a_book(an_entry("ssd-3", "500", plan=Plan.MONTHLY, unit=PriceUnit.MONTH))
     record = a_record("02 00:00", "04 00:00", kind=UsageKind.DATASTORE, sku="ssd-3")
     assert Decimal(500) == price_totals(totals_of(record), book).billed_cost
+
+
+@pytest.mark.parametrize("kind", [UsageKind.VOLUME, UsageKind.OBJECT_STORAGE, UsageKind.DATASTORE])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(an_entry("bytes", "0.0000139"), id="an hour"),
+        pytest.param(
+            an_entry("bytes", "0.01", unit=PriceUnit.SECOND, rounding=RoundingRule.SECOND),
+            id="a second",
+        ),
+    ],
+)
+def test_bytes_have_no_price_without_a_size(kind: UsageKind, entry: PriceEntry) -> None:
+    """Ten terabytes for a day would cost billions."""
+    record = a_record("02 00:00", "03 00:00", kind=kind, sku="bytes", amount=10**13)
+    with pytest.raises(Misconfigured, match="bytes are priced a") as refused:
+        price_totals(totals_of(record), a_book(entry))
+    assert "bytes" == refused.value.field
 
 
 def test_purchases_are_billed_at_once_and_spread() -> None:
