@@ -127,6 +127,7 @@ def _evidence(
         orders=read_orders(order.fleet, asked),
         bill=bill,
         inventory=listing.items if listing else None,
+        own=frozenset(order.reporting.own_resources),
         deletions=deletions,
         baselines=order.reporting.baselines,
     )

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import chain
 
-from springtide.ledger.sums import alike_totals, daily_sums, running_hours, server_hours, totals
+from springtide.ledger.sums import (
+    alike_totals,
+    daily_sums,
+    instances,
+    running_hours,
+    server_hours,
+    totals,
+)
 from springtide.ledger.usage_ledger import UsageLedger
 from springtide.model.charge import Charge
 from springtide.model.cost_report import ReportPeriod
@@ -36,6 +43,8 @@ class Gathered:
     """Of the period."""
     servers: tuple[ServerHours, ...]
     """Of the period."""
+    instances: frozenset[str]
+    """Ids of those that stood in the period, priced or not."""
     missing: tuple[MissingPrice, ...]
     """Of the period."""
     unpriced: tuple[MissingPrice, ...]
@@ -83,6 +92,7 @@ class Gathering:
             sums=daily_sums(self._ledger, first, end),
             running=running_hours(self._ledger, first, end),
             servers=server_hours(self._ledger, first, end),
+            instances=instances(self._ledger, first, end),
             missing=self._in_period(pricer.missing),
             unpriced=pricer.missing,
             days=tuple(day for day in self._period.days() if day < self._end),

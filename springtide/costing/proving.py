@@ -40,6 +40,8 @@ class Evidence:
     bill: ProviderBill | None = None
     inventory: Sequence[InventoryItem] | None = None
     """What stands now; None: nobody has looked."""
+    own: frozenset[str] = frozenset()
+    """Names or ids of what Springtide itself runs on."""
     deletions: Sequence[Deletion] | None = None
     """What we deleted since the period began; None: nobody keeps a log of it."""
     baselines: Sequence[ProofInput] = ()
@@ -64,6 +66,8 @@ def prove(
         region=fleet.regions[0].name,
         book=book,
         hours=gathered.running,
+        instances=gathered.instances,
+        own=evidence.own,
         billed_cost=sum((charge.billed_cost for charge in evidence.charges), Decimal(0)),
         complete=not gathered.missing,
         occasions=(*_evenings(with_orders(evenings, evidence.orders)), *_surges(evidence.surges)),

@@ -71,6 +71,7 @@ _OF_SERVERS = f"""
     GROUP BY day, fleet ORDER BY ALL
 """  # noqa: S608 - as above
 
+_INSTANCES = f"SELECT DISTINCT resource {_WITHIN} AND kind = 'instance'"
 _COUNTERS = """
     SELECT resource, sku, max_by(amount, hour) FROM read_parquet(?)
     WHERE kind = 'counter' AND hour < ? GROUP BY resource, sku
@@ -143,6 +144,11 @@ def server_hours(ledger: UsageLedger, begin: date, end: date) -> tuple[ServerHou
         ServerHours(**dict(zip(ServerHours.model_fields, row, strict=True)))
         for row in _each_month(ledger, _OF_SERVERS, (begin, end))
     )
+
+
+def instances(ledger: UsageLedger, begin: date, end: date) -> frozenset[str]:
+    """The ids of all instances that stood from `begin` until before `end`, whoever's they are."""
+    return frozenset(row[0] for row in _each_month(ledger, _INSTANCES, (begin, end)))
 
 
 def last_counts(ledger: UsageLedger, before: datetime) -> dict[tuple[str, str], int]:

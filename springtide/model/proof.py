@@ -107,6 +107,10 @@ class ProofFacts(Model):
     book: PriceBook
     hours: tuple[RunningHour, ...]
     """What stood in each hour of the period."""
+    instances: frozenset[str] = frozenset()
+    """Ids of those that stood in the period, priced or not."""
+    own: frozenset[str] = frozenset()
+    """Names or ids of what Springtide itself runs on."""
     billed_cost: Decimal
     """The sum of all charges of the period, excluding VAT."""
     complete: bool = True

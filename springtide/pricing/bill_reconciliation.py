@@ -1,12 +1,13 @@
 """The provider's bill beside our charges: hours, costs and prices.
 
 As an operator reads it: what is paid by the month has no hours and no price of one. A bill that is
-still counted, or was not counted to its end, ends elsewhere than the usage that is known: sums, and
-the hours of what stood on the last day of either, wait for the bill of the whole month.
+still counted, or was not counted to its end, ends elsewhere than the usage that is known: sums, the
+hours of what stood on the last day of either, and what no usage is known of yet, wait for the bill
+of the whole month.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from springtide.model.proof import Difference, ProofFacts, Reconciliation
 from springtide.model.usage import day_span
 from springtide.pricing.comparisons import compared, judged, summed, unproven
 
+WAIT = "wait for the whole month's bill"
 _HALF_CENT = Decimal("0.005")
 """A bill's line is rounded to cents, ours are exact."""
 
@@ -34,7 +36,8 @@ def reconcile_hours(
     }
     if bill is None:
         return unproven(head)
-    waiting = set() if end_together(bill, facts) else _still_counted(charges, bill, facts)
+    waiting = not_known_yet({charge.resource for charge in charges}, bill, facts)
+    waiting |= _still_counted(charges, bill, facts)
     ours = summed(
         (charge.resource, Decimal(charge.clock_hours))
         for charge in charges
@@ -48,7 +51,7 @@ def reconcile_hours(
         and line.resource not in waiting
     )
     found = compared(ours, theirs, unit="h", explain=_explain_hours)
-    beside = f"{len(waiting)} that stood lately wait for the whole month's bill" if waiting else ""
+    beside = f"{len(waiting)} that stood lately or are not known yet {WAIT}" if waiting else ""
     return judged(head, len(ours.keys() | theirs.keys()), found, beside=beside)
 
 
@@ -118,8 +121,17 @@ def end_together(bill: ProviderBill, facts: ProofFacts) -> bool:
     return facts.is_whole_months and apart < ANY_ZONE and counted
 
 
+def not_known_yet(known: Collection[str], bill: ProviderBill, facts: ProofFacts) -> set[str]:
+    """What a bill that is still counted names and the usage does not: it may be of today."""
+    if end_together(bill, facts):
+        return set()
+    return {line.resource for line in bill.lines if line.resource} - set(known)
+
+
 def _still_counted(charges: Iterable[Charge], bill: ProviderBill, facts: ProofFacts) -> set[str]:
     """What stood on the last day that is known here or there, or since, and may have more hours."""
+    if end_together(bill, facts):
+        return set()
     last = facts.end - timedelta(days=1)
     if bill.updated_at is not None:
         last = min(last, bill.updated_at.date())

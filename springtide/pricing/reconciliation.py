@@ -7,7 +7,7 @@ PASS: no item differs. FAIL: some do, and each is listed with what may explain i
 is no other account to compare with.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from springtide.model.bill import Deletion, InventoryItem, ProviderBill
@@ -16,7 +16,8 @@ from springtide.model.proof import Difference, ProofFacts, Reconciliation
 from springtide.model.usage import UsageKind, day_span
 from springtide.pricing.audit_reconciliation import reconcile_deletions
 from springtide.pricing.bill_reconciliation import (
-    end_together,
+    WAIT,
+    not_known_yet,
     reconcile_costs,
     reconcile_hours,
     reconcile_prices,
@@ -36,23 +37,19 @@ def reconcile_all(
     """Every comparison that a report shows, in its order.
 
     `charges` are the period's, `deletions` are since it began, `inventory` is what stands now; what
-    was made after the period is none of it, and none of a bill that is still counted. None: nobody
-    has looked.
+    was made after the period is none of it. None: nobody has looked.
     """
     ends_at = day_span(facts.end)[0]
-    listed = inventory or ()
-    later = {item.resource for item in listed if item.since and item.since >= ends_at}
-    standing = None if inventory is None else [i for i in inventory if i.resource not in later]
-    if bill is not None and not end_together(bill, facts):
-        lines = tuple(line for line in bill.lines if line.resource not in later)
-        bill = bill.model_copy(update={"lines": lines})
+    standing = None
+    if inventory is not None:
+        standing = [item for item in inventory if not item.since or item.since < ends_at]
     instances = [charge for charge in charges if charge.kind is UsageKind.INSTANCE]
     return (
         reconcile_hours(instances, bill, facts=facts),
         reconcile_costs(charges, bill, facts=facts),
         reconcile_prices(charges, bill),
         reconcile_plan(facts),
-        reconcile_inventory(facts, instances, bill=bill, inventory=standing),
+        reconcile_inventory(facts, bill=bill, inventory=standing),
         reconcile_deletions(instances, deletions, standing),
     )
 
@@ -83,7 +80,6 @@ def reconcile_plan(facts: ProofFacts) -> Reconciliation:
 
 def reconcile_inventory(
     facts: ProofFacts,
-    charges: Iterable[Charge],
     *,
     bill: ProviderBill | None,
     inventory: Sequence[InventoryItem] | None,
@@ -92,24 +88,25 @@ def reconcile_inventory(
 
     Without a listing, servers that nobody had asked for are found all the same, by their hours.
     """
-    charged = {charge.resource for charge in charges}
+    known = facts.instances
     billed = {line.resource for line in bill.lines if line.resource} if bill else set()
+    waiting = not_known_yet(known, bill, facts) if bill else set()
     listed = inventory or ()
     standing = {item.resource: item for item in listed if item.kind is UsageKind.INSTANCE}
     found = [
         *(
             _thing(resource, "is billed, stands nowhere and is not in the ledger: ask the provider")
-            for resource in sorted(billed - charged - standing.keys())
+            for resource in sorted(billed - waiting - known - standing.keys())
         ),
         *(
             _thing(f"{resource} ({item.name})", "stands and is not in the ledger yet: collect it")
             for resource, item in sorted(standing.items())
-            if resource not in charged
+            if resource not in known
         ),
         *(
             _thing(f"{item.resource} ({item.name})", f"a {item.kind} without a tag of ours: whose?")
             for item in sorted(listed, key=lambda item: item.resource)
-            if item.fleet is None
+            if item.fleet is None and not facts.own & {item.resource, item.name}
         ),
         *_unasked(facts),
     ]
@@ -123,7 +120,9 @@ def reconcile_inventory(
     }
     if inventory is None and not found:
         return unproven(head, why="nobody has looked at what stands now")
-    return judged(head, len(billed | charged | {item.resource for item in listed}), found)
+    compared = (billed - waiting) | known | {item.resource for item in listed}
+    beside = f"{len(waiting)} that are billed and not known yet {WAIT}" if waiting else ""
+    return judged(head, len(compared), found, beside=beside)
 
 
 def _unasked(facts: ProofFacts) -> Iterator[Difference]:

@@ -9,8 +9,9 @@ import pytest
 
 from springtide.costing.comparison import comparison, running_cells
 from springtide.costing.gathering import Gathering
-from springtide.costing.proving import unproven_without
+from springtide.costing.proving import Evidence, unproven_without
 from springtide.ledger.usage_ledger import UsageLedger
+from springtide.model.bill import InventoryItem
 from springtide.model.cost_figures import AlertKind, CostReport, Saving
 from springtide.model.cost_report import ReportStatus
 from springtide.model.price import Commitment, Purchase
@@ -308,6 +309,30 @@ def test_what_a_region_did_not_tell_proves_nothing(ledger: UsageLedger, final: C
     assert f"incomplete: {why}" in cost_summary(report)
     assert why in cost_page(report)
     assert final.billed == report.billed
+
+
+@pytest.mark.parametrize(
+    ("own", "verdict"),
+    [
+        pytest.param({"worker"}, ProofVerdict.PASS, id="the estate names it"),
+        pytest.param(set(), ProofVerdict.FAIL, id="nobody does"),
+    ],
+)
+def test_the_worker_that_has_no_price_is_nobodys_orphan(
+    tmp_path: Path, own: set[str], verdict: ProofVerdict
+) -> None:
+    """It stands, is in the ledger, and carries no tag of ours."""
+    ledger = UsageLedger(tmp_path)
+    worker = a_record("23 16:00", "23 22:00", resource="w-1", fleet=None, sku="b9")
+    ledger.merge(cut_into_hours([worker], midnight(NOVEMBER.first), midnight(date(2026, 12, 1))))
+    item = InventoryItem(
+        resource="w-1", name="worker", kind=UsageKind.INSTANCE, region="GRA11", fleet=None
+    )
+    evidence = Evidence(charges=(), inventory=[item], own=frozenset(own))
+    gathered = gathered_from(ledger, known_until=NOVEMBER.last)
+    report = a_report(gathered, known_until=NOVEMBER.last, evidence=evidence)
+    (found,) = [each for each in report.reconciliations if each.name == "inventory"]
+    assert (verdict, 1) == (found.verdict, found.compared)
 
 
 def test_only_the_periods_charges_are_given_on(ledger: UsageLedger) -> None:

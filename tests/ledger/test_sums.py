@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from springtide.ledger.sums import (
     alike_totals,
     daily_sums,
+    instances,
     last_counts,
     running_hours,
     server_hours,
@@ -231,6 +232,18 @@ def test_servers_hours_are_fewest_all_and_most_of_each_day(tmp_path: Path) -> No
         (each.day.day, each.fleet, each.servers, each.least, each.total, each.most)
         for each in server_hours(ledger, BEGIN, END)
     ]
+
+
+def test_which_instances_stood(tmp_path: Path) -> None:
+    """Each once, with and without a fleet, and nothing else."""
+    ledger = ledger_of(
+        tmp_path,
+        a_record("23 16:00", "24 18:00", resource="i-1"),
+        a_record("24 16:00", "24 18:00", resource="i-2", fleet=None),
+        a_record("24 16:00", "24 18:00", resource="v", kind=UsageKind.VOLUME),
+        a_record("2026-12-01 16:00", "2026-12-01 18:00", resource="i-3"),
+    )
+    assert {"i-1", "i-2"} == instances(ledger, BEGIN, date(2026, 12, 1))
 
 
 def test_how_far_counters_have_come(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def facts(
         "region": "GRA11",
         "book": BOOK,
         "hours": running(*records),
+        "instances": frozenset(r.resource for r in records if r.kind is UsageKind.INSTANCE),
         "billed_cost": Decimal(0),
         "occasions": occasions,
     }

@@ -186,6 +186,31 @@ def test_an_inventory_in_order() -> None:
     assert (PASS, (), 2) == (found.verdict, found.differences, found.compared)
 
 
+@pytest.mark.parametrize(
+    ("own", "verdict"),
+    [
+        pytest.param("i-9", PASS, id="by its id"),
+        pytest.param("name of i-9", PASS, id="by its name"),
+        pytest.param("i-8", FAIL, id="another one"),
+    ],
+)
+def test_what_springtide_runs_on_carries_no_tag(own: str, verdict: ProofVerdict) -> None:
+    """The estate names it: nobody has to ask whose it is."""
+    worker = a_record("01 01:00", "30 01:00", resource="i-9", fleet=None)
+    item = an_item("i-9", fleet=None)
+    found = reconciled(
+        "inventory", item, bill=None, records=(*RECORDS, worker), own=frozenset({own})
+    )
+    assert verdict == found.verdict
+
+
+def test_what_has_no_price_is_collected_all_the_same() -> None:
+    """It stands and is in the ledger."""
+    record = a_record(f"{DAY} 16:00", f"{DAY} 22:00", sku="b9")
+    found = reconciled("inventory", an_item("i-1"), bill=None, records=(record,))
+    assert (PASS, 1) == (found.verdict, found.compared)
+
+
 def test_what_stands_where_no_server_does() -> None:
     """In July there is no evening; a volume and a balancer that somebody forgot are billed."""
     found = reconciled(
@@ -351,12 +376,22 @@ def test_a_bill_that_was_counted_days_ago() -> None:
 
 
 @pytest.mark.parametrize("name", ["bill-hours", "inventory"])
-def test_a_line_of_what_was_made_after_the_period_is_none_of_it(name: str) -> None:
-    """The running month's bill knows this morning's server already."""
-    made = an_item("i-7", since=SO_FAR)
+@pytest.mark.parametrize(
+    "standing",
+    [
+        pytest.param([an_item("i-7", since=SO_FAR)], id="it stands"),
+        pytest.param([], id="it is gone again"),
+    ],
+)
+def test_a_line_of_what_was_made_after_the_period_is_none_of_it(
+    name: str, standing: list[InventoryItem]
+) -> None:
+    """The running month's bill knows this evening's server already."""
     bill = a_bill(a_line(), a_line("i-2"), a_line("i-7", "1"), begins_at=FIRST, ends_at=ENDS_AT)
-    found = reconciled(name, made, bill=bill, end=SO_FAR.date())
-    assert (PASS, ()) == (found.verdict, found.differences)
+    found = reconciled(name, *standing, bill=bill, end=SO_FAR.date())
+    assert (PASS, (), 2) == (found.verdict, found.differences, found.compared)
+    assert "1 that" in found.why
+    assert "not known yet wait for the whole month's bill" in found.why
 
 
 def test_without_a_bill_nothing_is_claimed() -> None:
