@@ -4,7 +4,7 @@ As an operator reads it: a report speaks of a day, a month, a school year (Septe
 of days from … to …. It is provisional until some days after its last one, as usage may come late;
 then it is final, and restated when its inputs have changed since.
 
-Example: on 2026-04-03, `last-month` is 2026-03-01 to 2026-03-31, and final from 2026-04-03 on.
+Example: on 2026-04-03, `last-month` is 2026-03-01 to 2026-03-31, and final from 2026-04-04 on.
 """
 
 import re

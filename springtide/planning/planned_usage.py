@@ -102,14 +102,14 @@ def _other_flavours(
 def _other_hours(
     fleet: Fleet, windows: tuple[Window, ...], calendar: SchoolCalendar, period: ReportPeriod
 ) -> Iterator[PlannedAlternative]:
-    changes = {
+    changes: dict[str, tuple[str, dict[str, int | None]]] = {
         "ready at the full hour": (
             "servers are made a quarter of an hour before `from`, to serve at `from`",
-            {"lead_minutes": 15},
+            {"lead_minutes": 15, "measured_lead": None},
         ),
         "opening at the full hour": (
             "no lead: servers are made from `from` on, and serve minutes later",
-            {"lead_minutes": 0},
+            {"lead_minutes": 0, "measured_lead": None},
         ),
         "a quarter of an hour longer": ("`until` is a quarter of an hour later", {}),
         "a quarter of an hour shorter": ("`until` is a quarter of an hour earlier", {}),
@@ -122,7 +122,7 @@ def _other_hours(
             yield PlannedAlternative(name, how, planned_usage(fleet, opened))
 
 
-def _changed(window: Window, change: dict[str, int], later_minutes: int) -> Window:
+def _changed(window: Window, change: dict[str, int | None], later_minutes: int) -> Window:
     """The window with another lead, or another end within its day."""
     whole = datetime.combine(date.min, window.closes) + timedelta(minutes=later_minutes)
     if later_minutes and whole.date() == date.min:

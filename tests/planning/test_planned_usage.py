@@ -72,6 +72,24 @@ def test_the_present_way_is_no_alternative_to_itself() -> None:
     assert "ready at the full hour" not in names
 
 
+@pytest.mark.parametrize(
+    ("name", "hours"),
+    [
+        pytest.param("scheduled", 12 * 30 * 7, id="as it is planned, with its cap"),
+        pytest.param("ready at the full hour", 12 * 30 * 7, id="with a lead of another length"),
+        pytest.param("opening at the full hour", 12 * 30 * 6, id="without any"),
+    ],
+)
+def test_a_measured_lead_can_be_another(name: str, hours: int) -> None:
+    """Nothing is left of it where the lead is another one."""
+    window = a_window(measured_lead={"cap_minutes": 30})
+    planned = planned_alternatives(FLEET, (window,), CALENDAR, period=FOUR_WEEKS)
+    (found,) = [each for each in planned if each.name == name]
+    assert hours == billed_hours(found.usage)
+    lead = {"scheduled": 30, "ready at the full hour": 15}.get(name, 0)
+    assert 60 - lead == min(record.start.minute or 60 for record in found.usage)
+
+
 def test_a_window_until_midnight_is_not_made_longer() -> None:
     """24:00 is not a time of the day."""
     late = (a_window(closes="23:50"),)
