@@ -91,6 +91,10 @@ class PriceEntry(Model):
     """The first day on which it holds no more."""
     source: Annotated[str, Field(min_length=3, max_length=500)]
     """Where it was read, so that anybody can look it up."""
+    billed_as: Text | None = None
+    """What the provider's bill calls it; None: by its SKU."""
+    billing_account: Text | None = None
+    """Who is billed for it, where that is another than the book's."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -142,6 +146,8 @@ class Purchase(Model):
     source: Annotated[str, Field(min_length=3, max_length=500)]
     covers: Commitment | None = None
     """The instances whose hours it pays for, while it serves."""
+    billed_as: Text | None = None
+    """What the provider's bill of usage calls it; None: it is not on that."""
 
     @model_validator(mode="after")
     def _serves_a_day(self) -> Self:

@@ -3,7 +3,8 @@
 As an operator reads it: what is paid by the month has no hours and no price of one. A bill that is
 still counted, or was not counted to its end, ends elsewhere than the usage that is known: sums, the
 hours of what stood on the last day of either, and what no usage is known of yet, wait for the bill
-of the whole month.
+of the whole month. Charges of another account than the first price book's, and purchases that have
+no name on the bill, are on other bills, and said so.
 """
 
 from collections import defaultdict
@@ -13,14 +14,13 @@ from decimal import Decimal
 
 from springtide.model.bill import ANY_ZONE, BillLine, ProviderBill
 from springtide.model.charge import Charge
-from springtide.model.price import Plan
+from springtide.model.price import Plan, PriceUnit
 from springtide.model.proof import Difference, ProofFacts, Reconciliation
-from springtide.model.usage import day_span
+from springtide.model.usage import UsageKind, day_span
 from springtide.pricing.comparisons import compared, judged, summed, unproven
+from springtide.pricing.provider_bill import HALF_CENT
 
 WAIT = "wait for the whole month's bill"
-_HALF_CENT = Decimal("0.005")
-"""A bill's line is rounded to cents, ours are exact."""
 
 
 def reconcile_hours(
@@ -41,7 +41,9 @@ def reconcile_hours(
     ours = summed(
         (charge.resource, Decimal(charge.clock_hours))
         for charge in charges
-        if charge.entry.plan is not Plan.MONTHLY and charge.resource not in waiting
+        if _is_on_it(charge)
+        and charge.entry.plan is not Plan.MONTHLY
+        and charge.resource not in waiting
     )
     theirs = summed(
         (line.resource, line.quantity)
@@ -70,15 +72,17 @@ def reconcile_costs(
         return unproven(head)
     if not end_together(bill, facts):
         return unproven(head, why="the bill and the usage that is known do not end together")
-    ours = summed((f"{c.sku} in {c.region}", c.billed_cost) for c in charges)
-    theirs = summed((f"{line.sku} in {line.region}", line.cost) for line in bill.lines)
-    lines = summed((f"{line.sku} in {line.region}", Decimal(1)) for line in bill.lines)
+    ours = summed((_subject(*_billed_as(c)), c.billed_cost) for c in charges if _is_on_it(c))
+    theirs = summed((_subject(line.sku, line.region), line.cost) for line in bill.lines)
+    lines = summed((_subject(line.sku, line.region), Decimal(1)) for line in bill.lines)
     found = [
         each
         for each in compared(ours, theirs, unit=bill.currency, explain=_explain_costs)
-        if abs(each.amount) > _HALF_CENT * lines.get(each.subject, Decimal(1))
+        if abs(each.amount) > HALF_CENT * lines.get(each.subject, Decimal(1))
     ]
-    return judged(head, len(ours.keys() | theirs.keys()), found)
+    others = sum((c.billed_cost for c in charges if not _is_on_it(c)), Decimal(0))
+    beside = f"{others:.2f} {bill.currency} of ours are on other bills" if others else ""
+    return judged(head, len(ours.keys() | theirs.keys()), found, beside=beside)
 
 
 def reconcile_prices(charges: Iterable[Charge], bill: ProviderBill | None) -> Reconciliation:
@@ -96,7 +100,7 @@ def reconcile_prices(charges: Iterable[Charge], bill: ProviderBill | None) -> Re
     known = [
         line
         for line in bill.lines
-        if line.plan is not Plan.MONTHLY and (line.sku, line.region) in prices
+        if line.plan is not Plan.MONTHLY and line.quantity and (line.sku, line.region) in prices
     ]
     found = [
         Difference(
@@ -107,7 +111,7 @@ def reconcile_prices(charges: Iterable[Charge], bill: ProviderBill | None) -> Re
             explanation=f"billed as {line.quantity:f} {line.unit}; the price differs",
         )
         for line in known
-        if abs(line.cost - (at_our_price := _at(prices, line))) > _HALF_CENT
+        if abs(line.cost - (at_our_price := _at(prices, line))) > HALF_CENT
     ]
     return judged(head, len(known), found)
 
@@ -138,12 +142,32 @@ def _still_counted(charges: Iterable[Charge], bill: ProviderBill, facts: ProofFa
     return {charge.resource for charge in charges if charge.day >= last}
 
 
+def _is_on_it(charge: Charge) -> bool:
+    """Whether that bill has it: it is the first account's, and has what purchases it names."""
+    if charge.kind is UsageKind.PURCHASE:
+        return charge.entry.billed_as is not None
+    return charge.entry.billing_account is None
+
+
+def _billed_as(charge: Charge) -> tuple[str, str]:
+    """SKU and region as the bill has them: it has no region for what is bought at once."""
+    region = "" if charge.kind is UsageKind.PURCHASE else charge.region
+    return charge.entry.billed_as or charge.sku, region
+
+
+def _subject(sku: str, region: str) -> str:
+    return f"{sku} in {region}" if region else sku
+
+
 def _prices(charges: Iterable[Charge]) -> dict[tuple[str, str], Decimal]:
-    """The price of each SKU and region that had one and no other in the period."""
+    """The price an hour of each SKU and region that had one and no other in the period.
+
+    What is sold by size is billed in units that are none of the book's: its sum alone is compared.
+    """
     found: dict[tuple[str, str], set[Decimal]] = defaultdict(set)
     for charge in charges:
-        if charge.quantity and charge.entry.plan is not Plan.MONTHLY:
-            found[charge.sku, charge.region].add(charge.entry.unit_price)
+        if charge.quantity and charge.entry.unit is PriceUnit.HOUR and _is_on_it(charge):
+            found[_billed_as(charge)].add(charge.entry.unit_price)
     return {key: price for key, prices in found.items() for price in prices if len(prices) == 1}
 
 

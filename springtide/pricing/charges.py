@@ -242,6 +242,7 @@ def _purchase_entry(purchase: Purchase) -> PriceEntry:
         price=purchase.cost,
         valid_from=purchase.bought_on,
         source=purchase.source,
+        billed_as=purchase.billed_as,
     )
 
 

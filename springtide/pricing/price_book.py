@@ -35,6 +35,8 @@ def find_price(
 def join_books(books: Sequence[PriceBook]) -> PriceBook:
     """All entries of the books as one; the first book's provider and account send the bill.
 
+    Entries of a book of another account say which.
+
     Raises:
         Misconfigured: there is none, they are of two currencies, or two price the same.
     """
@@ -48,7 +50,15 @@ def join_books(books: Sequence[PriceBook]) -> PriceBook:
                 field="currency",
                 allowed="one currency in all price books",
             )
-    entries = tuple(entry for book in books for entry in book.entries)
+    entries = tuple(
+        entry
+        if book.billing_account == first.billing_account
+        else entry.model_copy(
+            update={"billing_account": entry.billing_account or book.billing_account}
+        )
+        for book in books
+        for entry in book.entries
+    )
     joined = first.model_copy(
         update={
             "name": " and ".join(book.name for book in books),

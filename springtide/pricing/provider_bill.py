@@ -1,10 +1,14 @@
 """The provider's bill, read from its API or from an invoice's CSV.
 
 As an operator reads it: OVHcloud's `/cloud/project/{id}/usage/history/{id}` gives sums of a period
-for each instance, without hours of the clock: what the ledger says is compared with it. An invoice
+for each instance, without hours of the clock: what the ledger says is compared with it. All of its
+sections are read, known or not: what they do not come to of the document's own sum is a line of its
+own, `not itemised`. An invoice
 is a CSV with the columns `resource`, `reference`, `region`, `quantity`, `unit`, `price`; `resource`
 may be empty, and a line whose `unit` is `month` is of the monthly plan. Numbers stay exact: the
 JSON's are read as decimals, never as floating numbers. A bill is held against its own period alone.
+
+Source: OVHcloud's control panel, ovh/manager on GitHub, pci-billing, api/data/consumption.ts, 2026.
 """
 
 import csv
@@ -24,7 +28,13 @@ from springtide.model.usage import day_span
 COLUMNS = ("resource", "reference", "region", "quantity", "unit", "price")
 _OF_INSTANCES = "instanceId"
 _PLANS = {"hourlyUsage": Plan.HOURLY, "monthlyUsage": Plan.MONTHLY}
-_SECTIONS = ("instance", "volume", "snapshot", "storage", "instanceBandwidth")
+_LOCAL_DISK = ".local-disk"
+REST = "not itemised"
+"""What a bill's own sum has beside its lines."""
+HALF_CENT = Decimal("0.005")
+"""A bill's line is rounded to cents, ours are exact."""
+
+Json = Mapping[str, Any]
 
 
 def read_usage_history(text: str, *, currency: str, source: str) -> ProviderBill:
@@ -37,16 +47,18 @@ def read_usage_history(text: str, *, currency: str, source: str) -> ProviderBill
         document = json.loads(text, parse_float=Decimal)
     except ValueError as error:
         raise Misconfigured(f"{source} is not JSON: {error}") from error
-    if not isinstance(document, dict) or not isinstance(document.get("period"), dict):
+    period = document.get("period") if isinstance(document, dict) else None
+    # Without its end it would be held against any period, as an invoice is.
+    if not isinstance(period, dict) or not (period.get("from") and period.get("to")):
         raise Misconfigured("it has no period", field=source, allowed="an answer of usage/history")
     try:
         return ProviderBill(
             source=source,
-            begins_at=document["period"].get("from"),
-            ends_at=document["period"].get("to"),
+            begins_at=period["from"],
+            ends_at=period["to"],
             updated_at=document.get("lastUpdate"),
             currency=currency,
-            lines=tuple(_lines(document)),
+            lines=_with_the_rest(tuple(_lines(document)), document),
         )
     except ValueError as error:
         raise Misconfigured(f"{source} makes no bill: {error}") from error
@@ -92,42 +104,115 @@ def _invoiced(row: dict[str | None, Any], *, field: str) -> BillLine:
         raise Misconfigured(
             "the line has too many or too few columns", field=field, allowed=columns
         )
+    about: dict[str, Any] = {
+        "resource": row["resource"] or None,
+        "sku": row["reference"],
+        "region": row["region"],
+        "quantity": _number(row["quantity"], f"{field}.quantity"),
+        "unit": row["unit"],
+        "cost": _number(row["price"], f"{field}.price"),
+        "plan": Plan.MONTHLY if row["unit"].strip().lower() == PriceUnit.MONTH else Plan.HOURLY,
+    }
+    try:
+        return BillLine(**about)
+    except ValueError as error:
+        raise Misconfigured(f"is no line of a bill: {error}", field=field) from error
+
+
+def _lines(document: Json) -> Iterator[BillLine]:
+    for usage, plan in _PLANS.items():
+        for section, group, field in _sections(document.get(usage), usage):
+            about = {"region": _text(group.get("region")), "plan": plan}
+            yield from _group(section, group, about, field=field)
+    for group, field in _objects(document.get("resourcesUsage"), "resourcesUsage"):
+        yield from _resources(group, field=field)
+
+
+def _sections(usage: object, field: str) -> Iterator[tuple[str, Json, str]]:
+    """Every group of every list in it, with its section's name and where it stands."""
+    for section, found in _object(usage or {}, field).items():
+        where = f"{field}.{section}"
+        if isinstance(found, Mapping):
+            yield from _sections(found, where)
+        elif isinstance(found, list):
+            yield from ((section, group, at) for group, at in _objects(found, where))
+
+
+def _group(section: str, group: Json, about: Json, *, field: str) -> Iterator[BillLine]:
+    """A line for each instance; of all else one for the whole, or for its parts where it has none.
+
+    Options and disks of an instance name it, too: their quantities are no hours of its.
+    """
+    named = (group.get(key) for key in ("reference", "type", "flavor"))
+    sku = next(map(str, filter(None, named)), section).removesuffix(".consumption")
+    is_server = section == "instance" and _LOCAL_DISK not in sku
+    if section == "volume" and "type" in group:
+        sku = f"volume.{sku}"
+    details = list(_objects(group.get("details"), f"{field}.details"))
+    whole = "totalPrice" in group or not details
+    for part, where in [(group, field)] if whole and not (is_server and details) else details:
+        resource = part.get(_OF_INSTANCES) if is_server else None
+        yield _line(part, {**about, "sku": sku, "resource": resource}, field=where)
+
+
+def _resources(group: Json, *, field: str) -> Iterator[BillLine]:
+    """A line for each component of each resource, or for the whole group where it names none."""
+    sku = _text(group.get("type")) or "unknown"
+    parts = [
+        (component, _text(resource.get("region")), at)
+        for resource, where in _objects(group.get("resources"), f"{field}.resources")
+        for component, at in _objects(resource.get("components"), f"{where}.components")
+    ]
+    for part, region, at in parts or [(group, _text(group.get("region")), field)]:
+        yield _line(part, {"sku": sku, "region": region, "resource": None}, field=at)
+
+
+def _line(part: Json, about: Json, *, field: str) -> BillLine:
+    quantity = _object(part.get("quantity") or {}, f"{field}.quantity")
     return BillLine(
-        resource=row["resource"] or None,
-        sku=row["reference"],
-        region=row["region"],
-        quantity=_number(row["quantity"], f"{field}.quantity"),
-        unit=row["unit"],
-        cost=_number(row["price"], f"{field}.price"),
-        plan=Plan.MONTHLY if row["unit"].strip().lower() == PriceUnit.MONTH else Plan.HOURLY,
+        **about,
+        quantity=_number(quantity.get("value", 0), f"{field}.quantity.value"),
+        unit=_text(quantity.get("unit")),
+        cost=_price(part.get("totalPrice"), f"{field}.totalPrice"),
     )
 
 
-def _lines(document: Mapping[str, Any]) -> Iterator[BillLine]:
-    for usage, plan in _PLANS.items():
-        for section in _SECTIONS:
-            for number, group in enumerate((document.get(usage) or {}).get(section) or ()):
-                yield from _group(group, plan, field=f"{usage}.{section}.{number}")
-    for number, group in enumerate(document.get("resourcesUsage") or ()):
-        yield from _group(group, Plan.HOURLY, field=f"resourcesUsage.{number}")
+def _with_the_rest(lines: tuple[BillLine, ...], document: Json) -> tuple[BillLine, ...]:
+    """The lines, and one for what the document's own sum has beside them."""
+    if document.get("totalPrice") is None:
+        return lines
+    total = _price(document["totalPrice"], "totalPrice")
+    rest = total - sum((line.cost for line in lines), Decimal(0))
+    if abs(rest) <= HALF_CENT * max(len(lines), 1):
+        return lines
+    left = BillLine(resource=None, sku=REST, region="", quantity=Decimal(0), unit="", cost=rest)
+    return (*lines, left)
 
 
-def _group(group: Mapping[str, Any], plan: Plan, *, field: str) -> Iterator[BillLine]:
-    """A line for each detail that names its instance, else one for the whole."""
-    sku = str(group.get("reference") or group.get("type") or "unknown")
-    region = str(group.get("region") or "")
-    details = [each for each in group.get("details") or () if each.get(_OF_INSTANCES)]
-    for each in details or [group]:
-        quantity = each.get("quantity") or {}
-        yield BillLine(
-            resource=each.get(_OF_INSTANCES),
-            sku=sku.removesuffix(".consumption"),
-            region=region,
-            quantity=_number(quantity.get("value", 0), f"{field}.quantity.value"),
-            unit=str(quantity.get("unit") or ""),
-            cost=_number(each.get("totalPrice"), f"{field}.totalPrice"),
-            plan=plan,
-        )
+def _object(given: object, field: str) -> Json:
+    if not isinstance(given, Mapping):
+        raise Misconfigured(f"given {given!r}", field=field, allowed="an object")
+    return given
+
+
+def _objects(given: object, field: str) -> Iterator[tuple[Json, str]]:
+    """Each object of a list, with where it stands."""
+    if given is None:
+        return
+    if not isinstance(given, list):
+        raise Misconfigured(f"given {given!r}", field=field, allowed="a list")
+    for number, each in enumerate(given):
+        where = f"{field}.{number}"
+        yield _object(each, where), where
+
+
+def _text(given: object) -> str:
+    return "" if given is None else str(given)
+
+
+def _price(given: object, field: str) -> Decimal:
+    """An amount: a number, or an object that tells it as its value."""
+    return _number(given.get("value") if isinstance(given, Mapping) else given, field)
 
 
 def _number(given: object, field: str) -> Decimal:

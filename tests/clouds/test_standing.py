@@ -83,7 +83,7 @@ def test_volumes_of_a_cinder(ends_at: datetime, start: datetime) -> None:
         limiters = Limiters(RateLimit(requests_per_s=500, burst=100))
         volume = Service(adapter, "volumev3", "GRA11", limiters=limiters, audit=silent_audit())
         used, standing = read_volumes_usage(volume, "GRA11", ends_at), read_volumes(volume, "GRA11")
-    assert [("v-1", "volume", 10 << 30), ("v-2", "classic", 103 << 30)] == [
+    assert [("v-1", "volume", 10 << 30), ("v-2", "volume.classic", 103 << 30)] == [
         (each.resource, each.sku, each.amount) for each in used
     ]
     assert (start, ends_at) == (used[1].start, used[1].end)

@@ -93,6 +93,17 @@ def test_books_are_joined() -> None:
     assert {"b2-60", "ssd-3"} == {entry.sku for entry in joined.entries}
 
 
+def test_an_entry_says_who_else_is_billed_for_it() -> None:
+    """The first book's account sends the bill; the private cloud's has one of its own."""
+    core = a_book(
+        an_entry("host"), an_entry("ssd-3", billing_account="pcc-9"), billing_account="pcc-1"
+    )
+    joined = join_books([a_book(), a_book(an_entry("c3-32"), name="by hand"), core])
+    assert {"b2-60": None, "c3-32": None, "host": "pcc-1", "ssd-3": "pcc-9"} == {
+        entry.sku: entry.billing_account for entry in joined.entries
+    }
+
+
 @pytest.mark.parametrize(
     ("other", "complaint"),
     [

@@ -57,11 +57,109 @@ def test_lines_and_their_sum() -> None:
     assert [
         ("i-1", "b2-60", Decimal(6), Decimal("3.06")),
         ("i-2", "b2-60", Decimal(7), Decimal("3.57")),
-        (None, "classic", Decimal("0.1"), Decimal("0.3")),
+        (None, "volume.classic", Decimal("0.1"), Decimal("0.3")),
         (None, "loadbalancer", Decimal(0), Decimal("1.1")),
     ] == [(line.resource, line.sku, line.quantity, line.cost) for line in bill.lines]
     assert Decimal("8.03") == bill.total
     assert (1, 29) == (bill.begins_at.day, bill.updated_at.day)
+
+
+def told(value: float) -> dict[str, Any]:
+    """A price as some sections tell it."""
+    return {"currencyCode": "EUR", "value": value, "text": f"{value} EUR"}
+
+
+def hours(value: int, price: object = None) -> dict[str, Any]:
+    """So many hours, at that price in all."""
+    return {"quantity": {"unit": "Hour", "value": value}, "totalPrice": price}
+
+
+def every_section(total: object) -> dict[str, Any]:
+    """An answer with something in all sections: 254.93 in all, and `total` as it tells it."""
+    region = {"region": "GRA11"}
+    disk = {"instanceId": "i-1", "quantity": {"unit": "GiBh", "value": 900}, "totalPrice": 1.2}
+    hourly = a_history()["hourlyUsage"]
+    hourly["instance"].append(
+        {"reference": "b3-16.local-disk-gb", **region, "totalPrice": 1.2, "details": [disk]}
+    )
+    hourly |= {
+        "instanceOption": [
+            {"reference": "licence", **region, **hours(6, 7), "details": [disk | hours(6, 7)]}
+        ],
+        "instanceBandwidth": [{**region, "outgoingBandwidth": hours(0, 0.5), "totalPrice": 0.5}],
+        "snapshot": [{**region, "instance": None, "volume": None, "totalPrice": 0.2}],
+        "storage": [
+            {"type": "storage-standard", **region, "stored": hours(0, 7.2), "totalPrice": 7.2}
+        ],
+        "managedKubernetesService": [
+            {"reference": "mks.standard.consumption", **region, "details": [hours(20, told(2))]}
+        ],
+        "rancher": None,
+        "quantum": {"notebook": [{"reference": "q", **region, "details": [hours(1, told(1))]}]},
+        "lastUpdate": "2026-11-29T03:00:00+00:00",
+    }
+    plan = {"flavor": "b3-64", "details": [{"id": "p-1", "totalPrice": told(30)}]}
+    paid = {"reference": "b2-60", **region, "details": [{"instanceId": "m-1", "totalPrice": 182}]}
+    monthly = {
+        "instance": [paid | {"totalPrice": 182}],
+        "certification": [],
+        "savingsPlan": [plan | {"totalPrice": told(30)}],
+    }
+    balancers = [
+        {"region": "GRA11", "components": [hours(720, 10), hours(720, 5)]},
+        {"region": "SBG5", "components": [hours(72, 1.1)]},
+    ]
+    resources = [
+        {"type": "octavia-loadbalancer", "totalPrice": 16.1, "resources": balancers},
+        {"type": "floatingip", "totalPrice": 0.8, "resources": []},
+    ]
+    return a_history(
+        hourlyUsage=hourly, monthlyUsage=monthly, resourcesUsage=resources, totalPrice=total
+    )
+
+
+@pytest.mark.parametrize(
+    ("total", "rest"),
+    [
+        pytest.param(None, [], id="it tells no sum"),
+        pytest.param(told(254.93), [], id="its lines"),
+        pytest.param(254.93, [], id="as a number"),
+        pytest.param(told(254.98), [], id="some cents, of rounded lines"),
+        pytest.param(told(258.93), [("not itemised", Decimal(4))], id="more than its lines"),
+        pytest.param(told(250.93), [("not itemised", Decimal(-4))], id="less: a credit"),
+    ],
+)
+def test_every_section_is_on_the_bill(total: object, rest: list[tuple[str, Decimal]]) -> None:
+    """None is dropped without a word, and what no line says has one of its own."""
+    bill = read(every_section(total))
+    lines = [(line.sku, line.region, str(line.cost)) for line in bill.lines]
+    expected = [
+        ("b2-60", "GRA11", "3.06"),
+        ("b2-60", "GRA11", "3.57"),
+        ("b3-16.local-disk-gb", "GRA11", "1.2"),
+        ("volume.classic", "GRA11", "0.3"),
+        ("licence", "GRA11", "7"),
+        ("instanceBandwidth", "GRA11", "0.5"),
+        ("snapshot", "GRA11", "0.2"),
+        ("storage-standard", "GRA11", "7.2"),
+        ("mks.standard", "GRA11", "2"),
+        ("q", "GRA11", "1"),
+        ("b2-60", "GRA11", "182"),
+        ("b3-64", "", "30"),
+        ("octavia-loadbalancer", "GRA11", "10"),
+        ("octavia-loadbalancer", "GRA11", "5"),
+        ("octavia-loadbalancer", "SBG5", "1.1"),
+        ("floatingip", "", "0.8"),
+    ]
+    assert expected == lines[: len(expected)]
+    assert rest == [(line.sku, line.cost) for line in bill.lines[len(expected) :]]
+    assert Decimal("254.93") + sum(cost for _, cost in rest) == bill.total
+
+
+def test_hours_are_those_of_the_instance_alone() -> None:
+    """Its options and its disks name it, too, and have quantities of their own."""
+    named = [(line.resource, line.quantity) for line in read(every_section(None)).lines]
+    assert [("i-1", 6), ("i-2", 7), ("m-1", 0)] == [each for each in named if each[0]]
 
 
 def test_what_is_paid_by_the_month() -> None:
@@ -120,6 +218,33 @@ def test_an_invoice_does_not_say_of_which_period_it_is() -> None:
     [
         pytest.param([], "has no period", id="a list"),
         pytest.param({"hourlyUsage": {}}, "has no period", id="no period"),
+        pytest.param(a_history(period={}), "has no period", id="of any period"),
+        pytest.param(
+            a_history(period={"from": "2026-11-01T00:00:00+00:00"}), "has no period", id="no end"
+        ),
+        pytest.param(
+            a_history(hourlyUsage=[5]), "hourlyUsage: given \\[5\\]", id="a list of sections"
+        ),
+        pytest.param(
+            a_history(hourlyUsage={"instance": [5]}),
+            "hourlyUsage.instance.0: given 5",
+            id="a number in a group's place",
+        ),
+        pytest.param(
+            a_history(resourcesUsage=[{"totalPrice": 1, "quantity": 5}]),
+            "resourcesUsage.0.quantity: given 5",
+            id="a quantity without its unit",
+        ),
+        pytest.param(
+            a_history(resourcesUsage=[{"totalPrice": 1, "resources": {}}]),
+            "resourcesUsage.0.resources: given {}",
+            id="no list of resources",
+        ),
+        pytest.param(
+            a_history(resourcesUsage=[{"totalPrice": told("much")}]),
+            "resourcesUsage.0.totalPrice: given 'much'",
+            id="no number in a price",
+        ),
         pytest.param(
             a_history(resourcesUsage=[{"totalPrice": "much"}]),
             "resourcesUsage.0.totalPrice: given 'much'",
@@ -169,6 +294,7 @@ def test_an_invoice(start: str) -> None:
         pytest.param(INVOICE.replace("3.06", "3,06"), "invoice.csv:2", id="a decimal comma"),
         pytest.param(INVOICE.replace(",,-0.06", ""), "invoice.csv:3", id="a line cut off"),
         pytest.param(INVOICE.replace("3.06", ""), "invoice.csv:2.price: given ''", id="no price"),
+        pytest.param(INVOICE.replace(",,1,", ",,-1,"), "invoice.csv:3", id="fewer than no hours"),
     ],
 )
 def test_what_is_no_invoice(text: str, complaint: str) -> None:

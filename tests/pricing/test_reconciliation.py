@@ -2,14 +2,16 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from springtide.model.bill import BillLine, InventoryItem, ProviderBill
-from springtide.model.price import Plan, PriceBook
+from springtide.model.price import Plan, PriceBook, PriceUnit, Purchase
 from springtide.model.proof import ProofVerdict, Reconciliation
 from springtide.model.usage import UsageKind, UsageRecord
-from springtide.pricing.charges import price_totals
+from springtide.pricing.charges import price_totals, purchase_charges
+from springtide.pricing.price_book import join_books
 from springtide.pricing.reconciliation import reconcile_all
 from tests.pricing.proving import BOOK, an_evening, facts
 from tests.pricing.using import a_book, a_record, an_entry, totals_of
@@ -130,6 +132,96 @@ def test_the_sum_of_the_bill(costs: list[str], verdict: ProofVerdict) -> None:
     """Lines are rounded to cents; beyond half a cent a line it is a difference."""
     lines = [a_line(f"i-{number}", cost=cost) for number, cost in enumerate(costs, 1)]
     assert verdict == reconciled("bill-costs", bill=a_bill(*lines)).verdict
+
+
+def bought(name: str, cost: int, **other: object) -> Purchase:
+    """Something that is paid at once in November."""
+    given: dict[str, Any] = {"region": "GRA11", "source": "a test's own order"}
+    days = {"bought_on": date(2026, 11, 2), "serves_until": date(2027, 1, 1)}
+    return Purchase(name=name, sku=name, cost=Decimal(cost), **days, **given | other)
+
+
+PROJECT = a_book(
+    an_entry(),
+    an_entry("load-balancer", "0.02", billed_as="octavia-loadbalancer"),
+    an_entry("object-storage", "0.01", unit=PriceUnit.GB_MONTH, billed_as="storage-standard"),
+    purchases=(bought("a plan", 30, billed_as="b3-64"),),
+)
+CORE = a_book(
+    an_entry("host", "700", plan=Plan.MONTHLY, unit=PriceUnit.MONTH),
+    name="core",
+    billing_account="pcc-1",
+    purchases=(bought("datastores", 1000),),
+)
+DAY_LONG = f"{DAY} 01:00", "2026-11-24 01:00"
+
+
+def billed_of(sku: str, cost: str, region: str = "GRA11", quantity: int = 0) -> BillLine:
+    """A line that names no resource."""
+    given: dict[str, Any] = {"resource": None, "unit": "", "quantity": quantity}
+    return BillLine(sku=sku, region=region, cost=Decimal(cost), **given)
+
+
+@pytest.mark.parametrize(
+    ("core", "changed", "differences"),
+    [
+        pytest.param(CORE, {}, [], id="a month of all sorts"),
+        pytest.param(
+            CORE,
+            {"octavia-loadbalancer": "0.50"},
+            [("octavia-loadbalancer in GRA11", Decimal("0.02"))],
+            id="two cents for the balancer",
+        ),
+        pytest.param(CORE, {"b3-64": "31"}, [("b3-64", Decimal(1))], id="a dearer plan"),
+        pytest.param(
+            CORE.model_copy(update={"billing_account": PROJECT.billing_account}),
+            {},
+            [("host in GRA11", Decimal(-700))],
+            id="a host on the project's bill",
+        ),
+    ],
+)
+def test_a_bill_has_its_own_names_and_not_the_others_costs(
+    core: PriceBook, changed: dict[str, str], differences: list[tuple[str, Decimal]]
+) -> None:
+    """A balancer, a bucket and a savings plan by the provider's names; the core is on another."""
+    book = join_books([PROJECT, core])
+    lasting: dict[str, Any] = {"fleet": None, "name": "lasting"}
+    records = (
+        *RECORDS,
+        a_record(*DAY_LONG, resource="lb", sku="load-balancer", kind="load balancer", **lasting),
+        a_record(
+            *DAY_LONG,
+            resource="bucket",
+            sku="object-storage",
+            kind=UsageKind.OBJECT_STORAGE,
+            amount=10**12,
+            **lasting,
+        ),
+        a_record(*DAY_LONG, resource="esx-1", sku="host", kind=UsageKind.HOST, **lasting),
+    )
+    costs = {"octavia-loadbalancer": "0.48", "storage-standard": "0.33", "b3-64": "30"} | changed
+    bill = a_bill(
+        a_line(),
+        a_line("i-2"),
+        billed_of("octavia-loadbalancer", costs["octavia-loadbalancer"], quantity=24),
+        billed_of("storage-standard", costs["storage-standard"]),
+        billed_of("b3-64", costs["b3-64"], region=""),
+    )
+    given = facts(*records, occasions=(an_evening(DAY, 2),), book=book)
+    charges = [
+        *price_totals(totals_of(*records), book).charges,
+        *purchase_charges(book, given.begin, given.end),
+    ]
+    hours, sums, prices, *_ = reconcile_all(given, charges, bill=bill, inventory=None)
+    assert differences == [(each.subject, each.amount) for each in sums.differences]
+    elsewhere = 1000 if core is not CORE else 1700
+    assert f"{elsewhere}.00 EUR of ours are on other bills" in sums.why
+    assert (PASS, 2) == (hours.verdict, hours.compared)
+    assert (FAIL if "octavia-loadbalancer" in changed else PASS, 3) == (
+        prices.verdict,
+        prices.compared,
+    )
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ _PAGE = 1000
 _MOST_PAGES = 100
 _NAIVE = "%Y-%m-%dT%H:%M:%S.%f"
 _DEFAULT_SKU = "load-balancer"
-_DEFAULT_VOLUME_SKU = "volume"
+_VOLUME_SKU = "volume"
 _GIB = 1 << 30
 _RESIZE = "resize"
 
@@ -91,6 +91,7 @@ def read_balancers_usage(
 def read_volumes_usage(volume: Service, region: str, ends_at: datetime) -> tuple[UsageRecord, ...]:
     """Every volume that stands, from its creation until `ends_at`, by its id.
 
+    One of the type `classic` is sold as `volume.classic`, as the provider's catalogue calls it.
     Cinder gives sizes in GiB, and tells nothing of those that are gone: look each hour.
 
     Source: OpenStack Block Storage API v3, "List accessible volumes with details".
@@ -100,7 +101,7 @@ def read_volumes_usage(volume: Service, region: str, ends_at: datetime) -> tuple
             resource=each["id"],
             name=each.get("name") or "",
             kind=UsageKind.VOLUME,
-            sku=each.get("volume_type") or _DEFAULT_VOLUME_SKU,
+            sku=".".join(filter(None, (_VOLUME_SKU, each.get("volume_type")))),
             region=region,
             source=UsageSource.CINDER,
             start=min(moment_of(each["created_at"]), ends_at),
