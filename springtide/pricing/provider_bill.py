@@ -14,7 +14,7 @@ Source: OVHcloud's control panel, ovh/manager on GitHub, pci-billing, api/data/c
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -30,7 +30,7 @@ _OF_INSTANCES = "instanceId"
 _PLANS = {"hourlyUsage": Plan.HOURLY, "monthlyUsage": Plan.MONTHLY}
 _LOCAL_DISK = ".local-disk"
 REST = "not itemised"
-"""What a bill's own sum has beside its lines."""
+"""What a bill or a part of it costs beside its lines."""
 HALF_CENT = Decimal("0.005")
 """A bill's line is rounded to cents, ours are exact."""
 
@@ -58,7 +58,7 @@ def read_usage_history(text: str, *, currency: str, source: str) -> ProviderBill
             ends_at=period["to"],
             updated_at=document.get("lastUpdate"),
             currency=currency,
-            lines=_with_the_rest(tuple(_lines(document)), document),
+            lines=tuple(_itemised(_lines(document), document, sku=REST, field="totalPrice")),
         )
     except ValueError as error:
         raise Misconfigured(f"{source} makes no bill: {error}") from error
@@ -149,10 +149,17 @@ def _group(section: str, group: Json, about: Json, *, field: str) -> Iterator[Bi
     if section == "volume" and "type" in group:
         sku = f"volume.{sku}"
     details = list(_objects(group.get("details"), f"{field}.details"))
-    whole = "totalPrice" in group or not details
-    for part, where in [(group, field)] if whole and not (is_server and details) else details:
-        resource = part.get(_OF_INSTANCES) if is_server else None
-        yield _line(part, {**about, "sku": sku, "resource": resource}, field=where)
+    whole = group.get("totalPrice") is not None and not is_server
+    parts = details if details and not whole else [(group, field)]
+    lines = (
+        _line(
+            part,
+            {**about, "sku": sku, "resource": part.get(_OF_INSTANCES) if is_server else None},
+            field=at,
+        )
+        for part, at in parts
+    )
+    return _itemised(lines, group, sku=f"{sku}, {REST}", field=f"{field}.totalPrice")
 
 
 def _resources(group: Json, *, field: str) -> Iterator[BillLine]:
@@ -163,8 +170,11 @@ def _resources(group: Json, *, field: str) -> Iterator[BillLine]:
         for resource, where in _objects(group.get("resources"), f"{field}.resources")
         for component, at in _objects(resource.get("components"), f"{where}.components")
     ]
-    for part, region, at in parts or [(group, _text(group.get("region")), field)]:
-        yield _line(part, {"sku": sku, "region": region, "resource": None}, field=at)
+    lines = (
+        _line(part, {"sku": sku, "region": region, "resource": None}, field=at)
+        for part, region, at in parts or [(group, _text(group.get("region")), field)]
+    )
+    return _itemised(lines, group, sku=f"{sku}, {REST}", field=f"{field}.totalPrice")
 
 
 def _line(part: Json, about: Json, *, field: str) -> BillLine:
@@ -177,16 +187,18 @@ def _line(part: Json, about: Json, *, field: str) -> BillLine:
     )
 
 
-def _with_the_rest(lines: tuple[BillLine, ...], document: Json) -> tuple[BillLine, ...]:
-    """The lines, and one for what the document's own sum has beside them."""
-    if document.get("totalPrice") is None:
-        return lines
-    total = _price(document["totalPrice"], "totalPrice")
-    rest = total - sum((line.cost for line in lines), Decimal(0))
-    if abs(rest) <= HALF_CENT * max(len(lines), 1):
-        return lines
-    left = BillLine(resource=None, sku=REST, region="", quantity=Decimal(0), unit="", cost=rest)
-    return (*lines, left)
+def _itemised(
+    lines: Iterable[BillLine], whole: Json, *, sku: str, field: str
+) -> Iterator[BillLine]:
+    """The lines, and one of that SKU for what the whole costs beside them, if it tells a price."""
+    found = tuple(lines)
+    yield from found
+    if whole.get("totalPrice") is not None:
+        told = sum((line.cost for line in found), Decimal(0))
+        rest = _price(whole["totalPrice"], field) - told
+        if abs(rest) > HALF_CENT * max(len(found), 1):
+            nothing: dict[str, Any] = {"resource": None, "region": "", "unit": ""}
+            yield BillLine(sku=sku, quantity=Decimal(0), cost=rest, **nothing)
 
 
 def _object(given: object, field: str) -> Json:

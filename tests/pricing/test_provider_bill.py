@@ -156,6 +156,43 @@ def test_every_section_is_on_the_bill(total: object, rest: list[tuple[str, Decim
     assert Decimal("254.93") + sum(cost for _, cost in rest) == bill.total
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"resourcesUsage": [{"type": "x", "totalPrice": 9}]}, id="no resources"),
+        pytest.param(
+            {
+                "resourcesUsage": [
+                    {
+                        "type": "x",
+                        "totalPrice": 9,
+                        "resources": [
+                            {"region": "SBG5"},
+                            {"region": "GRA11", "components": [hours(1, 2)]},
+                        ],
+                    }
+                ]
+            },
+            id="a resource without components",
+        ),
+        pytest.param(
+            {
+                "hourlyUsage": {
+                    "instance": [{"reference": "x", "totalPrice": 9, "details": [hours(1, 2)]}]
+                }
+            },
+            id="an instance that is no detail",
+        ),
+    ],
+)
+def test_a_group_costs_what_it_says(changed: dict[str, Any]) -> None:
+    """What its parts do not come to has a line of its own, though the document tells no sum."""
+    empty = {"hourlyUsage": None, "resourcesUsage": None}
+    lines = read(a_history(**empty | changed)).lines
+    assert 9 == sum(line.cost for line in lines)
+    assert [("x, not itemised", 7)] * (len(lines) - 1) == [(e.sku, e.cost) for e in lines[1:]]
+
+
 def test_hours_are_those_of_the_instance_alone() -> None:
     """Its options and its disks name it, too, and have quantities of their own."""
     named = [(line.resource, line.quantity) for line in read(every_section(None)).lines]
