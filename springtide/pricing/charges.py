@@ -82,7 +82,7 @@ class Pricer:
                 # An hour's price for each byte: a terabyte would cost millions.
                 allowed = "a unit by size, e.g. GiB-month, or the monthly plan"
                 raise Misconfigured(
-                    f"bytes are priced a {entry.unit}", field=total.sku, allowed=allowed
+                    f"bytes are priced by the {entry.unit}", field=total.sku, allowed=allowed
                 )
             elif entry.plan is Plan.MONTHLY:
                 monthly[total.resource].append((total, entry))

@@ -145,7 +145,7 @@ def test_a_datastore_is_sold_by_the_month() -> None:
 def test_bytes_have_no_price_without_a_size(kind: UsageKind, entry: PriceEntry) -> None:
     """Ten terabytes for a day would cost billions."""
     record = a_record("02 00:00", "03 00:00", kind=kind, sku="bytes", amount=10**13)
-    with pytest.raises(Misconfigured, match="bytes are priced a") as refused:
+    with pytest.raises(Misconfigured, match="bytes are priced by the") as refused:
         price_totals(totals_of(record), a_book(entry))
     assert "bytes" == refused.value.field
 
