@@ -83,9 +83,11 @@ def _restart(wish: Wish, sight: Sight, leader: MemberView, approved: ClusterPlan
     now = {name: since(sight.view.member(name)) for name in names}
     left = still_to_do(now, sight.view, target=None, approved=approved)
     steps = _rolling(sight.view, leader, left)
-    in_place = approved and any(step.kind is StepKind.IN_PLACE for step in approved.steps)
-    order = parameter_plan(pending_parameters(sight.view))
-    if in_place or (not approved and order is RestartOrder.PRIMARY_FIRST):
+    in_place = parameter_plan(pending_parameters(sight.view)) is RestartOrder.PRIMARY_FIRST
+    if approved and left.get(leader.name) != now.get(leader.name):
+        # Restarted, the primary does not tell any more what waited for it.
+        in_place = any(step.kind is StepKind.IN_PLACE for step in approved.steps)
+    if in_place:
         replicas = [s for s in steps if s.kind is StepKind.MEMBER and s.member != leader.name]
         first = [Step(kind=StepKind.IN_PLACE, member=leader.name)] if leader.name in left else []
         steps = first + replicas
@@ -168,25 +170,43 @@ def still_counts(record: ChangeRecord, wish: Wish, sight: Sight, now: Moment) ->
 
     A record stays where a run was killed at its very end, or where people did the rest by hand. For
     as long as its approval is good the same wish sees by it that nothing is left to do; afterwards
-    a change that has come to its end says nothing of another one.
+    a change that has come to its end says nothing of another one. Nor does a restart once a member
+    that took part in it waits for another one, nor a repair whose approval is over: the member may
+    have broken again since, and a copy under way is seen by its state.
     """
-    plan = record.plan
+    plan, good = record.plan, now < record.approval.until
     if plan.kind is not wish.kind:
         return False
-    return not _ended(plan, sight) or (plan.target == wish.target and now < record.approval.until)
+    if plan.kind is PlanKind.REPAIR:
+        return good and wish.member in plan.before
+    if plan.kind is PlanKind.RESTART and _waits_again(plan, sight):
+        return False
+    return not _ended(plan, sight) or (plan.target == wish.target and good)
+
+
+def _waits_again(approved: ClusterPlan, sight: Sight) -> bool:
+    """Whether a member that counts as restarted waits for a restart."""
+    left = _left_of(approved, sight)
+    return any(m.pending_restart for m in sight.view.members if m.name not in left)
 
 
 def _ended(approved: ClusterPlan, sight: Sight) -> bool:
     """Whether nothing is left of what was approved, whoever did it."""
-    view = sight.view
     if approved.kind is PlanKind.SWITCHOVER:
-        return view.leader is not None and view.leader.name != approved.steps[0].member
+        leader = sight.view.leader
+        return leader is not None and leader.name != approved.steps[0].member
+    return not _left_of(approved, sight)
+
+
+def _left_of(approved: ClusterPlan, sight: Sight) -> dict[str, str]:
+    """Whose part of what was approved is still to be done; a switchover is nobody's."""
+    view = sight.view
     members = [member for member in view.members if member.name in approved.before]
     if approved.kind is PlanKind.RESIZE:
         now, target = {m.name: sight.machines[m.name].size for m in members}, approved.target
-        return not still_to_do(now, view, target=target, approved=approved)
+        return still_to_do(now, view, target=target, approved=approved)
     now = {member.name: since(member) for member in members}
-    return not still_to_do(now, view, target=None, approved=approved)
+    return still_to_do(now, view, target=None, approved=approved)
 
 
 def rest_of(left: ClusterPlan, approved: ClusterPlan) -> tuple[Step, ...] | None:

@@ -18,8 +18,7 @@ from springtide.planning.database_change import Sight, plan_of
 from tasks import database_change
 from tasks.database_change import UnderWay
 from tests.planning.cluster_world import World
-from tests.planning.clusters import LARGE, SMALL, a_cluster
-from tests.planning.test_database_change import a_record
+from tests.planning.clusters import LARGE, SMALL, a_cluster, a_record
 
 RESIZE = Wish(
     kind=PlanKind.RESIZE, cluster="school", size=VirtualMachineSize(vcpus=16, ram_mib=65_536)
@@ -133,7 +132,7 @@ def under_way(desk: Desk, *, limitation: str | None = None) -> UnderWay:
     async def window(*_: object, **__: object) -> str | None:
         return limitation
 
-    record = a_record(RESIZE, plan)
+    record = a_record(plan)
     return UnderWay(desk, desk, RESIZE, record, window)  # type: ignore[arg-type]
 
 

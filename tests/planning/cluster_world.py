@@ -4,12 +4,14 @@ The world heals itself as Patroni would; a run looks, plans, asks the guards and
 killed after any act. What must never be is asserted at every act.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
+from springtide.errors import GuardRefused
 from springtide.model.cluster_view import MachineFacts, MemberView
 from springtide.model.database_plan import ClusterPlan, PlanKind, Step, StepKind, Wish
 from springtide.planning.database_acts import Act, ActKind, act_limitation, next_act
-from springtide.planning.database_change import Sight, plan_of, rest_of
+from springtide.planning.database_change import Sight, plan_of, rest_of, still_counts
 from springtide.planning.database_guards import cluster_limitation
 from tests.planning.clusters import (
     LARGE,
@@ -20,6 +22,7 @@ from tests.planning.clusters import (
     WRITTEN,
     a_cluster,
     a_primary,
+    a_record,
     a_replica,
     a_sight,
     a_view,
@@ -47,12 +50,16 @@ class World:
     starting: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
     starts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
     behind: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
+    broken: set[str] = field(default_factory=set)
+    """They run and do not stream: what they would need of the log is gone."""
+    copying: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
     timeline: int = 1
     acts: list[tuple[ActKind, str]] = field(default_factory=list)
 
     def serves(self, name: str) -> bool:
         """Whether the member runs and streams, or leads."""
-        return self.on[name] and self.starting[name] == 0
+        well = name not in self.broken and self.copying[name] == 0
+        return self.on[name] and self.starting[name] == 0 and well
 
     def look(self) -> Sight:
         """What is seen; time passes with it."""
@@ -84,6 +91,11 @@ class World:
                 self.start(member)
             case ActKind.SWITCH_OVER:
                 self._switch_over(member, act.candidate)
+            case ActKind.REINITIALISE:
+                assert [] == [n for n in NAMES if n != member and not self.serves(n)], "second one"
+                assert member != self.leader, "a leader's data were thrown away"
+                self.broken.discard(member)
+                self.copying[member] = 2
 
     def start(self, member: str) -> None:
         """PostgreSQL starts; it takes some looks until it streams."""
@@ -108,6 +120,10 @@ class World:
     def _heal(self) -> None:
         for name in NAMES:
             self.starting[name] = max(0, self.starting[name] - 1)
+            if self.copying[name]:
+                self.copying[name] -= 1
+                if self.copying[name] == 0:
+                    self.start(name)
         replicas = [n for n in NAMES if n != self.leader and self.serves(n)]
         if self.synchronous not in replicas:
             self.synchronous = min(replicas, key=lambda n: (self.behind[n], n), default="")
@@ -116,8 +132,12 @@ class World:
         started = NOW.replace(microsecond=self.starts[name])
         if not self.on[name]:
             return a_replica(name, trouble="ConnectError", role=None, started_at=None)
+        if self.copying[name]:
+            return a_replica(name, state="creating replica", streaming=False, started_at=None)
         if self.starting[name]:
             return a_replica(name, state="starting", streaming=False, started_at=started)
+        if name in self.broken:
+            return a_replica(name, streaming=False, started_at=started)
         if name == self.leader:
             return a_primary(name, timeline=self.timeline, started_at=started)
         return a_replica(
@@ -136,6 +156,13 @@ class Record:
 
     approved: ClusterPlan
     aside: str | None = None
+    over: bool = False
+    """Whether its approval is good no more."""
+
+    def counts(self, wish: Wish, sight: Sight) -> bool:
+        """Whether it says anything of the wish."""
+        until = NOW if self.over else NOW + timedelta(hours=1)
+        return still_counts(a_record(self.approved, until=until), wish, sight, NOW)
 
 
 @dataclass
@@ -144,23 +171,34 @@ class Store:
 
     record: Record | None = None
 
+    def pass_approval(self) -> None:
+        """Hours go by: what was approved needs a new signature."""
+        self.record = replace(self.record, over=True) if self.record else None
+
 
 def run(world: World, wish: Wish, store: Store, *, acts: int = 99) -> bool:
     """One run of the flow; killed after so many acts. True: nothing is left.
 
-    It goes on with what stands in the store where that is the rest; else people approve what is
-    left.
+    It goes on with what stands in the store where that is the rest and its approval good; else
+    people approve what is left.
     """
     sight, record = world.look(), store.record
-    left = plan_of(wish, sight, record.approved if record else None)
+    if record is not None and not record.counts(wish, sight):
+        record = None
+    try:
+        left = plan_of(wish, sight, record.approved if record else None)
+    except GuardRefused as error:
+        raise Stopped(str(error)) from error
     if not left.steps:
         return True
     aside = record.aside if record else None
+    if wish.kind is PlanKind.REPAIR:
+        aside = wish.member
     pending = wish.kind is PlanKind.RESTART
     why_not = cluster_limitation(sight.view, a_cluster(), aside=aside, pending_allowed=pending)
     if why_not is not None:
         raise Stopped(why_not)
-    if record is None or rest_of(left, record.approved) is None:
+    if record is None or record.over or rest_of(left, record.approved) is None:
         record = Record(left, aside)
     return _act(world, wish, store, record, acts=acts)
 

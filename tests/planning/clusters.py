@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from springtide.model.approval import Approval, Proposal, Signer
 from springtide.model.cluster_view import (
     ClusterSettings,
     ClusterView,
@@ -12,6 +13,7 @@ from springtide.model.cluster_view import (
     StoreView,
 )
 from springtide.model.database import ClusterLimits, DatabaseCluster
+from springtide.model.database_plan import ChangeRecord, ClusterPlan
 from springtide.planning.database_change import Sight
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
@@ -96,3 +98,16 @@ def a_sight(
 ) -> Sight:
     """What is seen of it."""
     return Sight(view or a_view(), found or machines(), ClusterLimits())
+
+
+def a_record(plan: ClusterPlan, *, until: datetime = NOW) -> ChangeRecord:
+    """What a run of that plan has left behind."""
+    proposal = Proposal.of(plan.kind.value, plan.cluster, plan)
+    approval = Approval(
+        digest=proposal.digest,
+        until=until,
+        statement="a line",
+        signatures=("a signature",),
+        signers=(Signer(name="anna@example.org", key=f"SHA256:{'k' * 43}"),),
+    )
+    return ChangeRecord(proposal=proposal, approval=approval, run="r", began_at=NOW)

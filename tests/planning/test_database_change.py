@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from springtide.errors import GuardRefused
-from springtide.model.approval import Approval, Proposal, Signer
 from springtide.model.cluster_view import ClusterSettings, MemberView, PendingParameter
 from springtide.model.core import VirtualMachineSize
-from springtide.model.database_plan import ChangeRecord, ClusterPlan, PlanKind, Step, StepKind, Wish
+from springtide.model.database_plan import ClusterPlan, PlanKind, Step, StepKind, Wish
 from springtide.planning.database_acts import ActKind, next_act
 from springtide.planning.database_change import (
     Sight,
@@ -34,6 +33,7 @@ from tests.planning.clusters import (
     SMALL,
     WRITTEN,
     a_primary,
+    a_record,
     a_replica,
     a_sight,
     a_view,
@@ -251,19 +251,6 @@ def test_a_restart_that_was_approved_anew_goes_on_with_the_rest() -> None:
     assert second.steps == rest_of(plan_of(RESTART, began, second), second)
 
 
-def a_record(wish: Wish, plan: ClusterPlan, *, until: datetime = NOW) -> ChangeRecord:
-    """What a run of that plan has left behind."""
-    proposal = Proposal.of(wish.kind.value, wish.cluster, plan)
-    approval = Approval(
-        digest=proposal.digest,
-        until=until,
-        statement="a line",
-        signatures=("a signature",),
-        signers=(Signer(name="anna@example.org", key=f"SHA256:{'k' * 43}"),),
-    )
-    return ChangeRecord(proposal=proposal, approval=approval, run="r", began_at=NOW)
-
-
 OVER = a_view(a_primary("db1", timeline=2), a_replica("db2", timeline=2, synchronous=True))
 RESTARTED = a_view(
     a_replica("db1", synchronous=True, started_at=NOW),
@@ -281,14 +268,55 @@ ENDED = [
 @pytest.mark.parametrize(("wish", "after"), ENDED)
 def test_what_has_ended_says_nothing_of_a_later_wish(wish: Wish, after: Sight) -> None:
     """While its approval is good the same wish is seen to be done; later it is a new one."""
-    record = a_record(wish, plan_of(wish, a_sight()), until=NOW)
+    record = a_record(plan_of(wish, a_sight()), until=NOW)
     before, later = NOW - timedelta(seconds=1), NOW
-    assert still_counts(record, wish, a_sight(), later)
+    assert (wish is not REPAIR) == still_counts(record, wish, a_sight(), later)
     assert still_counts(record, wish, after, before)
     assert () == plan_of(wish, after, record.plan).steps
     assert not still_counts(record, wish, after, later)
     kind = PlanKind.RESIZE if wish.kind is not PlanKind.RESIZE else PlanKind.RESTART
     assert not still_counts(record, wish.model_copy(update={"kind": kind}), a_sight(), before)
+
+
+def test_a_member_that_breaks_again_is_copied_again() -> None:
+    """Its repair stands in the store, signed long ago; that copy came to its end by itself."""
+    broken = a_replica("db3", streaming=False)
+    record = a_record(plan_of(REPAIR, a_sight(a_view(broken))), until=NOW)
+    again = a_sight(a_view(a_replica("db3", streaming=False, started_at=NOW)))
+    before = NOW - timedelta(seconds=1)
+    assert not still_counts(record, REPAIR, again, NOW)
+    plan = plan_of(REPAIR, again)
+    assert ActKind.REINITIALISE is next_act(plan, plan.steps[0], again).kind
+    other = REPAIR.model_copy(update={"member": "db1"})
+    assert [True, False] == [still_counts(record, wish, again, before) for wish in (REPAIR, other)]
+
+
+@pytest.mark.parametrize("until", [NOW, NOW + timedelta(hours=1)])
+def test_who_waits_for_a_restart_again_was_not_restarted_for_it(until: datetime) -> None:
+    """A limit is raised after db3 was restarted: with its old one it would not replay any more."""
+    record = a_record(plan_of(RESTART, a_sight()), until=until)
+    restarted = a_replica("db3", started_at=NOW)
+    assert still_counts(record, RESTART, a_sight(a_view(restarted)), NOW)
+    waits = {"pending": (a_parameter("max_connections", "200", "400"),), "pending_restart": True}
+    others = (a_replica("db1", synchronous=True, **waits), a_primary("db2", **waits))
+    goes_on = a_sight(a_view(restarted, *others))
+    assert still_counts(record, RESTART, goes_on, NOW)
+    raised = a_sight(a_view(a_replica("db3", started_at=NOW, **waits), *others))
+    assert not still_counts(record, RESTART, raised, NOW)
+    assert "db3 (member)" == steps(plan_of(RESTART, raised))[0]
+
+
+def test_the_order_is_that_of_what_waits_now() -> None:
+    """The primary was to go first for a limit that was lowered; raised instead, it goes last."""
+    lowered = (a_parameter("max_connections", "200", "100"),)
+    first = plan_of(RESTART, a_sight(a_view(a_primary("db2", pending=lowered))))
+    assert "db2 (in place)" == steps(first)[0]
+    raised = (a_parameter("max_connections", "200", "400"),)
+    second = plan_of(RESTART, a_sight(a_view(a_primary("db2", pending=raised))), first)
+    assert ["db3 (member)", "db1 (member)"] == steps(second)[:2]
+    assert rest_of(second, first) is None
+    starts = a_view(a_primary("db2", state="starting", started_at=NOW))
+    assert first.steps == rest_of(plan_of(RESTART, a_sight(starts), first), first)
 
 
 def test_a_switchover_back_is_not_taken_for_the_one_that_was() -> None:
@@ -299,10 +327,10 @@ def test_a_switchover_back_is_not_taken_for_the_one_that_was() -> None:
     assert () == plan_of(SWITCH, a_sight(OVER), first).steps
 
 
-EVENTS = ("nothing", "failover", "lag", "stranger", "caught up")
+EVENTS = ("nothing", "failover", "lag", "stranger", "caught up", "broken", "approval over")
 
 
-def happen(event: str, world: World) -> None:
+def happen(event: str, world: World, store: Store) -> None:
     """Something that befalls the cluster between two runs."""
     serving = [name for name in NAMES if world.serves(name) and name != world.leader]
     if event == "failover" and len(serving) == 2:
@@ -313,6 +341,10 @@ def happen(event: str, world: World) -> None:
         world.size[serving[0]] = "9 vCPU, 40960 MiB"
     elif event == "caught up":
         world.behind = dict.fromkeys(NAMES, 0)
+    elif event == "broken" and "db3" in serving:
+        world.broken.add("db3")
+    elif event == "approval over":
+        store.pass_approval()
 
 
 def settle(world: World) -> None:
@@ -321,28 +353,40 @@ def settle(world: World) -> None:
         world.look()
 
 
+def people_help(world: World, wish: Wish, store: Store) -> None:
+    """A day later: who was behind has caught up, and what no change of this kind mends is well."""
+    store.pass_approval()
+    settle(world)
+    world.behind = dict.fromkeys(NAMES, 0)
+    if wish is not REPAIR:
+        world.broken.clear()
+    elif world.leader == wish.member:
+        world.fail_over("db1")
+    settle(world)
+
+
 @settings(max_examples=150, deadline=None)
 @given(
-    wish=st.sampled_from([RESIZE, RESTART]),
+    wish=st.sampled_from([RESIZE, RESTART, REPAIR]),
     kills=st.lists(st.tuples(st.integers(0, 12), st.sampled_from(EVENTS)), max_size=6),
 )
 def test_whatever_interrupts_it_ends_right(wish: Wish, kills: list[tuple[int, str]]) -> None:
     """Killed after any act, whatever happens meanwhile: a later run goes on, or a new plan does.
 
     Asserted by the world at each act: never a second member down, never the leader shut down, never
-    a switchover to a member that the primary does not wait for or that lags.
+    a switchover to a member that the primary does not wait for or that lags, never the leader's
+    data thrown away.
     """
-    world, store = World(), Store()
+    world, store = World(broken={"db3"} if wish is REPAIR else set()), Store()
     for acts, event in [*kills, (99, "caught up")]:
-        happen(event, world)
+        happen(event, world, store)
         if event != "nothing":
             settle(world)
         # Where it stopped people look and start it again; where they cannot, nothing is lost.
         with suppress(Killed, Stopped):
             if run(world, wish, store, acts=acts):
                 break
-    settle(world)
-    world.behind = dict.fromkeys(NAMES, 0)
+    people_help(world, wish, store)
     assert run(world, wish, store)
     settle(world)
     assert [] == [name for name in NAMES if not world.serves(name)]
