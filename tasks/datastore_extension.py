@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from springtide.errors import GuardRefused, ReplyLost, SpringtideError
 from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome, Proposed
-from springtide.model.datastore_extension import DatastorePlan, OrderRecord
+from springtide.model.datastore_extension import DatastorePlan, OrderRecord, ProviderView
 from springtide.model.inventory import Inventory
 from springtide.planning.datastore_extension import (
     datastore_plan,
     datastore_rows,
+    delivered_names,
     order_limitation,
     unmounted,
 )
@@ -57,7 +58,7 @@ class DatastoreExtension(EstateChange):
         """
         core = read_estate(self.estate_file).private_cloud()
         orders, records = core.ordering(), await read_orders()
-        view = await asyncio.to_thread(look_at_provider.submit(self.estate_file).result)
+        view = await self._provider()
         if (why_not := order_limitation(orders, view, records)) is not None:
             raise GuardRefused(why_not)
         inventory = await self._inventory()
@@ -109,27 +110,43 @@ class DatastoreExtension(EstateChange):
         return told + await self._mount(plan, number, approval)
 
     async def _mount(self, plan: DatastorePlan, number: int, approval: Approval) -> list[str]:
-        """Mount what has come on the hosts that lack it, and look whether all have it."""
+        """Mount what was delivered on the hosts that lack it, and look whether all have it."""
         core = read_estate(self.estate_file).private_cloud()
-        inventory, new = await self._delivered(plan, number)
+        inventory, delivered = await self._delivered(plan, number)
         told = []
-        for datastore, host in unmounted(inventory, new, core):
+        for datastore, host in unmounted(inventory, delivered, core):
             mounting = mount_datastore.submit(datastore, host, self.estate_file, approval)
             told.append(f"mounted {await asyncio.to_thread(mounting.result)}")
-        if left := unmounted(await self._inventory(), new, core):
+        if left := unmounted(await self._inventory(), delivered, core):
             raise GuardRefused(f"{left[0][0]} is not mounted on {left[0][1]}")
         return told
 
     async def _delivered(self, plan: DatastorePlan, number: int) -> tuple[Inventory, set[str]]:
-        """What vCenter shows once as many new datastores are there as were delivered."""
+        """What vCenter shows once all that was delivered is there, and the names of that.
+
+        Whatever else is new there is somebody else's: it is neither waited for nor mounted.
+        """
         pause_s = read_estate(self.estate_file).private_cloud().ordering().poll_interval_s
         for _ in range(_LOOKS):
-            inventory = await self._inventory()
+            names, inventory = (
+                delivered_names(plan, await self._provider()),
+                await self._inventory(),
+            )
             new = {each.name for each in inventory.datastores} - set(plan.datastores)
-            if len(new) >= number:
-                return inventory, new
+            if len(names & new) >= number:
+                return inventory, names & new
             await asyncio.sleep(pause_s)
-        raise GuardRefused(f"{number} are delivered, and vCenter shows {len(new)} new ones")
+        raise GuardRefused(
+            f"{number} are delivered, and vCenter shows {len(names & new)} of them"
+            f" (delivered: {_listed(names)}; new there: {_listed(new)})"
+        )
+
+    async def _provider(self) -> ProviderView:
+        return await asyncio.to_thread(look_at_provider.submit(self.estate_file).result)
 
     async def _inventory(self) -> Inventory:
         return await asyncio.to_thread(read_core.submit(self.estate_file).result)
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

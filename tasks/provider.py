@@ -10,8 +10,8 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.variables import Variable
 
-from springtide.clouds.ovhcloud.datastores import ProviderDatastores, ended_badly
-from springtide.errors import DeadlinePassed, GuardRefused
+from springtide.clouds.ovhcloud.datastores import ProviderDatastores, delivered
+from springtide.errors import DeadlinePassed, GuardRefused, Retryable
 from springtide.model.approval import Approval
 from springtide.model.datastore_extension import OrderRecord, ProviderTask, ProviderView
 from tasks.cloud import open_audit, read_estate
@@ -102,14 +102,10 @@ def order_datastore(number: int, estate_file: Path, approval: Approval) -> Provi
     return ordered
 
 
-@task(
-    task_run_name="wait for the delivery of task {ordered.id}",
-    retries=3,
-    retry_delay_seconds=10,
-    retry_condition_fn=may_pass,
-)
+# No retries: it is paid for by now, so whatever may pass is borne until the deadline.
+@task(task_run_name="wait for the delivery of task {ordered.id}")
 def await_delivery(ordered: ProviderTask, estate_file: Path) -> ProviderTask:
-    """The provider's task, once it is done.
+    """The provider's task, once it is done; a look that comes to nothing is made again.
 
     Raises:
         DeadlinePassed: it is under way still.
@@ -119,11 +115,13 @@ def await_delivery(ordered: ProviderTask, estate_file: Path) -> ProviderTask:
     orders = read_estate(estate_file).private_cloud().ordering()
     until = time.monotonic() + orders.delivery_timeout_s
     while time.monotonic() < until:
-        now = provider.task(ordered.id)
-        if (trouble := ended_badly(now)) is not None:
-            raise trouble
-        if now.state == "done":
-            return now
+        try:
+            now = provider.task(ordered.id)
+        except Retryable as error:
+            get_run_logger().warning("seen=nothing task=%d why=%s", ordered.id, error)
+        else:
+            if delivered(now):
+                return now
         time.sleep(orders.poll_interval_s)
     raise DeadlinePassed(
         f"the provider's task {ordered.id} is not done after {orders.delivery_timeout_s:g} s"

@@ -10,6 +10,7 @@ class Filer(Model):
 
     id: int
     name: str
+    """As vCenter shows it."""
     state: str
 
 
@@ -60,7 +61,7 @@ class DatastorePlan(Model):
     price_per_month: Decimal
     """Of all of them, in euros without VAT."""
     filers: tuple[int, ...]
-    """Those that the provider has now: with others it is another plan."""
+    """Those that the provider has now: a further one is what was delivered."""
     datastores: tuple[str, ...]
-    """Those that vCenter shows now: a further one is what was delivered."""
+    """Those that vCenter shows now: with others it is another plan."""
     month: str

@@ -82,6 +82,14 @@ def datastore_plan(
     )
 
 
+def delivered_names(plan: DatastorePlan, view: ProviderView) -> set[str]:
+    """Names of the datastores that the provider has and had not when the plan was made.
+
+    By the same name vCenter shows them.
+    """
+    return {filer.name for filer in view.filers if filer.id not in plan.filers}
+
+
 def unmounted(
     inventory: Inventory, names: Iterable[str], core: Core
 ) -> tuple[tuple[str, str], ...]:

@@ -18,9 +18,23 @@ from springtide.errors import SpringtideError
 from springtide.model.core import DatastoreOrders
 from springtide.model.datastore_extension import Filer, ProviderTask, ProviderView
 
-OPEN_STATES = ("todo", "doing", "fixing", "waitingForChilds", "waitingTodo")
-"""Of a task that has not ended."""
-ENDED_WELL = "done"
+OPEN_STATES = (
+    "toCreate",
+    "todo",
+    "doing",
+    "fixing",
+    "toCancel",
+    "waitingForChilds",
+    "waitingTodo",
+    "unknown",
+)
+"""Of a task that has not ended; they are asked for one by one.
+
+Source: OVHcloud API, `dedicatedCloud.TaskStateEnum`.
+"""
+_ENDED_WELL = "done"
+_ENDED_BADLY = ("error", "canceled")
+"""Whatever is none of these three has not ended, a state that comes to be later on, too."""
 
 
 class ProviderDatastores:
@@ -98,7 +112,7 @@ class ProviderDatastores:
         ids = {id_ for state in OPEN_STATES for id_ in self._get("/task", state=state)}
         tasks = [_task(self._get(f"/task/{id_}")) for id_ in sorted(ids)]
         about = [t for t in tasks if t.filer_id is not None or "filer" in t.name.lower()]
-        return tuple(task for task in about if task.state in OPEN_STATES)
+        return tuple(task for task in about if not _ended(task))
 
     def _get(self, path: str, **query: str) -> Any:  # noqa: ANN401 - JSON
         what = f"GET {path.partition('/')[2].partition('/')[0]}"
@@ -108,11 +122,19 @@ class ProviderDatastores:
             raise translate(error, what=what, changing=False) from error
 
 
-def ended_badly(task: ProviderTask) -> SpringtideError | None:
-    """What a task that has ended badly raises; None where it is under way or done."""
-    if task.state in (*OPEN_STATES, ENDED_WELL):
-        return None
-    return SpringtideError(f"the provider's task {task.id} ({task.name}) ended: {task.state}")
+def delivered(task: ProviderTask) -> bool:
+    """Whether what was ordered by the task is there.
+
+    Raises:
+        SpringtideError: it has ended otherwise.
+    """
+    if task.state in _ENDED_BADLY:
+        raise SpringtideError(f"the provider's task {task.id} ({task.name}) ended: {task.state}")
+    return _ended(task)
+
+
+def _ended(task: ProviderTask) -> bool:
+    return task.state in (_ENDED_WELL, *_ENDED_BADLY)
 
 
 def _task(answer: Mapping[str, Any]) -> ProviderTask:

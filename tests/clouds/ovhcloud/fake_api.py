@@ -26,6 +26,10 @@ ENVIRONMENT = {
 PROFILE = "3000-SSD"
 
 
+class ServerError(Exception):
+    """The API answers with an error of its own."""
+
+
 class FakeProvider:
     """What the provider has, and how it answers."""
 
@@ -41,6 +45,8 @@ class FakeProvider:
         self.orders = 0
         self.signatures: list[str] = []
         self.lose_reply = False
+        self.fails_every_second_look = False
+        """At the task of an order, with an error of the server."""
         self.refuse_with: int | None = None
         self.on_delivery: Callable[[int], None] = lambda _: None
 
@@ -72,6 +78,10 @@ class FakeProvider:
 
     def _looked_at(self, id_: int) -> dict[str, Any]:
         task = self.tasks[id_]
+        if task.get("ours") and self.fails_every_second_look:
+            task["asked"] = task.get("asked", 0) + 1
+            if task["asked"] % 2:
+                raise ServerError
         if task.get("ours") and task["state"] in ("todo", "doing"):
             task["looks"] += 1
             task["state"] = "doing"
@@ -104,6 +114,9 @@ def fake_provider() -> Iterator[FakeProvider]:
                 )
             except KeyError:
                 self._say(HTTPStatus.NOT_FOUND, {"message": "no such thing"})
+                return
+            except ServerError:
+                self._say(HTTPStatus.INTERNAL_SERVER_ERROR, {"message": "try again"})
                 return
             if ordering and provider.lose_reply:
                 self.close_connection = True

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from springtide.clouds.audit import AuditLog
-from springtide.clouds.ovhcloud.datastores import ProviderDatastores, ended_badly
+from springtide.clouds.ovhcloud.datastores import ProviderDatastores, delivered
 from springtide.errors import (
     GuardRefused,
     Misconfigured,
@@ -25,6 +25,12 @@ from tests.clouds.ovhcloud.fake_api import (
     FakeProvider,
     fake_provider,
 )
+
+OPEN = (
+    *("toCreate", "todo", "doing", "fixing"),
+    *("toCancel", "waitingForChilds", "waitingTodo", "unknown"),
+)
+BAD = ("error", "canceled")
 
 
 def orders(**said: object) -> DatastoreOrders:
@@ -56,14 +62,14 @@ def opened(environment: dict[str, str] = ENVIRONMENT, **said: object) -> Provide
 
 def test_a_look_shows_all_that_an_order_hangs_on(provider: FakeProvider) -> None:
     """Datastores, what is offered, and only what is under way and about a datastore."""
-    ours = provider.add_task("doing")
+    ours = [provider.add_task(state) for state in OPEN]
     by_filer = provider.add_task("waitingForChilds", name="maintenance", filerId=1)
-    provider.add_task("done")
-    provider.add_task("error")
+    for state in ("done", *BAD):
+        provider.add_task(state)
     provider.add_task("doing", name="addHost")
     view = opened().look()
     assert (["ssd-1"], (PROFILE, "6000-SSD")) == ([f.name for f in view.filers], view.profiles)
-    assert [ours, by_filer] == [task.id for task in view.under_way]
+    assert [*ours, by_filer] == [task.id for task in view.under_way]
     assert all(provider.signatures[1:]), "every call but that of the time is signed"
 
 
@@ -127,11 +133,14 @@ def test_an_unknown_endpoint_is_refused() -> None:
         opened(endpoint="ovh-nowhere")
 
 
-@pytest.mark.parametrize(
-    ("state", "bad"),
-    [("todo", False), ("fixing", False), ("done", False), ("error", True), ("canceled", True)],
-)
-def test_how_a_task_has_ended(state: str, *, bad: bool) -> None:
-    """Done is well, an error or a cancellation is not, the rest has not ended."""
-    task = ProviderTask(id=1, name="addFiler", state=state)
-    assert bad == (ended_badly(task) is not None)
+@pytest.mark.parametrize("state", [*OPEN, "done", "a state of next year"])
+def test_how_a_task_has_ended(state: str) -> None:
+    """Done is delivered; whatever is no ending has not ended."""
+    assert (state == "done") == delivered(ProviderTask(id=1, name="addFiler", state=state))
+
+
+@pytest.mark.parametrize("state", BAD)
+def test_a_task_that_has_ended_badly(state: str) -> None:
+    """An error or a cancellation is raised, and named."""
+    with pytest.raises(SpringtideError, match=f"ended: {state}"):
+        delivered(ProviderTask(id=1, name="addFiler", state=state))

@@ -190,4 +190,32 @@ def test_a_delivery_that_vcenter_does_not_show_stops_it(
 ) -> None:
     """The provider says done; it is looked for a while, and a person is told."""
     provider.on_delivery = lambda _: None
-    assert "vCenter shows 0 new ones" in str(carried_out(shop, 1).trouble)
+    told = "vCenter shows 0 of them (delivered: ssd-new-2; new there: none)"
+    assert told in str(carried_out(shop, 1).trouble)
+
+
+def test_what_was_not_delivered_is_not_mounted(
+    shop: Stage, provider: FakeProvider, simulator: Simulator
+) -> None:
+    """Somebody's share appears in mid-delivery: it is none of what was bought, whatever comes."""
+
+    def deliver(number: int) -> None:
+        simulator.set_datastore("nas-of-a-friend", hosts=["esx-1"], **NEW)
+        if number < 3:
+            simulator.set_datastore(f"ssd-new-{number}", hosts=["esx-1"], **NEW)
+
+    provider.on_delivery = deliver
+    outcome = carried_out(shop, 2)
+    assert "vCenter shows 1 of them" in str(outcome.trouble)
+    assert "new there: nas-of-a-friend, ssd-new-2" in str(outcome.trouble)
+    assert 2 == mounts(simulator)
+    assert not [told for told in outcome.done if "friend" in told]
+
+
+def test_a_delivery_is_waited_for_however_often_a_look_fails(
+    shop: Stage, provider: FakeProvider, simulator: Simulator
+) -> None:
+    """It is paid for: nothing but the deadline ends the wait."""
+    provider.looks_to_deliver, provider.fails_every_second_look = 5, True
+    assert carried_out(shop, 1).trouble is None
+    assert 2 == mounts(simulator)
