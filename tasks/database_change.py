@@ -57,8 +57,8 @@ _SETTLE_S = 15.0
 """So long a guard may say no before an act, until it counts as a doubt: after the act before it the
 cluster may still choose whom it waits for."""
 _AWAY_S = 120.0
-"""So long what is asked, or told to do something, may be away within a step: a member may be down
-for it, and is brought back by whoever waits."""
+"""So long what is asked, or told to do something, may be away within a step, and so long nothing
+may come of an act: a member may be down for it, and is brought back by whoever waits."""
 _MOST_STEPS = 100
 
 
@@ -290,7 +290,7 @@ class UnderWay:
         deadline = time.monotonic() + self.desk.cluster.limits.step_minutes * 60
         doubt = _Doubt()
         last: ActKind | None = None
-        seen = "nothing was seen of it yet"
+        said, seen = "", "nothing was seen of it yet"
         while True:
             try:
                 act, why_not = await self._next_act(left, step, last)
@@ -299,11 +299,16 @@ class UnderWay:
                     doubt.grows(why_not, _SETTLE_S)
                 elif act.kind is ActKind.DONE:
                     return act.why
+                elif act.kind is last and said:
+                    doubt.grows(f"nothing has come of {step}: {said}", _AWAY_S)
                 else:
-                    if act.kind not in (ActKind.WAIT, last):
+                    if act.kind is ActKind.WAIT:
+                        # Something has come of it: how long that may take is for the step to say.
+                        said = ""
+                    elif act.kind is not last:
                         # What was not carried out is found by the next look, and asked for again.
                         last = None
-                        await self._do(step, act)
+                        said = await self._do(step, act)
                         last = act.kind
                     doubt.is_over()
             except Retryable as error:
@@ -338,8 +343,8 @@ class UnderWay:
             why_not = facts_limitation(await self.desk.facts(aside=copied))
         return act, why_not
 
-    async def _do(self, step: Step, act: Act) -> None:
-        """Ask whether the lease is still ours, then do it.
+    async def _do(self, step: Step, act: Act) -> str:
+        """Ask whether the lease is still ours, then do it; what was said to it.
 
         Raises:
             GuardRefused: the lease is lost, or the act was refused. Where it was the new size of a
@@ -350,7 +355,7 @@ class UnderWay:
         get_run_logger().info("act=%s member=%s why=%s", act.kind, step.member, act.why)
         why = f"{self.wish.kind.value}, step {step}"
         try:
-            await self.desk.perform(self.wish, step, act, why=why)
+            return await self.desk.perform(self.wish, step, act, why=why)
         except (GuardRefused, CapacityExhausted) as error:
             if act.kind is not ActKind.RESIZE:
                 raise

@@ -123,21 +123,22 @@ class ClusterDesk:
         """Write down the change under way, or that none is any more."""
         await lease.write(_RECORD, record.model_dump_json() if record is not None else None)
 
-    async def perform(self, wish: Wish, step: Step, act: Act, *, why: str) -> None:
-        """Do it; whether it came to pass is seen by looking, also where the reply was lost."""
+    async def perform(self, wish: Wish, step: Step, act: Act, *, why: str) -> str:
+        """Do it; what was said to it. Whether it came to pass is seen by looking alone."""
         try:
             match act.kind:
                 case ActKind.SWITCH_OVER:
-                    await self.manager.switch_over(step.member, act.candidate, why=why)
+                    return await self.manager.switch_over(step.member, act.candidate, why=why)
                 case ActKind.RESTART:
                     role = "primary" if step.kind is StepKind.IN_PLACE else "replica"
-                    await self.manager.restart(step.member, role, why=why)
+                    return await self.manager.restart(step.member, role, why=why)
                 case ActKind.REINITIALISE:
-                    await self.manager.reinitialise(step.member, why=why)
+                    return await self.manager.reinitialise(step.member, why=why)
                 case _:
                     await asyncio.to_thread(self._change_machine, wish, step, act, why)
-        except ReplyLost:
-            return
+                    return "vCenter says done"
+        except ReplyLost as error:
+            return str(error)
 
     def _change_machine(self, wish: Wish, step: Step, act: Act, why: str) -> None:
         member = self.cluster.member(step.member)

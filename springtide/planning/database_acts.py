@@ -19,6 +19,8 @@ from springtide.planning.database_guards import cluster_limitation, lag_reasons
 
 COPYING = frozenset({"creating replica", "stopping"})
 """States in which a member that is copied anew may be found."""
+_RESTARTING = frozenset({"stopping", "restarting", "starting"})
+"""States of a member whose PostgreSQL is restarted: until it answers nobody knows since when."""
 
 
 class ActKind(StrEnum):
@@ -65,6 +67,8 @@ def next_act(plan: ClusterPlan, step: Step, sight: Sight) -> Act:
         return _back(sight, member)
     if step.kind is StepKind.REINITIALISE:
         return Act(ActKind.REINITIALISE, f"{step.member} is to be copied anew")
+    if member.started_at is None and member.state in _RESTARTING:
+        return Act(ActKind.WAIT, f"{step.member} is {member.state}")
     return Act(ActKind.RESTART, f"{step.member} runs since {since(member)}")
 
 

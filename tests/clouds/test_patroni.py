@@ -167,7 +167,9 @@ def test_a_replica_that_is_down_still_speaks(server: ScriptedServer) -> None:
     [
         pytest.param((401, "no auth"), Misconfigured, r"refuses our user \(401\)", id="who"),
         pytest.param((412, "leader name does not match"), GuardRefused, "does not match", id="412"),
-        pytest.param((503, "candidate lags"), GuardRefused, "candidate lags", id="503"),
+        pytest.param((412, "no good candidates"), GuardRefused, "no good", id="candidate"),
+        pytest.param((409, "in the way"), GuardRefused, "in the way", id="409"),
+        pytest.param((503, "status unknown"), ReplyLost, "503 status unknown", id="503"),
         pytest.param((400, "what"), GuardRefused, "refuses /switchover: what", id="400"),
         pytest.param((202, "scheduled"), GuardRefused, "has only scheduled it", id="202"),
         pytest.param((500, "oops"), ReplyLost, "failed at /switchover: 500 oops", id="500"),
@@ -180,6 +182,16 @@ def test_a_change_that_is_not_done(
     server.answers["POST /switchover"] = answer
     with pytest.raises(error, match=why):
         on(server, lambda cluster: cluster.switch_over("db1", "db2", why="a test"))
+
+
+def test_what_503_says_of_other_changes(server: ScriptedServer) -> None:
+    """A restart may have been made, and PostgreSQL starts yet; a copy was not begun."""
+    server.answers["POST /restart"] = (503, "postgres is still starting")
+    with pytest.raises(ReplyLost, match="503 postgres is still starting"):
+        on(server, lambda cluster: cluster.restart("db1", "replica", why="a test"))
+    server.answers["POST /reinitialize"] = (503, "Cluster has no leader")
+    with pytest.raises(GuardRefused, match="refuses /reinitialize: Cluster has no leader"):
+        on(server, lambda cluster: cluster.reinitialise("db1", why="a test"))
 
 
 def test_a_change_names_what_it_assumes_and_is_audited(

@@ -51,6 +51,8 @@ class Desk:
     """For so many looks after a checkpoint the primary waits for nobody."""
     running: dict[str, DatabaseFacts] = field(default_factory=dict)
     on_host: dict[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    """Acts that nothing comes of."""
     calls: list[str] = field(default_factory=list)
 
     @property
@@ -93,11 +95,13 @@ class Desk:
         """Whether it leads."""
         return member == self.world.leader
 
-    async def perform(self, wish: Wish, step: Step, act: Act, *, why: str) -> None:
+    async def perform(self, wish: Wish, step: Step, act: Act, *, why: str) -> str:
         """An act."""
         del wish, why
         self.meet(str(act.kind))
-        self.world.do(act, step.member)
+        if act.kind not in self.ignored:
+            self.world.do(act, step.member)
+        return "an answer"
 
     async def remember(self, lease: object, record: object) -> None:
         """The store takes everything."""
@@ -221,6 +225,18 @@ def test_patience_begins_with_the_doubt(clock: Clock) -> None:
     desk.world.size |= {"db1": LARGE, "db3": LARGE}
     switch = plan_of(RESIZE, desk.world.look())
     assert "db1 leads" == asyncio.run(_carried_out(desk, switch, switch.steps[0]))
+
+
+def test_an_act_that_nothing_comes_of_ends_it(clock: Clock) -> None:
+    """With what the manager said to it, and well before the step's time is over."""
+    desk = Desk(clock, ignored=("switch over",))
+    desk.world.size |= {"db1": LARGE, "db3": LARGE}
+    switch = plan_of(RESIZE, desk.world.look())
+    told = "nothing has come of switchover from db2 to db1 or db3: an answer"
+    with pytest.raises(GuardRefused, match=told):
+        asyncio.run(_carried_out(desk, switch, switch.steps[0]))
+    assert 1 == desk.calls.count("switch over")
+    assert 100 < clock.now < 150
 
 
 def test_what_runs_on_the_member_itself_is_asked(clock: Clock) -> None:

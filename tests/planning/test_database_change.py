@@ -207,6 +207,15 @@ def test_memory_is_for_settings() -> None:
     assert ("16384MB", "49152MB") == (advice["shared_buffers"], advice["effective_cache_size"])
 
 
+@pytest.mark.parametrize("state", ["stopping", "restarting", "starting"])
+def test_a_member_that_is_restarted_is_waited_for(state: str) -> None:
+    """Until its PostgreSQL answers it does not tell since when it runs."""
+    plan = plan_of(RESTART, a_sight())
+    seen = a_sight(a_view(a_replica("db3", state=state, streaming=False, started_at=None)))
+    assert (ActKind.WAIT, f"db3 is {state}") == next_act(plan, plan.steps[0], seen)[:2]
+    assert ActKind.RESTART is next_act(plan, plan.steps[0], a_sight()).kind
+
+
 REPAIR = Wish(kind=PlanKind.REPAIR, cluster="school", member="db3")
 SWITCH = Wish(kind=PlanKind.SWITCHOVER, cluster="school")
 

@@ -20,6 +20,7 @@ from springtide.model.datastore_extension import (
 from springtide.planning.datastore_extension import (
     datastore_plan,
     datastore_rows,
+    delivered_names,
     order_limitation,
     unmounted,
 )
@@ -180,6 +181,14 @@ def test_what_was_delivered_makes_it_another_plan() -> None:
         asked=before.count,
     )
     assert before.datastores != more.datastores
+
+
+def test_what_was_delivered_is_what_the_provider_had_not() -> None:
+    """By the name that vCenter has for it, too."""
+    more = Filer(id=2, name="ssd-2", state="delivered")
+    after = VIEW.model_copy(update={"filers": (*VIEW.filers, more)})
+    plan = planned(forecast(2800, 100))
+    assert [set(), {"ssd-2"}] == [delivered_names(plan, view) for view in (VIEW, after)]
 
 
 def test_without_orders_in_the_estate_nothing_is_planned() -> None:

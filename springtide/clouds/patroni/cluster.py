@@ -32,7 +32,7 @@ _SWITCHOVER_S = 75.0
 """Patroni answers after up to 2 x max(10, loop_wait) seconds; loop_wait is 10 by custom."""
 _RESTART_S = 330.0
 """Patroni waits for PostgreSQL's end and start, up to `primary_start_timeout` (300 s)."""
-_REFUSED = {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.CONFLICT}
+_REINITIALISE = "/reinitialize"
 _FORBIDDEN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
@@ -93,7 +93,7 @@ class PatroniCluster(AbstractAsyncContextManager["PatroniCluster"]):
 
     async def reinitialise(self, member: str, *, why: str) -> str:
         """Begin to copy the replica anew from the primary."""
-        return await self._change(member, "/reinitialize", {"force": True}, _SWITCHOVER_S, why)
+        return await self._change(member, _REINITIALISE, {"force": True}, _SWITCHOVER_S, why)
 
     async def _member(self, name: str) -> MemberView:
         try:
@@ -136,7 +136,10 @@ class PatroniCluster(AbstractAsyncContextManager["PatroniCluster"]):
                 field=f"database_clusters: {self._cluster.name}",
                 allowed=f"the credentials in ${self._cluster.user_env} and its password's variable",
             )
-        if answer.status_code in _REFUSED or answer.is_client_error:
+        # Of all else 503 says that it took too long as well: a switchover whose key still stands, a
+        # PostgreSQL that was restarted and starts yet.
+        unavailable = answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        if answer.is_client_error or (unavailable and path == _REINITIALISE):
             raise GuardRefused(f"Patroni of {member} refuses {path}: {said}")
         if not answer.is_success:
             raise ReplyLost(f"Patroni of {member} failed at {path}: {answer.status_code} {said}")
