@@ -48,8 +48,9 @@ async def watch_core(*, dry_run: bool = False) -> State[tuple[CoreFinding, ...]]
     with best_effort("findings"):
         await show_table("core", core_rows(findings), summary)
     if not dry_run:
-        with best_effort("notes"):
+        with best_effort("fills"):
             await note_fills(samples, outdated)
+        with best_effort("telling"):
             await remember_telling(telling_after(findings, memory.told, alarm=alarm, now=now))
     if alarm is not None:
         return Failed(message=alarm, data=findings)

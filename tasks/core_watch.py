@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import orjson
 from prefect import task
+from prefect.types import MAX_VARIABLE_VALUE_LENGTH
 from prefect.variables import Variable
 
 from springtide.model.core_watch import FillSample, Telling
@@ -57,7 +59,7 @@ async def _read_telling() -> Telling | None:
 async def note_fills(samples: tuple[FillSample, ...], outdated: tuple[date, ...]) -> None:
     """Note the day's fills, and forget the days that are kept no longer; noted already is fine."""
     if samples:
-        value = {each.datastore: [each.capacity_mib, each.used_mib] for each in samples}
+        value = _note(samples)
         name = _FILLS + samples[0].day.strftime("%Y_%m_%d")
         if await Variable.aget(name) is None:
             # Two at once would note the same.
@@ -73,6 +75,17 @@ async def remember_telling(telling: Telling | None) -> None:
         await Variable.aunset(_TOLD)
     else:
         await Variable.aset(_TOLD, telling.model_dump(mode="json"), overwrite=True)
+
+
+def _note(samples: tuple[FillSample, ...]) -> dict[str, list[int]]:
+    """As many of them, from the first on, as a variable holds."""
+    value: dict[str, list[int]] = {}
+    for each in samples:
+        wider = value | {each.datastore: [each.capacity_mib, each.used_mib]}
+        if len(orjson.dumps(wider)) > MAX_VARIABLE_VALUE_LENGTH:
+            break
+        value = wider
+    return value
 
 
 def _day(name: str) -> date | None:

@@ -54,4 +54,7 @@ class Telling(Model):
     """What people were told last of what is red."""
 
     reds: tuple[str, ...]
+    """A digest of each."""
+    more: bool = False
+    """Whether there were more than are kept: until fewer are red none of them is news."""
     at: Moment

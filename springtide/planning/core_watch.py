@@ -7,13 +7,15 @@ host could not fail any more. Amber wants a look: a host in maintenance, a datas
 share, one that will be red within `forecast_days`, one that a host of its cluster has not mounted,
 snapshots, and VMware Tools that do not run.
 
-People are told when something becomes red, and every six hours while it is.
+People are told when something becomes red, and every six hours while it is. Where hundreds are red
+at once, one more is no news.
 
 Example: ssd-3 at 84 % that grows by 1 % a day: amber, `90 % in 6 days`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
+from hashlib import sha256
 from typing import NamedTuple
 
 from springtide.model.base import Moment
@@ -33,6 +35,9 @@ from springtide.planning.telling import Row
 
 AGAIN = timedelta(hours=6)
 """While something is red people are told again after so long."""
+MOST_REDS = 400
+"""So many are remembered: a note has its limits."""
+_DIGITS = 8
 _GREEN, _AMBER, _RED = Readiness.GREEN, Readiness.AMBER, Readiness.RED
 _MARKS = {_GREEN: "🟢", _AMBER: "🟡", _RED: "🔴"}
 _MOST_TOLD = 10
@@ -90,14 +95,22 @@ def telling_after(
     if not now_red:
         return None
     if alarm is not None or told is None:
-        return Telling(reds=now_red, at=now)
-    # What is mended is news when it becomes red again.
-    return Telling(reds=tuple(red for red in told.reds if red in now_red), at=told.at)
+        known, at = now_red, now
+    else:
+        # What is mended is news when it becomes red again.
+        known, at = _known(now_red, told), told.at
+    return Telling(reds=known[:MOST_REDS], more=len(known) > MOST_REDS, at=at)
 
 
 def reds(findings: Iterable[CoreFinding]) -> tuple[str, ...]:
-    """What is red, by check and subject: what makes one telling another."""
-    return tuple(sorted({f"{f.check} {f.subject}" for f in findings if f.verdict is _RED}))
+    """A digest of what is red, by check and subject: what makes one telling another."""
+    named = {f"{f.check} {f.subject}" for f in findings if f.verdict is _RED}
+    return tuple(sorted(sha256(name.encode()).hexdigest()[:_DIGITS] for name in named))
+
+
+def _known(now_red: tuple[str, ...], told: Telling) -> tuple[str, ...]:
+    """Those of them that people were told of."""
+    return now_red if told.more else tuple(red for red in now_red if red in told.reds)
 
 
 def core_alarm(findings: tuple[CoreFinding, ...], told: Telling | None, now: Moment) -> str | None:
@@ -105,8 +118,7 @@ def core_alarm(findings: tuple[CoreFinding, ...], told: Telling | None, now: Mom
     now_red = reds(findings)
     if not now_red:
         return None
-    known = told is not None and set(now_red) <= set(told.reds) and now - told.at < AGAIN
-    if known:
+    if told is not None and _known(now_red, told) == now_red and now - told.at < AGAIN:
         return None
     lines = [f"{f.subject}: {f.detail}" for f in findings if f.verdict is _RED]
     more = f"; and {len(lines) - _MOST_TOLD} more" if len(lines) > _MOST_TOLD else ""

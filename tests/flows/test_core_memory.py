@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from prefect.variables import Variable
 
+from springtide.model.core_watch import CoreCheck, CoreFinding, FillSample
 from springtide.model.datastore_extension import OrderRecord
-from tasks.core_watch import read_fills
+from springtide.model.readiness import Readiness
+from springtide.planning.core_watch import MOST_REDS, core_alarm, telling_after
+from springtide.planning.datastore_fills import MOST_DATASTORES
+from tasks.core_watch import note_fills, read_fills, recall, remember_telling
 from tasks.prefect_api import own_server
 from tasks.provider import read_orders, remember_order
 
@@ -27,6 +31,7 @@ async def _in_turn(acts: Iterable[Coroutine[Any, Any, object]]) -> None:
 async def _forget() -> None:
     async with own_server() as server:
         names = [*await server.entries("datastore_order_"), *await server.entries(FILLS)]
+    names.append("core_watch_told")
     await _in_turn(Variable.aunset(name) for name in names)
 
 
@@ -53,3 +58,46 @@ def test_every_day_of_fills_is_remembered() -> None:
     fills = {"ssd-1": [3000, 1500]}
     asyncio.run(_in_turn(Variable.aset(f"{FILLS}{day:%Y_%m_%d}", fills) for day in days))
     assert days == sorted(asyncio.run(read_fills()))
+
+
+NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("many", [300, MOST_REDS + 1])
+def test_what_was_told_is_remembered_however_much_is_red(many: int) -> None:
+    """An outage of all storage, with names as long as vCenter takes them: told once."""
+    found = tuple(
+        CoreFinding(
+            check=CoreCheck.DATASTORE,
+            subject=f"{n:04}".ljust(80, "é"),
+            verdict=Readiness.RED,
+            detail="it is not accessible",
+        )
+        for n in range(many)
+    )
+    telling = telling_after(found, None, alarm=core_alarm(found, None, NOW), now=NOW)
+    asyncio.run(remember_telling.fn(telling))
+    told = asyncio.run(recall()).told
+    later = NOW + timedelta(minutes=5)
+    assert core_alarm(found, told, later) is None
+    assert told == telling_after(found, told, alarm=None, now=later)
+    fewer = telling_after(found[:-2], told, alarm=None, now=later)
+    assert core_alarm(found, fewer, later + timedelta(minutes=5)) is not None
+
+
+@pytest.mark.parametrize("letter", ["n", "é"])
+def test_the_fullest_are_noted_however_long_their_names(letter: str) -> None:
+    """A note that is too long would be none at all."""
+    samples = tuple(
+        FillSample(
+            day=NOW.date(),
+            datastore=f"{n:03}".ljust(80, letter),
+            capacity_mib=3_000_000,
+            used_mib=2_999_000 - n,
+        )
+        for n in range(MOST_DATASTORES)
+    )
+    asyncio.run(note_fills.fn(samples, ()))
+    noted = asyncio.run(read_fills())[NOW.date()]
+    assert 20 < len(noted) < MOST_DATASTORES
+    assert samples[: len(noted)] == noted
