@@ -3,7 +3,8 @@
 As an operator reads it: memory is promised once, as a database uses all that it has. So the memory
 of all virtual machines that run on a host stays below a share of the host's own, and that of a
 cluster below the share of what is left when its largest host has failed (N+1). Cores may be
-promised several times; no virtual machine is wider than its host. While it runs, the memory that is
+promised several times; no virtual machine is wider than its host. One that is off is promised
+nothing, so whatever size it starts with has to find its room. While it runs, the memory that is
 not reserved for it has a swap file on its datastore, which must find its room there, too.
 
 Example: three hosts of 384 GiB, one to spare, a share of 0.9: 691 GiB for all. With 650 promised a
@@ -37,7 +38,8 @@ def headroom_limitation(
     if own.cluster not in core.clusters:
         known = ", ".join(core.clusters)
         return f"{machine.name}: its cluster {own.cluster} is not one of the estate's ({known})"
-    if size.vcpus <= machine.size.vcpus and size.ram_mib <= machine.size.ram_mib:
+    grows = size.vcpus > machine.size.vcpus or size.ram_mib > machine.size.ram_mib
+    if machine.power is Power.ON and not grows:
         return None
     cluster = inventory.cluster(own.cluster)
     anywhere = restarted and cluster is not None and cluster.places_anywhere

@@ -53,7 +53,7 @@ def resize_plan(
     why_not = (
         machine_limitation(machine)
         or _size_limitation(machine, size, core)
-        or _tools_limitation(machine, mode)
+        or (tools_limitation(machine) if mode is ResizeMode.COLD else None)
         or headroom_limitation(inventory, machine, size, core, restarted=bool(colds))
         or swap_limitation(inventory, machine, size, core)
     )
@@ -100,6 +100,13 @@ def machine_limitation(machine: VirtualMachine) -> str | None:
     if machine.question is not None:
         return f"{name}: it waits for an answer: {machine.question}"
     return snapshot_limitation(machine)
+
+
+def tools_limitation(machine: VirtualMachine) -> str | None:
+    """Why it cannot be shut down; None where its guest can be asked, or it is off."""
+    if machine.power is Power.ON and not machine.tools_running:
+        return f"{machine.name}: VMware Tools do not run, so its guest cannot be asked to shut down"
+    return None
 
 
 def rest_limitation(plan: ResizePlan, approved: ResizePlan) -> str | None:
@@ -206,12 +213,6 @@ def _size_limitation(machine: VirtualMachine, size: VirtualMachineSize, core: Co
         )
     if size.ram_mib < machine.reserved_mib:
         return f"{machine.name}: {machine.reserved_mib} MiB are reserved for it: lower that first"
-    return None
-
-
-def _tools_limitation(machine: VirtualMachine, mode: ResizeMode) -> str | None:
-    if mode is ResizeMode.COLD and machine.power is Power.ON and not machine.tools_running:
-        return f"{machine.name}: VMware Tools do not run, so its guest cannot be asked to shut down"
     return None
 
 
