@@ -1,7 +1,7 @@
 """A virtual machine's change of size, as a guarded change."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prefect import get_run_logger
 from prefect.variables import Variable
@@ -40,6 +40,8 @@ class VirtualMachineChange(EstateChange):
     may_shut_down: bool
     emergency: str = ""
     """Why a shutdown cannot wait for a better hour; empty: it can."""
+    _approved: ResizePlan | None = field(default=None, init=False)
+    """What was approved of a run that was killed, where this one does the rest of it."""
 
     async def propose(self) -> Proposed:
         """The plan, as what vCenter shows now lets it.
@@ -87,12 +89,14 @@ class VirtualMachineChange(EstateChange):
             left = ApprovedResize.model_validate(stored)
             why_not = rest_limitation(plan, left.plan)
             if why_not is None:
-                return self.approvers.approval(
+                approval = self.approvers.approval(
                     Proposal.of(KIND, self.name, left.plan),
                     left.statement,
                     left.signatures,
                     now=self.now(),
                 )
+                self._approved = left.plan
+                return approval
         except (GuardRefused, ValueError) as error:
             why_not = str(error)
         get_run_logger().info("approval=not-standing why=%s", why_not)
@@ -132,7 +136,9 @@ class VirtualMachineChange(EstateChange):
     ) -> ChangeOutcome:
         plan, step = where
         refused = isinstance(error, GuardRefused | CapacityExhausted)
-        if refused and step is ResizeStep.RECONFIGURE and done:
+        # Whoever shut it down, this run or the one that was killed.
+        was_on = ResizeStep.SHUT_DOWN in (self._approved or plan).steps
+        if refused and step is ResizeStep.RECONFIGURE and was_on:
             future = start_again.submit(plan, self.estate_file, approval)
             try:
                 await asyncio.to_thread(future.result)

@@ -8,6 +8,7 @@ import yaml
 from flows.virtual_machine_change import resize_virtual_machine
 from springtide.model.core import VirtualMachineSize
 from tasks.cloud import read_estate
+from tests.deployments.rig import wait_until
 from tests.real.vcenter.inventory import GIB
 from tests.real.vcenter.stage import Stage
 
@@ -143,6 +144,20 @@ def test_a_refused_size_starts_again_as_it_was(stage: Stage) -> None:
     assert "InvalidVmConfig" in str(state.message)
     assert (True, 8, 32) == shape(stage)
     assert "started again as it was" in stage.artifact("outcome-resize-virtual-machine")
+
+
+def test_a_refused_size_starts_again_what_a_killed_run_has_shut_down(stage: Stage) -> None:
+    """The next run has shut nothing down itself: the service is back all the same."""
+    stage.approve("web-1", SMALLER)
+    stage.simulator.set_virtual_machine("web-1", shutdown_s=1)
+    stage.kill_when(PROGRAM, lambda: bool(stage.simulator.calls("ShutdownGuest")))
+    wait_until(lambda: not shape(stage)[0], "the guest is off", 10)
+    stage.simulator.order("ReconfigVM_Task", "InvalidVmConfig", in_task=True)
+    wanted = {"name": "web-1", "vcpus": 4, "ram_gib": 16, **NOW, "dry_run": False}
+    state = stage.run(resize_virtual_machine, **wanted)
+    assert state.is_failed()
+    assert "InvalidVmConfig" in str(state.message)
+    assert (True, 8, 32) == shape(stage)
 
 
 def test_a_guest_that_does_not_shut_down_stops_the_run(stage: Stage) -> None:
