@@ -10,7 +10,7 @@ UTC instead of db2 (timeline 5)".
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from springtide.model.base import Moment
 from springtide.model.cluster_view import ClusterView, LeaderChange
@@ -51,8 +51,8 @@ def _changes(changes: Sequence[LeaderChange], now: Moment) -> Iterator[str]:
             continue
         instead = f" instead of {before.leader}" if before and before.leader else ""
         yield (
-            f"{change.leader or 'another member'} leads since {change.at:%H:%M} UTC{instead}"
-            f" (timeline {change.timeline})"
+            f"{change.leader or 'another member'} leads since"
+            f" {change.at.astimezone(UTC):%H:%M} UTC{instead} (timeline {change.timeline})"
         )
 
 

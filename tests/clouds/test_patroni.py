@@ -5,6 +5,7 @@ The documents are Patroni 4.1.5's; on a real cluster the same code is held to th
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ import pytest
 
 from springtide.clouds.audit import AuditLog
 from springtide.clouds.patroni.cluster import PatroniCluster
-from springtide.clouds.patroni.views import cluster_settings, member_view, scheduled_switchover
+from springtide.clouds.patroni.views import (
+    cluster_settings,
+    leader_changes,
+    member_view,
+    scheduled_switchover,
+)
 from springtide.errors import GuardRefused, Misconfigured, ReplyLost, Retryable
 from springtide.model.cluster_view import PendingParameter, Role
 from springtide.model.database import DatabaseCluster
@@ -102,6 +108,18 @@ def test_settings_and_schedules() -> None:
     )
     assert "22:00" == scheduled_switchover({"scheduled_switchover": {"at": "22:00"}})
     assert scheduled_switchover({"members": []}) is None
+
+
+def test_changes_of_leader_are_told_in_a_members_own_zone() -> None:
+    """What Patroni writes down is an instant all the same; older entries say less."""
+    entry = [1, 25, "no recovery target specified", "2026-11-30T22:03:00+01:00", "db2"]
+    first, second = leader_changes([entry, [2, 50, "switched"]])
+    assert (2, "db2", datetime(2026, 11, 30, 21, 3, tzinfo=UTC)) == (
+        first.timeline,
+        first.leader,
+        first.at,
+    )
+    assert (3, "", None) == (second.timeline, second.leader, second.at)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """How a database cluster is judged by whoever watches: what hurts is red, what was is amber."""
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 
 import pytest
 
@@ -10,6 +10,8 @@ from springtide.planning.core_watch import core_alarm, telling_after
 from springtide.planning.database_watch import judge_database, unasked
 from tests.planning.clusters import MIB, NOW, WRITTEN, a_cluster, a_replica, a_view
 
+PARIS = timezone(timedelta(hours=1))
+"""As a member's own clock tells it."""
 RED, AMBER, GREEN = Readiness.RED, Readiness.AMBER, Readiness.GREEN
 
 
@@ -63,7 +65,7 @@ def test_a_failover_is_told_for_a_day() -> None:
     changes = [
         LeaderChange(timeline=2, leader="db2", at=NOW - timedelta(days=9)),
         LeaderChange(timeline=3, leader="db1", at=NOW - timedelta(days=1)),
-        LeaderChange(timeline=4, leader="db2", at=NOW - timedelta(minutes=9)),
+        LeaderChange(timeline=4, leader="db2", at=(NOW - timedelta(minutes=9)).astimezone(PARIS)),
     ]
     told = [f.detail for f in judge_database(a_cluster(), a_view(), changes, NOW)]
     assert [

@@ -63,13 +63,14 @@ def scheduled_switchover(cluster: dict[str, Any]) -> str | None:
 def leader_changes(history: list[Any]) -> tuple[LeaderChange, ...]:
     """The cluster's changes of leader, oldest first; `history` is an answer to GET /history.
 
-    Each entry ends a timeline: its number, where, why, when, and who led from then on.
+    Each entry ends a timeline: its number, where, why, when (by the member's own clock and zone),
+    and who led from then on.
     """
     return tuple(
         LeaderChange(
             timeline=int(entry[0]) + 1,
             leader=str(entry[4]) if len(entry) > _LEADER_AT else "",
-            at=_moment(entry[3]) if len(entry) > _TIME_AT else None,
+            at=_moment(entry[_TIME_AT]) if len(entry) > _TIME_AT else None,
         )
         for entry in history
         if isinstance(entry, list) and entry
