@@ -39,7 +39,7 @@ _NEEDS: dict[str, Need] = {
     "document_offload": _DIRECTORIES,
     "document_erasure": _DIRECTORIES,
     "second_site": (lambda of: [v for v in of.vaults if v.copy_of], "no vault with `copy_of`"),
-    "core_watch": _CORE,
+    "core_watch": (lambda of: of.core or of.database_clusters, "no `core`, no database cluster"),
     "datastore_extension": _CORE,
     "virtual_machine_change": _CORE,
     "database_change": (lambda of: of.database_clusters, "no database cluster"),

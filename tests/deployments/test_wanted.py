@@ -11,6 +11,7 @@ from deployments.wanted import FILE, estate_limitation, left_out, title, wanted_
 from springtide.estate import load_estate
 from springtide.model.estate import Estate
 from tests.estates import an_estate
+from tests.planning.clusters import a_cluster
 
 Change = Callable[[dict[str, Any]], object]
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load(FILE.read_text("utf-8"))["deployments"]
@@ -77,6 +78,16 @@ def test_what_a_fleet_alone_has_work_for() -> None:
         *("evening_window", "fleet_healing", "image_rollout", "image_distribution", "readiness"),
         *("emergency_surge", "surge_rehearsal", "leftover_sweep", "orders", "notices"),
     } == {tag for each in kept for tag in each["tags"]}
+
+
+def test_database_clusters_are_watched_without_a_core() -> None:
+    """It is the only watch that they have."""
+    cluster = a_cluster(backup_source=None, waivers={"backup": "the source is not there yet"})
+    said = cluster.model_dump(mode="json", exclude_defaults=True)
+    estate = Estate.model_validate(an_estate() | {"database_clusters": [said]})
+    tags = {tag for each in wanted_deployments(estate)["deployments"] for tag in each["tags"]}
+    assert {"core_watch", "database_change"} < tags
+    assert not {"virtual_machine_change", "datastore_extension"} & tags
 
 
 @pytest.mark.parametrize(

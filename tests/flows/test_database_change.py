@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prefect import Flow
 
+from flows.core_watch import watch_core
 from flows.database_change import (
     repair_database_member,
     resize_database_cluster,
@@ -83,3 +84,10 @@ def test_a_size_that_is_none(changes: dict[str, Any], why: str) -> None:
     state = asyncio.run(_ended(resize_database_cluster, {"cluster": "school", **SIZE, **changes}))
     assert state.is_failed()
     assert why in str(state.message)
+
+
+@pytest.mark.usefixtures("prefect_server", "estate")
+def test_a_cluster_is_watched_without_a_private_cloud() -> None:
+    """It is what is red, and no private cloud is missed."""
+    state = asyncio.run(_ended(watch_core, {"dry_run": True}))
+    assert str(state.message).startswith("1 red: school: it could not be looked at")
