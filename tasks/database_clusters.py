@@ -14,7 +14,7 @@ from springtide.clouds.etcd.lease import ChangeLease, held_lease
 from springtide.clouds.patroni.cluster import PatroniCluster
 from springtide.clouds.patroni.database import Databases
 from springtide.clouds.vcenter.access import VCenter
-from springtide.errors import GuardRefused, Misconfigured, ReplyLost, SpringtideError
+from springtide.errors import GuardRefused, Misconfigured, ReplyLost, Retryable, SpringtideError
 from springtide.model.approval import Approval
 from springtide.model.cluster_view import ClusterView, DatabaseFacts, MachineFacts
 from springtide.model.database import DatabaseCluster
@@ -161,11 +161,14 @@ def machines_of(cluster: DatabaseCluster, inventory: Inventory) -> dict[str, Mac
 
     Raises:
         NotFound, GuardRefused: vCenter shows none of that name, or several.
+        Retryable: it shows no configuration of one: its size is not known.
     """
     found = {}
     for member in cluster.members:
         if member.virtual_machine is not None:
             machine = inventory.virtual_machine(member.virtual_machine)
+            if not machine.change_version:
+                raise Retryable(f"{machine.name}: vCenter shows no configuration of it")
             found[member.name] = MachineFacts(
                 member=member.name,
                 size=str(machine.size),

@@ -33,7 +33,7 @@ class VirtualMachine(Model):
     cores_per_socket: int = 1
     power: Power
     connected: bool = True
-    """Whether its host answers for it."""
+    """Whether its host answers for it, and vCenter can read its configuration."""
     question: str | None = None
     """What it waits to be answered before it goes on."""
     template: bool = False
@@ -57,7 +57,7 @@ class VirtualMachine(Model):
     guest_disks: tuple[GuestDisk, ...] = ()
     """Empty where VMware Tools do not run."""
     change_version: str
-    """Moves on with each change of its configuration."""
+    """Moves on with each change of its configuration; empty where vCenter cannot read that."""
     annotation: str = ""
 
     @property

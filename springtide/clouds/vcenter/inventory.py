@@ -79,11 +79,7 @@ def read_inventory(content: Any, at: datetime) -> Inventory:  # noqa: ANN401 - p
         clusters=_sorted(_cluster(found) for found in clusters.values()),
         hosts=_sorted(_host(found, names) for found in hosts.values()),
         datastores=_sorted(_datastore(found, names) for found in datastores.values()),
-        virtual_machines=_sorted(
-            _machine(id_, found, names)
-            for id_, found in machines
-            if "config.changeVersion" in found
-        ),
+        virtual_machines=_sorted(_machine(id_, found, names) for id_, found in machines),
     )
 
 
@@ -123,6 +119,8 @@ def _sorted(found: Any) -> Any:  # noqa: ANN401 - any of our models that has a n
 def _machine(id_: str, found: Properties, names: Mapping[str, str]) -> VirtualMachine:
     get = found.get
     linux = get("guest.guestFamily") == "linuxGuest" or _names_linux(get("config.guestId"))
+    # Without access to its files vCenter knows nothing of its configuration.
+    configured = "config.changeVersion" in found
     return VirtualMachine(
         id=id_,
         name=get("name", id_),
@@ -131,7 +129,7 @@ def _machine(id_: str, found: Properties, names: Mapping[str, str]) -> VirtualMa
         ),
         cores_per_socket=get("config.hardware.numCoresPerSocket") or 1,
         power=_POWERS[get("runtime.powerState", "poweredOff")],
-        connected=get("runtime.connectionState") == "connected",
+        connected=configured and get("runtime.connectionState") == "connected",
         question=_question(get("runtime.question")),
         template=bool(get("config.template")),
         host=names.get(id_of(get("runtime.host"))),
@@ -146,7 +144,7 @@ def _machine(id_: str, found: Properties, names: Mapping[str, str]) -> VirtualMa
         tools_running=get("guest.toolsRunningStatus") == "guestToolsRunning",
         snapshots=_snapshot_names(get("snapshot")),
         guest_disks=_guest_disks(get("guest.disk") or ()),
-        change_version=found["config.changeVersion"],
+        change_version=get("config.changeVersion", ""),
         annotation=get("config.annotation") or "",
     )
 

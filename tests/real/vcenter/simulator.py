@@ -92,7 +92,8 @@ class Simulator:
 
         `shutdown_s` is what the guest takes to shut down (below 0: it never does), `tools` whether
         VMware Tools run, `on` the power as the guest itself turns it, `touched` that somebody
-        changed something, so that its change version moved on, `disks` the guest's file systems
+        changed something, so that its change version moved on, `inaccessible` that vCenter cannot
+        read its files, so that it has no configuration, `disks` the guest's file systems
         with `path`, `capacity_bytes` and `free_bytes`.
         """
         self._control("POST", "virtual-machines", {"name": name, **change})

@@ -20,6 +20,7 @@ from springtide.errors import (
 )
 from springtide.model.core import VirtualMachineSize
 from springtide.model.inventory import Power
+from springtide.planning.virtual_machine_change import machine_limitation
 from tests.real.vcenter.inventory import GIB
 from tests.real.vcenter.simulator import Simulator
 
@@ -53,6 +54,16 @@ def test_one_look_costs_as_many_calls_as_there_are_kinds(
     )
     assert 4 == len(simulator.calls("RetrievePropertiesEx"))
     assert 12 == len(simulator.calls())
+
+
+def test_a_machine_whose_files_are_out_of_reach_is_shown(
+    vcenter: VCenter, simulator: Simulator
+) -> None:
+    """VCenter has no configuration of it: it is not gone, and none to be changed."""
+    simulator.set_virtual_machine("web-1", inaccessible=True)
+    for shown in (vcenter.read().virtual_machine("web-1"), vcenter.virtual_machine("web-1")):
+        assert (Power.ON, "esx-1", "") == (shown.power, shown.host, shown.change_version)
+        assert "web-1: its host does not answer for it" == machine_limitation(shown)
 
 
 def test_a_hot_add_sends_the_change_version_and_what_changes(

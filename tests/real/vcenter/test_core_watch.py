@@ -59,6 +59,15 @@ def test_what_becomes_red_is_told_once(stage: Stage) -> None:
     assert stage.run(watch_core).is_failed()
 
 
+def test_a_machine_whose_files_are_out_of_reach_is_red(stage: Stage) -> None:
+    """Whether the estate names it or not."""
+    for name in ("web-1", "database-3"):
+        stage.simulator.set_virtual_machine(name, inaccessible=True)
+    told = str(stage.run(watch_core).message)
+    for name in ("web-1", "database-3"):
+        assert f"{name}: its host does not answer for it" in told
+
+
 def test_a_fill_is_foretold_from_the_days_before(stage: Stage) -> None:
     """20 GiB a day, and 2,500 of 3,000 used: 90 % in ten days."""
     now = datetime.now(UTC)

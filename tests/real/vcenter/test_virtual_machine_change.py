@@ -110,6 +110,14 @@ def test_what_a_guard_refuses_is_told_before_anybody_is_asked(
     assert [] == stage.simulator.calls("ReconfigVM_Task")
 
 
+def test_a_machine_whose_files_are_out_of_reach_is_refused(stage: Stage) -> None:
+    """In words, whoever approved what."""
+    stage.simulator.set_virtual_machine("web-1", inaccessible=True)
+    state = stage.run(resize_virtual_machine, name="web-1", **BIGGER)
+    assert state.is_failed()
+    assert "web-1: its host does not answer for it" in str(state.message)
+
+
 def test_a_change_since_the_approval_needs_another_one(stage: Stage) -> None:
     """Somebody touched it in the meantime: what was signed is not what would be done."""
     stage.approve("web-1", VirtualMachineSize(vcpus=12, ram_mib=64 * 1024))

@@ -38,6 +38,8 @@ type machineChange struct {
 	Power *bool `json:"on"`
 	// Somebody changed something: the change version moves on.
 	Touched bool `json:"touched"`
+	// Its files are out of reach: vCenter has no configuration of it.
+	Inaccessible bool `json:"inaccessible"`
 	// The guest's file systems, as VMware Tools tell them.
 	Disks []guestDisk `json:"disks"`
 }
@@ -142,9 +144,11 @@ func (w *world) states() []machineState {
 	states := []machineState{}
 	for _, each := range w.machines {
 		simulator.Map.WithLock(each, func() {
-			states = append(states, machineState{
-				each.Name, each.on(), each.asked, each.Config.Hardware.NumCPU, each.Config.Hardware.MemoryMB,
-			})
+			state := machineState{Name: each.Name, On: each.on(), ShutdownAsked: each.asked}
+			if each.Config != nil {
+				state.Vcpus, state.RamMib = each.Config.Hardware.NumCPU, each.Config.Hardware.MemoryMB
+			}
+			states = append(states, state)
 		})
 	}
 	return states
@@ -221,6 +225,9 @@ func (w *world) changeMachine(change machineChange) error {
 		}
 		if change.Touched {
 			m.changed()
+		}
+		if change.Inaccessible {
+			m.Config, m.Runtime.ConnectionState = nil, types.VirtualMachineConnectionStateInaccessible
 		}
 		if change.Disks != nil {
 			m.Guest.Disk = nil

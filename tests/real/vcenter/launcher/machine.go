@@ -272,7 +272,7 @@ func (m *machine) apply(spec *types.VirtualMachineConfigSpec) {
 func (w *world) unreserved(host types.ManagedObjectReference) int64 {
 	free := simulator.Map.Get(host).(*simulator.HostSystem).Summary.Hardware.MemorySize >> 20
 	for _, each := range w.machines {
-		if each.on() && *each.Runtime.Host == host {
+		if each.Config != nil && each.on() && *each.Runtime.Host == host {
 			free -= *each.Config.MemoryAllocation.Reservation
 		}
 	}
