@@ -78,7 +78,9 @@ class DatabaseChange(EstateChange):
         """
         async with cluster_desk(self.estate_file, self.wish.cluster, self.wish.kind) as desk:
             record = await desk.record()
-            view = await desk.long_view()
+            # A switchover keeps no log for anybody: neither its rate nor its room is asked.
+            handed_over = self.wish.kind is PlanKind.SWITCHOVER
+            view = await (desk.view() if handed_over else desk.long_view())
             sight = Sight(view, await desk.machines(), desk.cluster.limits)
             counts = record is not None and still_counts(record, self.wish, sight, self.now())
             self._record = record if counts else None
@@ -119,6 +121,8 @@ class DatabaseChange(EstateChange):
             record = ChangeRecord(
                 proposal=proposal, approval=approval, run=_run(), began_at=self.now()
             )
+        # The same plan may have been approved anew: whoever takes over goes by what is good now.
+        record = record.model_copy(update={"approval": approval})
         desk_of = cluster_desk(self.estate_file, self.wish.cluster, self.wish.kind, approval)
         async with desk_of as desk, desk.lease(_run()) as lease:
             change = UnderWay(desk, lease, self.wish, record, self._window_limitation)

@@ -1,8 +1,11 @@
 """Troubles within a step of a cluster's change: borne for a while, and never gone past."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from prefect.logging import disable_run_logger
@@ -12,13 +15,22 @@ from springtide.model.change import ChangeOutcome
 from springtide.model.cluster_view import ClusterView, DatabaseFacts, MachineFacts
 from springtide.model.core import VirtualMachineSize
 from springtide.model.database import DatabaseCluster
-from springtide.model.database_plan import ClusterPlan, PlanKind, Step, StepKind, Wish
+from springtide.model.database_plan import (
+    ChangeRecord,
+    ClusterPlan,
+    PlanKind,
+    Step,
+    StepKind,
+    Wish,
+)
 from springtide.planning.database_acts import Act
 from springtide.planning.database_change import Sight, plan_of
 from tasks import database_change
 from tasks.database_change import UnderWay
+from tasks.database_clusters import machines_of
 from tests.planning.cluster_world import World
-from tests.planning.clusters import LARGE, SMALL, a_cluster, a_record
+from tests.planning.clusters import LARGE, MIB, NOW, SMALL, a_cluster, a_record
+from tests.planning.cores import inventory, machine
 
 RESIZE = Wish(
     kind=PlanKind.RESIZE, cluster="school", size=VirtualMachineSize(vcpus=16, ram_mib=65_536)
@@ -53,6 +65,10 @@ class Desk:
     on_host: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     """Acts that nothing comes of."""
+    left: ChangeRecord | None = None
+    """What a run before has left in the store."""
+    wal_bytes_per_s: float = 0.0
+    remembered: list[ChangeRecord | None] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
     @property
@@ -103,8 +119,32 @@ class Desk:
             self.world.do(act, step.member)
         return "an answer"
 
-    async def remember(self, lease: object, record: object) -> None:
+    async def long_view(self) -> ClusterView:
+        """The cluster alone, with how fast its primary writes its log."""
+        view = await self.view()
+        return view.model_copy(update={"wal_bytes_per_s": self.wal_bytes_per_s})
+
+    async def machines(self) -> dict[str, MachineFacts]:
+        """The members' machines."""
+        return dict((await self.sight()).machines)
+
+    async def inventory(self) -> None:
+        """No vCenter is asked."""
+
+    async def record(self) -> ChangeRecord | None:
+        """What is left in the store."""
+        return self.left
+
+    @asynccontextmanager
+    async def lease(self, holder: str) -> AsyncIterator["Desk"]:
+        """It is free."""
+        del holder
+        yield self
+
+    async def remember(self, lease: object, record: ChangeRecord | None) -> None:
         """The store takes everything."""
+        del lease
+        self.remembered.append(record)
 
     async def check(self) -> None:
         """The lease is ours."""
@@ -265,6 +305,56 @@ def test_a_window_that_comes_near_stops_it_between_steps(clock: Clock) -> None:
     assert (near, ("db3 (member): db3 serves",)) == (outcome.trouble, outcome.done)
 
 
+def a_change(
+    desk: Desk, wish: Wish, monkeypatch: pytest.MonkeyPatch
+) -> database_change.DatabaseChange:
+    """That wish of a cluster that needs no backup, at an hour that needs no estate."""
+
+    @asynccontextmanager
+    async def desk_of(*_: object) -> AsyncIterator[Desk]:
+        yield desk
+
+    desk.cluster = a_cluster(backup_source=None, waivers={"backup": "the source is not there yet"})
+    monkeypatch.setattr(database_change, "cluster_desk", desk_of)
+    return database_change.DatabaseChange(Path("no-estate.yaml"), wish)
+
+
+@pytest.mark.parametrize("kind", [PlanKind.SWITCHOVER, PlanKind.RESTART])
+def test_a_switchover_needs_no_room_for_the_log(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, kind: PlanKind
+) -> None:
+    """No member is down for it; the primary writes 20 MiB a second, which stops all else."""
+    wish = Wish(kind=kind, cluster="school", emergency="a test has no better hour")
+    change = a_change(Desk(clock, wal_bytes_per_s=20 * MIB), wish, monkeypatch)
+    if kind is PlanKind.SWITCHOVER:
+        assert asyncio.run(change.propose()).settled is None
+    else:
+        with pytest.raises(GuardRefused, match="MiB of WAL would be kept"):
+            asyncio.run(change.propose())
+
+
+def test_the_same_plan_that_is_approved_anew_is_kept_with_the_new_approval(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one ended before anything was done; whoever takes over needs no third."""
+    wish = RESIZE.model_copy(update={"emergency": "a test has no better hour"})
+    desk = Desk(clock)
+    begun = {"step": "db3 (member)", "member": "db3"}
+    desk.left = a_record(plan_of(wish, desk.world.look())).model_copy(update=begun)
+    anew = {"until": NOW + timedelta(hours=1), "statement": "another line"}
+    approval = desk.left.approval.model_copy(update=anew)
+    change = a_change(desk, wish, monkeypatch)
+
+    async def run() -> None:
+        with disable_run_logger():
+            found = await change.propose()
+            await change.act(found.proposal, approval)
+
+    asyncio.run(run())
+    first = desk.remembered[0]
+    assert desk.left.model_copy(update={"approval": approval, "run": "no-flow-run"}) == first
+
+
 def test_what_was_done_is_told_where_nobody_answers_any_more(clock: Clock) -> None:
     """The report's own looks fail as well: who leads is not known, and all else is told."""
     desk = Desk(clock, away=lambda call: AWAY if call == "look" else None)
@@ -273,6 +363,14 @@ def test_what_was_done_is_told_where_nobody_answers_any_more(clock: Clock) -> No
         "vCenter does not answer",
         {"led before": "not known", "leads now": "not known", "changes of leader": "not known"},
     ) == (outcome.trouble, dict(outcome.facts))
+
+
+def test_a_machine_without_a_configuration_has_no_size() -> None:
+    """Its files are out of reach for a moment: nothing is planned, or done, by that."""
+    names = [str(member.virtual_machine) for member in a_cluster().members]
+    seen = inventory(*(machine(name, change_version="") for name in names))
+    with pytest.raises(Retryable, match="database-1: vCenter shows no configuration of it"):
+        machines_of(a_cluster(), seen)
 
 
 def test_all_is_well(clock: Clock) -> None:
