@@ -60,7 +60,7 @@ async def watch_core(*, dry_run: bool = False) -> State[tuple[CoreFinding, ...]]
 async def _look(path: Path, memory: CoreMemory) -> CoreLook:
     """What is found, and what is to be noted; a vCenter that does not answer is a finding.
 
-    Where there is none nothing is found: the database clusters may be all that is watched.
+    Without a private cloud nothing is: the database clusters are all that is watched.
     """
     if read_estate(path).core is None:
         return CoreLook(())

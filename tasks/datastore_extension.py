@@ -128,10 +128,8 @@ class DatastoreExtension(EstateChange):
         """
         pause_s = read_estate(self.estate_file).private_cloud().ordering().poll_interval_s
         for _ in range(_LOOKS):
-            names, inventory = (
-                delivered_names(plan, await self._provider()),
-                await self._inventory(),
-            )
+            names = delivered_names(plan, await self._provider())
+            inventory = await self._inventory()
             new = {each.name for each in inventory.datastores} - set(plan.datastores)
             if len(names & new) >= number:
                 return inventory, names & new

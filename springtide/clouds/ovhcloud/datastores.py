@@ -18,15 +18,9 @@ from springtide.errors import SpringtideError
 from springtide.model.core import DatastoreOrders
 from springtide.model.datastore_extension import Filer, ProviderTask, ProviderView
 
-OPEN_STATES = (
-    "toCreate",
-    "todo",
-    "doing",
-    "fixing",
-    "toCancel",
-    "waitingForChilds",
-    "waitingTodo",
-    "unknown",
+_OPEN_STATES = (
+    *("toCreate", "todo", "doing", "fixing"),
+    *("toCancel", "waitingForChilds", "waitingTodo", "unknown"),
 )
 """Of a task that has not ended; they are asked for one by one.
 
@@ -109,7 +103,7 @@ class ProviderDatastores:
 
     def _under_way(self) -> tuple[ProviderTask, ...]:
         """Open tasks that are about a datastore, by what they name or what they are called."""
-        ids = {id_ for state in OPEN_STATES for id_ in self._get("/task", state=state)}
+        ids = {id_ for state in _OPEN_STATES for id_ in self._get("/task", state=state)}
         tasks = [_task(self._get(f"/task/{id_}")) for id_ in sorted(ids)]
         about = [t for t in tasks if t.filer_id is not None or "filer" in t.name.lower()]
         return tuple(task for task in about if not _ended(task))
