@@ -26,14 +26,14 @@ class Killing(ClusterDesk):
 
     last: str
 
-    async def perform(self, wish: Wish, step: Step, act: Act, *, why: str) -> None:
+    async def perform(self, wish: Wish, step: Step, act: Act, *, why: str) -> str:
         """Do it, or be killed a moment after it has begun."""
         doing = asyncio.ensure_future(_perform(self, wish, step, act, why=why))
         if act.kind == Killing.last:
             await asyncio.wait([doing], timeout=_MIDST_S)
             print(f"killed at {act.kind} of {step.member}", flush=True)  # noqa: T201 - its report
             os.kill(os.getpid(), signal.SIGKILL)
-        await doing
+        return await doing
 
 
 _perform = ClusterDesk.perform
