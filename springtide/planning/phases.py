@@ -18,8 +18,7 @@ from springtide.planning.health import (
 )
 
 _GONE = frozenset({"DELETED", "SOFT_DELETED"})
-_FORMING = frozenset({"BUILD", "REBUILD"})
-_WORKED_ON = frozenset({"REBOOT", "HARD_REBOOT", "MIGRATING", "RESIZE", "RESCUE"})
+_WORKED_ON = frozenset({"REBOOT", "HARD_REBOOT", "MIGRATING", "REBUILD", "RESIZE", "RESCUE"})
 """Somebody is at it, whoever that is; for a while it is let be."""
 _ON_THE_WAY = (Phase.BUILDING, Phase.ACTIVE, Phase.ANSWERING)
 _NO_PLACE = "the balancer's quota of members has no place for it"
@@ -126,7 +125,7 @@ def _sight(
         held = _unjudged(server, member, snapshot, fleet, now=now)
         return replace(held, held=True)
     joined = member is not None and member.provisioning_status != "PENDING_CREATE"
-    if member is not None and joined and member.weight > 0 and server.status not in _FORMING:
+    if member is not None and joined and member.weight > 0 and server.status != "BUILD":
         return _as_serving(server, member, snapshot, fleet, now=now)
     return _unjudged(server, member, snapshot, fleet, now=now)
 
@@ -142,7 +141,7 @@ def _unjudged(
     """The phase of a server that does not serve, or that a person holds."""
     if server.status in NOVA_DEAD:
         return Sighting(server, member, Phase.FAILED, server.fault or f"Nova says {server.status}")
-    if server.status in _FORMING:
+    if server.status == "BUILD":
         return _forming(server, fleet, now)
     if member is not None and member.weight == 0:
         return Sighting(server, member, Phase.DRAINING, "its weight is 0")

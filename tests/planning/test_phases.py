@@ -100,6 +100,20 @@ def sighted(
         pytest.param(a_server(status="DELETED"), (), False, Phase.LEAVING, id="deleted"),
         pytest.param(a_server(status="SOFT_DELETED"), (), False, Phase.LEAVING, id="soft-deleted"),
         pytest.param(a_server(status="REBOOT"), (a_member(),), False, Phase.SERVING, id="reboots"),
+        pytest.param(
+            a_server(status="REBUILD", created_at=START - 2 * BOOT),
+            (a_member(),),
+            False,
+            Phase.SERVING,
+            id="is-rebuilt-long-after-its-create",
+        ),
+        pytest.param(
+            a_server(status="REBUILD", created_at=START - 2 * BOOT),
+            (a_member(weight=0),),
+            False,
+            Phase.DRAINING,
+            id="is-rebuilt-while-drained",
+        ),
         pytest.param(a_server(status="UNKNOWN"), (), True, Phase.ANSWERING, id="unknown-status"),
     ],
 )
@@ -211,6 +225,20 @@ def test_what_the_balancer_says_of_a_member(
             {"status": "REBOOT", "updated_at": START - ANSWER - MOMENT},
             Phase.FAILED,
             id="nova-reboots-it-for-too-long",
+        ),
+        pytest.param(
+            {
+                "status": "REBUILD",
+                "updated_at": START - ANSWER,
+                "created_at": START - BOOT - MOMENT,
+            },
+            Phase.ACTIVE,
+            id="nova-rebuilds-it",
+        ),
+        pytest.param(
+            {"status": "REBUILD", "updated_at": START - ANSWER - MOMENT},
+            Phase.FAILED,
+            id="nova-rebuilds-it-for-too-long",
         ),
     ],
 )
