@@ -17,6 +17,8 @@ class MemberOrder(Model):
     name: str
     address: str
     member_id: str | None = None
+    port: int | None = None
+    """Port of the member that it is already; None: it gets the health check's."""
 
 
 class Launch(Model):

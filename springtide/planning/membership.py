@@ -35,6 +35,7 @@ def member_orders(sightings: Iterable[Sighting]) -> tuple[MemberOrder, ...]:
             name=s.server.name,
             address=address,
             member_id=s.member.id if s.member else None,
+            port=s.member.port if s.member else None,
         )
         for s in sightings
         if (address := s.member.address if s.member else s.server.address)

@@ -4,6 +4,7 @@ import pytest
 
 from springtide.model.outcome import Ending
 from springtide.sandbox.faults import FaultRule
+from springtide.sandbox.sockets import free_port
 from tests.convergence.stage import ENDS_AT, OPENS_AT, REGIONS, Stage, a_region, a_window
 
 MEMBERS = "/members$"
@@ -28,6 +29,16 @@ def test_a_pool_stuck_in_pending_update_is_waited_for(stage: Stage, kind: str) -
     assert Ending.SETTLED is stage.open().ending
     stage.assert_stands(4)
     stage.sandbox.stick_balancer(stage.pool_id("RBX1"), 0.8)
+    stage.assert_leaves_nothing()
+
+
+@pytest.mark.parametrize("kind", ["exclusive", "shared"])
+def test_members_leave_by_the_port_at_which_they_joined(stage: Stage, kind: str) -> None:
+    """The health check has another port since: no second member joins, and the window closes."""
+    regions = [a_region(name, pool_kind=kind) for name in REGIONS]
+    stage.write(window=SMALL, regions=regions)
+    stage.open()
+    stage.write(window=SMALL, regions=regions, health={"port": free_port()})
     stage.assert_leaves_nothing()
 
 

@@ -142,7 +142,8 @@ class Pool:
     def _body(self, order: MemberOrder, *, weight: int, more: tuple[str, ...] = ()) -> Body:
         body: Body = {
             "address": order.address,
-            "protocol_port": self._fleet.health.port,
+            # Octavia knows a member by address and port: with another port it is a second one.
+            "protocol_port": order.port or self._fleet.health.port,
             "name": order.name,
             "weight": weight,
             "tags": [OURS, fleet_tag(self._fleet.name), server_tag(order.server_id), *more],
