@@ -118,7 +118,9 @@ def plan_fleet_healing(views: tuple[RegionView, ...], given: RoundInput) -> Heal
 
 
 def healed_fleet(fleet: Fleet, stop_share: float | None) -> Fleet:
-    """The fleet as one run is to heal it: a person may raise the stop for it, who has looked.
+    """The fleet as one run is to heal it: a person who has looked may raise the stop for it.
+
+    Then regions of which all are said to be down are repaired, too.
 
     Raises:
         GuardRefused: the share is not above 0 and at most 1.
@@ -127,7 +129,8 @@ def healed_fleet(fleet: Fleet, stop_share: float | None) -> Fleet:
         return fleet
     if not 0 < stop_share <= 1:
         raise GuardRefused(f"stop_share: given {stop_share}, must be above 0 and at most 1")
-    healing = fleet.healing.model_copy(update={"stop_share": stop_share})
+    raised = {"stop_share": stop_share, "whole_regions": True}
+    healing = fleet.healing.model_copy(update=raised)
     return fleet.model_copy(update={"healing": healing})
 
 

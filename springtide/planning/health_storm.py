@@ -7,6 +7,7 @@ written on the servers, save on one of them: the witness, whose count of failed 
 this lasts. When it has lasted, the alarm says what was seen, by whom. Silent servers outside of
 their pool count where they are lacking in it; where as many serve as are desired they are on their
 way out, and no storm. Where more stand than are desired `planning/fleet_round.py` says who goes.
+Where a person has looked (`whole_regions`) a region of which all are down is repaired all the same.
 
 Example: our worker loses its route to GRA11. All 10 members there are silent, the balancer says
 that all are well: nothing is touched, and after three checks the alarm says just that.
@@ -57,7 +58,7 @@ def find_storm(views: tuple[RegionView, ...], given: RoundInput) -> StormWatch:
     found = [watch for view in views if (watch := _late(view, given)) is not None]
     if len(failing) > max(1, fleet.healing.stop_share * len(members)):
         found.append(_watch(failing, members, fleet, where="", source=""))
-    else:
+    elif not fleet.healing.whole_regions:
         found += [
             _watch(doubted, doubted, fleet, where=f"{view.region}: ", source=source)
             for view in views

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.planning.fleet_world import REGIONS, desired
-from tests.planning.test_fleet_healing import removed, standing
+from springtide.planning.fleet_healing import healed_fleet
+from tests.planning.fleet_world import REGIONS, desired, played
+from tests.planning.test_fleet_healing import launched, removed, standing
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,24 @@ def test_who_is_held_in_a_storm_does_not_stand_in_for_others() -> None:
         world.servers[server.id] = server.model_copy(update=update)
     world.settle(desired(6))
     assert 6 == sum(s.region != "GRA11" for s in world.servers.values())
+
+
+@pytest.mark.parametrize(
+    ("regions", "share"),
+    [
+        pytest.param({"GRA11"}, 0.34, id="one-region"),
+        pytest.param({"GRA11", "RBX1"}, 0.67, id="two-regions"),
+        pytest.param(set(REGIONS), 1.0, id="all"),
+    ],
+)
+def test_who_has_looked_has_whole_regions_replaced(regions: set[str], share: float) -> None:
+    """Nova alone says that they run: as soon as a person says so, a tenth at a time is replaced."""
+    world = standing()
+    world.pass_time(600)
+    world.down = {s.id for s in world.servers.values() if s.region in regions}
+    assert {"mark"} == {a.kind for plan in played(world, 30, 12) for a in plan.actions}
+    world.fleet = healed_fleet(world.fleet, share)
+    assert 3 == max(launched(*played(world, 30, 60)))
+    assert () == world.settle(desired(30)).alarms
+    assert dict.fromkeys(REGIONS, 10) == Counter(s.region for s in world.servers.values())
+    assert not world.down & set(world.servers)
