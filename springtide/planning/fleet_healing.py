@@ -32,7 +32,7 @@ from springtide.model.plan import Action, Delete, Drain, Leave, Mark, MemberOrde
 from springtide.model.server import Phase
 from springtide.planning.deaths import new_deaths
 from springtide.planning.health import said_of
-from springtide.planning.health_storm import StormWatch, find_storm
+from springtide.planning.health_storm import StormWatch
 from springtide.planning.membership import member_orders
 from springtide.planning.phases import Sighting
 from springtide.planning.region import RegionView
@@ -69,11 +69,12 @@ class HealingPlan:
     deaths: tuple[Death, ...] = ()
 
 
-def plan_fleet_healing(views: tuple[RegionView, ...], given: RoundInput) -> HealingPlan:
+def plan_fleet_healing(
+    views: tuple[RegionView, ...], given: RoundInput, *, storm: StormWatch
+) -> HealingPlan:
     """Whom to repair, and what is done about it before anything is launched."""
     fleet, wanted = given.fleet, given.desired.servers
     readable = tuple(view for view in views if view.readable)
-    storm = find_storm(readable, given)
     ghosts = _doubtful_members(readable, fleet, wanted=wanted)
     failed = (s for view in readable for s in view.of(Phase.FAILED))
     dead = tuple(sorted((s for s in failed if _dead(s)), key=_order_of_going))

@@ -43,6 +43,7 @@ from springtide.model.server import Phase
 from springtide.model.snapshot import FleetSnapshot
 from springtide.planning.fleet_healing import HealingPlan, plan_fleet_healing, remove_sick
 from springtide.planning.health import found_sick
+from springtide.planning.health_storm import find_storm
 from springtide.planning.image_choice import rolling
 from springtide.planning.image_rollout import find_halt, plan_image_rollout
 from springtide.planning.launching import LaunchPlan, plan_launches
@@ -56,9 +57,10 @@ from springtide.planning.round_input import RoundInput
 def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
     """The round's plan: never above the fleet's maximum of what is seen, and only for ours."""
     views = view_regions(snapshot, given.fleet, given.now, given.book)
-    if (halt := find_halt(views, given)) is not None:
+    storm = find_storm(views, given)
+    if (halt := find_halt(views, given, storm=storm)) is not None:
         return _halted(snapshot, given, halt)
-    healing = plan_fleet_healing(views, given)
+    healing = plan_fleet_healing(views, given, storm=storm)
     rollout = plan_image_rollout(views, given, healing)
     living = sum(view.living for view in views) - len(rollout.outgoing)
     short = given.desired.servers - living - healing.spared

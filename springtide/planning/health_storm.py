@@ -51,6 +51,7 @@ class StormWatch:
 
 def find_storm(views: tuple[RegionView, ...], given: RoundInput) -> StormWatch:
     """The storm over the whole fleet, else those over single regions; empty where there is none."""
+    views = tuple(view for view in views if view.readable)
     fleet, lacking = given.fleet, _lacking(views, given)
     seen = (s for view in views for s in view.sightings)
     members = [s for s in seen if _judged(s) or (s.settled_in and lacking)]

@@ -11,7 +11,8 @@ As an operator reads it:
    are out of service. An old server is drained when there are that many to spare.
 4. Where new servers do not answer, or are found sick, beyond the fleet's `rollout_stop_share` of
    them, the rollout is halted: what serves is kept, new servers get the image before, and a person
-   is told. Lifting the halt goes on.
+   is told. Lifting the halt goes on. A region in a storm (`planning/health_storm.py`) says nothing
+   of the image, unless only servers of it fail there and it has never served there.
 5. It waits while servers are missing (a surge), while some fail their checks, while a region cannot
    be read, and when fewer will be desired before a batch could serve (a window's end).
 
@@ -27,6 +28,7 @@ from springtide.model.fleet import CanaryPolicy
 from springtide.model.plan import Action, Delete, Drain
 from springtide.model.server import Phase
 from springtide.planning.fleet_healing import HealingPlan
+from springtide.planning.health_storm import StormWatch
 from springtide.planning.image_choice import halt_of, rolling, rollout_now
 from springtide.planning.membership import member_orders
 from springtide.planning.phases import Sighting
@@ -87,11 +89,14 @@ def plan_image_rollout(
     )
 
 
-def find_halt(views: tuple[RegionView, ...], given: RoundInput) -> Halt | None:
+def find_halt(
+    views: tuple[RegionView, ...], given: RoundInput, *, storm: StormWatch
+) -> Halt | None:
     """Why the rollout that holds has to stop now; None where it need not."""
     if (rollout := rolling(given.book, given.fleet.name, given.now)) is None:
         return None
-    new = [s for v in views if v.readable for s in v.sightings if s.server.image_id == v.image_id]
+    judged = [v for v in views if v.readable and _image_is_judged(v, given, storm)]
+    new = [s for v in judged for s in v.sightings if s.server.image_id == v.image_id]
     bad = [s for s in new if s.phase is Phase.FAILED and s.opinion and not s.held]
     good = sum(s.phase is Phase.SERVING and not s.doubted for s in new)
     if not bad or len(bad) <= given.fleet.rollout_stop_share * (good + len(bad)):
@@ -104,6 +109,13 @@ def find_halt(views: tuple[RegionView, ...], given: RoundInput) -> Halt | None:
         f" {bad[0].server.name}: {bad[0].why})",
         until=rollout.ends_at,
     )
+
+
+def _image_is_judged(view: RegionView, given: RoundInput, storm: StormWatch) -> bool:
+    """Whether those who fail say something of the image: in a storm only where it alone fails."""
+    doubted = storm.spared | storm.late
+    images = {s.server.image_id for s in view.sightings if s.server.id in doubted}
+    return not images or (images == {view.image_id} and not image_proven(view, given))
 
 
 def _old(view: RegionView, sighting: Sighting) -> bool:

@@ -125,6 +125,15 @@ def test_a_bad_image_is_halted_at_its_canary() -> None:
     assert plans[-1].settled
 
 
+def test_a_bad_image_is_halted_where_nobody_else_stands() -> None:
+    """All members are canaries and down: that is the image, and all start with the other one."""
+    world = a_world()
+    world.images, world.rollouts, world.bad_images = (NEW, OLD), [a_rollout()], {NEW.id}
+    plans = played(world, 30, 60)
+    assert 1 == sum("is halted" in alarm for alarm in alarms(plans))
+    assert ({OLD.id: 30}, 30) == (by_image(world), world.serving)
+
+
 def test_a_first_image_that_never_answers_is_left_alone() -> None:
     """A canary in each region, and no more: the image is told to be silent."""
     world = FleetWorld(fleet=a_fleet(health=BALANCER), bad_images={OLD.id})

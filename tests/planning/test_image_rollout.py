@@ -128,6 +128,37 @@ def test_so_many_may_fail(bad: int, *, halts: bool) -> None:
     assert (15, halts) == (total, bool(world.halts))
 
 
+@pytest.mark.parametrize("regions", [REGIONS, REGIONS[:1]], ids=["all-regions", "one-region"])
+@pytest.mark.parametrize("ended", [False, True], ids=["halfway", "ended"])
+def test_a_storm_halts_nothing(regions: tuple[str, ...], *, ended: bool) -> None:
+    """Our probe is cut off, and the storm's witness has the new image: that is not at fault."""
+    world = an_old_fleet()
+    world.rollouts = [a_rollout()]
+    while by_image(world).get(NEW.id, 0) < 10:
+        played(world, 30, 1)
+    if ended:
+        world.settle(desired(30), rounds=300)
+    members = (m for region in regions for m in world.members[region].values() if m.ours)
+    witness = max(m.server_id or "" for m in members)
+    world.servers[witness] = world.servers[witness].model_copy(update={"image_id": NEW.id})
+    world.cut_off = set(regions)
+    assert played(world, 30, 20)[-1].alarms
+    world.cut_off = set()
+    plan = world.settle(desired(30), rounds=300)
+    assert ({NEW.id: 30}, (), []) == (by_image(world), plan.told, world.halts)
+
+
+def test_a_storm_over_new_servers_halts_nothing() -> None:
+    """The next evening opens while our probe is cut off: those kept as late are none that fail."""
+    world = an_old_fleet()
+    world.rollouts = [a_rollout()]
+    world.settle(desired(30), rounds=300)
+    world.settle(desired(0))
+    world.cut_off = set(REGIONS)
+    assert played(world, 30, 30)[-1].alarms
+    assert ({NEW.id: 30}, []) == (by_image(world), world.halts)
+
+
 def test_going_back_needs_no_canary() -> None:
     """The image before has served there: its rollout begins with a batch, the newer one ends."""
     world = an_old_fleet()
