@@ -108,7 +108,7 @@ class FleetRegion(Model):
     cap: PositiveInt | None = None
     """Most servers of this fleet in this region; None: the quota alone decides."""
     zones: tuple[CloudName, ...] = ()
-    """Availability zones to go through in turn; empty: the cloud chooses."""
+    """Availability zones over which the servers are spread; empty: the cloud chooses."""
 
 
 class Fleet(Model):

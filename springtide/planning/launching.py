@@ -1,4 +1,4 @@
-"""Where and how missing servers are launched: spread, halves, canaries, waves."""
+"""Where and how missing servers are launched: spread, halves, canaries, zones, waves."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -251,7 +251,8 @@ def _waves(berth: _Berth, servers: int, given: RoundInput, *, first: int) -> lis
         return []
     scouting = berth.scouts is not None
     launches = []
-    for index, size in enumerate(waves(servers, berth.wave_most), start=first):
+    sizes = [(z, n) for z, part in _by_zone(berth, servers) for n in waves(part, berth.wave_most)]
+    for index, (zone, size) in enumerate(sizes, start=first):
         wave = wave_name(given.now, given.run, index, size)
         launches.append(
             Launch(
@@ -259,7 +260,7 @@ def _waves(berth: _Berth, servers: int, given: RoundInput, *, first: int) -> lis
                 wave=wave,
                 servers=size,
                 image_id=berth.view.image_id,
-                zone=berth.zones[index % len(berth.zones)],
+                zone=zone,
                 canary=scouting,
                 # A canary alone in a group would take the place of a whole wave.
                 group_members=None if scouting else berth.group_members,
@@ -269,6 +270,20 @@ def _waves(berth: _Berth, servers: int, given: RoundInput, *, first: int) -> lis
             )
         )
     return launches
+
+
+def _by_zone(berth: _Berth, servers: int) -> list[tuple[str | None, int]]:
+    """How many go to each open zone, one after the other to the emptiest.
+
+    Those that have just found no host there count as well: so the other zones come first.
+    """
+    seen = berth.view.sightings
+    stand = Counter(s.server.zone for s in seen if s.alive or s.server.no_valid_host)
+    added = dict.fromkeys(berth.zones, 0)
+    for _ in range(servers):
+        emptiest = min(berth.zones, key=lambda zone: stand[zone] + added[zone])
+        added[emptiest] += 1
+    return list(added.items())
 
 
 def _hopes(views: tuple[RegionView, ...], given: RoundInput) -> list[Wait]:

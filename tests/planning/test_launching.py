@@ -1,5 +1,6 @@
 """Why nothing is launched in a region, and whether that is an alarm, waited for, or a shortfall."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -149,6 +150,53 @@ def test_a_single_server_without_a_host_closes_what_was_asked_for(
         a.servers for a in plan.actions if isinstance(a, Launch) and a.region == "GRA11"
     )
     assert [named if zones else None] == [mark.zone for mark in plan.marks]
+
+
+def zoned(standing: str, *, lost: str = "", closed: str | None = None) -> FleetWorld:
+    """GRA11 alone with three zones: of each that is named a server stands, or has found no host."""
+    region = FleetRegion(name="GRA11", network="vrack", pool="api", zones=("a", "b", "c"))
+    world = FleetWorld(fleet=a_fleet(regions=(region,), canary={"policy": "never"}))
+    world.exhausted = [a_mark(zone=closed)] if closed else []
+    error = {"status": "ERROR", "fault": RETRIES, "wave": f"w-{len(lost)}", "launched_at": None}
+    for number, zone in enumerate(standing + lost):
+        changes = {} if number < len(standing) else error
+        world.servers[f"s{number}"] = a_server(f"s{number}", zone=zone, **changes)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("world", "missing", "waves"),
+    [
+        pytest.param(zoned(""), 10, "a4 b3 c3", id="an-empty-region"),
+        pytest.param(zoned(""), 1, "a1", id="a-single-one"),
+        pytest.param(zoned(""), 48, "a16 b16 c16", id="a-wave-for-each"),
+        pytest.param(zoned(""), 49, "a9 a8 b16 c16", id="two-for-one"),
+        pytest.param(zoned("aaaabbcccc"), 1, "b1", id="one-is-replaced"),
+        pytest.param(zoned("aaab"), 5, "b2 c3", id="the-emptiest-are-filled-up"),
+        pytest.param(zoned("ddd"), 3, "a1 b1 c1", id="others-stand-elsewhere"),
+        pytest.param(zoned("", closed="a"), 10, "b5 c5", id="one-has-no-hosts"),
+        pytest.param(zoned("bbbccc", lost="aaaa"), 4, "a1 b2 c1", id="one-had-none-just-now"),
+    ],
+)
+def test_a_region_s_zones_are_filled_evenly(world: FleetWorld, missing: int, waves: str) -> None:
+    """Each server goes to the zone in which fewest stand, by a call for each wave of a zone."""
+    standing = sum(server.fault is None for server in world.servers.values())
+    plan = world.plan(desired(standing + missing))
+    launches = [action for action in plan.actions if isinstance(action, Launch)]
+    assert waves == " ".join(f"{launch.zone}{launch.servers}" for launch in launches)
+    assert len(launches) == len({launch.wave for launch in launches})
+
+
+def test_zones_are_even_in_every_region() -> None:
+    """Thirty over three regions of three zones each: no zone has more than one more."""
+    regions = tuple(
+        FleetRegion(name=name, network="vrack", pool="api", zones=("a", "b", "c"))
+        for name in REGIONS
+    )
+    world = FleetWorld(fleet=a_fleet(regions=regions))
+    world.settle(desired(30))
+    stand = Counter((server.region, server.zone) for server in world.servers.values())
+    assert (9, {3, 4}) == (len(stand), set(stand.values()))
 
 
 def test_servers_without_a_place_in_the_pool_go_and_the_others_take_over() -> None:
