@@ -36,8 +36,8 @@ class Healing(Model):
     """Above this share of members that fail their checks nothing is repaired and the alarm is
     raised: the fault lies elsewhere."""
     whole_regions: bool = False
-    """Whether members are repaired also where all of a region are said to be down; else the balancer,
-    the network or our own way there is taken to be at fault."""
+    """Whether members are repaired even where all of a region are said to be down; else the
+    balancer, the network or our own way there is taken to be at fault."""
     back_off_s: Annotated[float, Field(ge=0, le=3600)] = 60
     """Pause before a successor is launched where successors of the same image in the same region
     have died, in seconds; doubled with each generation."""
