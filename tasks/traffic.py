@@ -17,6 +17,7 @@ from springtide.model.traffic import (
     BALANCERS,
     MOST_SESSIONS,
     PROMETHEUS,
+    BalancerStatistics,
     PrometheusQuery,
     TrafficSample,
     TrafficSilence,
@@ -42,10 +43,12 @@ async def _ask_balancers(fleet: Fleet, order: Order) -> Reading:
     """The sum over all regions; where one is silent the total is unknown."""
     access = cloud_access(order.estate_file)
     names = [region.name for region in fleet.regions]
-    told = await asyncio.gather(
-        *(asyncio.to_thread(access.region(name).balancer_statistics, fleet) for name in names),
-        return_exceptions=True,
-    )
+
+    def ask(name: str) -> BalancerStatistics:
+        return access.region(name).balancer_statistics(fleet)
+
+    asked = (asyncio.to_thread(ask, name) for name in names)
+    told = await asyncio.gather(*asked, return_exceptions=True)
     counts, troubles = {}, []
     for name, each in zip(names, told, strict=True):
         if isinstance(each, SpringtideError):

@@ -23,10 +23,11 @@ from prefect.variables import Variable
 
 from flows.emergency_surge import emergency_surge
 from flows.traffic import watch_traffic
-from springtide.model.traffic import BALANCERS, TrafficAnswer
+from springtide.model.traffic import BALANCERS, PROMETHEUS, TrafficAnswer
 from springtide.planning.claim_book import entry_name
 from springtide.sandbox.balancer_resources import seeded_id
 from springtide.sandbox.faults import FaultRule
+from tests.clouds.scripted_server import scripted_server
 from tests.flows.evening import THURSDAY, Evening, stored
 from tests.planning.traffic_history import a_note, points
 
@@ -44,11 +45,15 @@ def watched(evening: Evening) -> Iterator[Evening]:
 
 
 @contextmanager
-def policy(evening: Evening, traffic: dict[str, float] | None) -> Iterator[None]:
-    """Have an estate of that policy."""
+def policy(evening: Evening, traffic: dict[str, Any] | None, *more_regions: str) -> Iterator[None]:
+    """Have an estate of that policy, and of more regions."""
     estate = yaml.safe_load(evening.estate_file.read_text("utf-8"))
-    estate["fleets"][0]["traffic"] = traffic
-    path = evening.estate_file.with_name("watched.yaml" if traffic else "unwatched.yaml")
+    fleet = estate["fleets"][0]
+    fleet["traffic"] = traffic
+    fleet["regions"] += [{**fleet["regions"][0], "name": name} for name in more_regions]
+    estate["residency"] += more_regions
+    name = "-".join(["watched" if traffic else "unwatched", *more_regions])
+    path = evening.estate_file.with_name(f"{name}.yaml")
     path.write_text(yaml.safe_dump(estate, sort_keys=False), "utf-8")
     before = os.environ["SPRINGTIDE_ESTATE"]
     os.environ["SPRINGTIDE_ESTATE"] = str(path)
@@ -161,6 +166,21 @@ def test_a_region_that_does_not_answer_makes_the_total_unknown(watched: Evening)
     assert "balancers: SBG5:" in str(state.message)
     assert "AMBER" in watched.artifact("traffic-api")
     assert 15 == len(asyncio.run(stored())[NOTE]["series"][BALANCERS])
+
+
+def test_a_region_that_the_cloud_has_not_silences_the_balancers_alone(evening: Evening) -> None:
+    """It makes their total unknown; Prometheus is listened to all the same."""
+    told = {"resultType": "scalar", "result": [0, "42"]}
+    with scripted_server() as prometheus:
+        query = {"url": prometheus.url, "query": "sessions", "timeout_s": 5}
+        asked = "GET /api/v1/query?query=sessions&timeout=5s"
+        prometheus.answers[asked] = (200, {"status": "success", "data": told})
+        with policy(evening, {"sessions_per_server": 100, "prometheus": query}, "WAW1"):
+            state = watch(evening)
+    assert (True, TrafficAnswer.UNKNOWN) == (state.is_completed(), state.result().answer)
+    assert "balancers: WAW1: " in str(state.message)
+    series = asyncio.run(stored())[NOTE]["series"]
+    assert ([], [42]) == tuple([n for _, n in series[each]] for each in (BALANCERS, PROMETHEUS))
 
 
 def test_a_dry_run_asks_and_remembers_nothing(watched: Evening) -> None:
