@@ -133,8 +133,9 @@ async def _lane(watch: FleetWatch, lane: Iterable[tuple[Action, str]]) -> list[A
 
 
 def _result(action: Action, future: PrefectFuture[Any]) -> ActionResult:
-    state = future.state
-    if state.is_completed():
-        result: ActionResult = future.result()
+    """The task's own result, of one that failed too: it tells how much was done all the same."""
+    result = future.result(raise_on_failure=False)
+    if isinstance(result, ActionResult):
         return result
+    state = future.state
     return ActionResult(action=action, verdict=Verdict.FAILED, detail=state.message or state.name)

@@ -70,6 +70,16 @@ def test_a_closing_is_shown_though_its_sweep_fails(evening: Evening) -> None:
     assert '"left behind", "value": "GRA11 cannot be read' in outcome
 
 
+def test_what_was_deleted_is_told_though_one_deletion_is_refused(evening: Evening) -> None:
+    """The next round deletes that one too, and the outcome counts all six."""
+    evening.run(open_evening_window)
+    evening.sandbox.add_fault(FaultRule(service="compute", method="DELETE", status=403, times=1))
+    evening.sandbox.set_clock(TAIL)
+    evening.run(close_evening_window)
+    assert NOTHING == evening.left()
+    assert '"deleted", "value": 6' in evening.artifact("outcome-api")
+
+
 def test_opening_again_changes_nothing(evening: Evening) -> None:
     """A second opening finds everything as desired and makes no changing call."""
     evening.run(open_evening_window)
