@@ -19,7 +19,10 @@ from tasks.prefect_api import own_server
 _STORE = "store"
 STORE_CLAIM = f"{_STORE} claim "
 """How the names of task runs begin that store a claim."""
-_MEANING = ("fleet", "kind", "servers", "image", "ends_at", "month", "amount", "plan")
+_OF_ITS_RUN = (Ceiling, Freeze, Rollout)
+"""Whose key is made of their run's id: what stands under it this run has stored before."""
+_ROLLOUT = {"image", "max_surge", "max_unavailable"}
+_MEANING = {"fleet", "kind", "servers", "ends_at", "month", "amount", "plan"} | _ROLLOUT
 """What makes two entries of one key the same."""
 
 
@@ -56,18 +59,22 @@ async def store_entry(
 ) -> str:
     """Create the entry and return its name; one that says the same already is a success.
 
-    Who says it and why may differ: a run that was killed is run again under another name.
+    Who says it and why may differ: a run that was killed is run again under another name. What a
+    run that is retried has stored before holds until the end that it had then.
 
     Raises:
-        GuardRefused: another entry of that key stands there already.
+        GuardRefused: another entry of that key stands there already, or the run's own is over.
     """
     name, value = entry_name(entry), entry.model_dump(mode="json")
     try:
         await Variable.aset(name, value)
     except ValueError as error:
-        there = await Variable.aget(name)
-        same = isinstance(there, dict) and all(there.get(k) == value.get(k) for k in _MEANING)
-        if not same:
+        there, meaning = await Variable.aget(name), _MEANING
+        if isinstance(entry, _OF_ITS_RUN):
+            meaning = _MEANING - {"ends_at"}
+            if read_book({name: there}, entry.starts_at)[1]:
+                raise GuardRefused(f"{name} is over: start a new run") from error
+        if not isinstance(there, dict) or any(there.get(k) != value.get(k) for k in meaning):
             raise GuardRefused(f"{name} is stored already, and says something else") from error
     return name
 

@@ -24,7 +24,7 @@ _SURGE_SHARE = 0.1
 def rollout_order(
     given: RoundInput, snapshot: FleetSnapshot, *, asked: dict[str, object]
 ) -> Rollout:
-    """The rollout that is asked for; it ends by itself.
+    """The rollout that is asked for; it ends by itself. What its run has stored before is it.
 
     `asked` are `key`, `image`, `hours`, `owner`, `reason`, `max_unavailable` and `max_surge`, which
     is a tenth of the desired size where it is None.
@@ -32,6 +32,8 @@ def rollout_order(
     Raises:
         GuardRefused: a field is wrong, or a region has not got the image.
     """
+    if (stored := _stored_before(given, asked)) is not None:
+        return stored
     hours = float(str(asked["hours"]))
     if not 0 < hours <= LONGEST_HOURS:
         raise GuardRefused(f"hours {hours:g} is outside: above 0, at most {LONGEST_HOURS:g}")
@@ -114,6 +116,13 @@ def unfinished_rollout(outcome: Outcome) -> str | None:
     if outcome.ending in UNTOUCHED or not (last.outdated or outcome.alarms):
         return None
     return last.rollout
+
+
+def _stored_before(given: RoundInput, asked: dict[str, object]) -> Rollout | None:
+    """What the same run, now retried, has stored: what is newest or previous may be another now."""
+    its_own = ("key", "owner", "reason")
+    found = (r for r in given.book.rollouts if all(getattr(r, f) == asked[f] for f in its_own))
+    return next(found, None)
 
 
 def _made_at(snapshot: FleetSnapshot) -> dict[str, Moment]:

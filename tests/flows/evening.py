@@ -21,6 +21,8 @@ from springtide.sandbox.process import Sandbox
 
 ESTATE = Path(__file__).parents[2] / "deployments" / "estate.yaml"
 FLEET_TAG = "springtide:fleet:api"
+RUN_ID = "PREFECT__RUNTIME__FLOW_RUN__ID"
+"""Environment variable by which a flow's run has that id, as where it is retried."""
 MONDAY_16H = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 TAIL = datetime(2026, 11, 23, 20, 50, tzinfo=UTC)
 THURSDAY = datetime(2026, 11, 26, 15, 0, tzinfo=UTC)

@@ -8,10 +8,11 @@ from prefect.variables import Variable
 
 from flows import evening_window
 from flows.evening_window import close_evening_window, keep_fleet, open_evening_window
+from flows.fleet_orders import freeze_fleet
 from springtide.model.claim import Ceiling, Claim, ClaimKind, Freeze
 from springtide.planning.claim_book import entry_name
 from springtide.sandbox.faults import FaultRule
-from tests.flows.evening import ARMISTICE, MONDAY_16H, TAIL, THURSDAY, Evening, stored
+from tests.flows.evening import ARMISTICE, MONDAY_16H, RUN_ID, TAIL, THURSDAY, Evening, stored
 
 ALL_DAY = {
     "starts_at": MONDAY_16H - timedelta(hours=1),
@@ -184,6 +185,23 @@ def test_freeze_tells_and_changes_nothing(evening: Evening) -> None:
     assert state.is_completed()
     assert "frozen by operations: a test says so" in evening.artifact("plan-api")
     assert 0 == evening.changes()
+
+
+def test_a_freeze_whose_run_is_retried_holds_until_its_first_end(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run's id makes the key: what it has stored stands; over, it takes a new run."""
+    monkeypatch.setenv(RUN_ID, "0f5a1f6c-3b7e-4d52-9a43-6c1d2e3f4a5b")
+    wish = {"fleet": "api", "hours": 1, "owner": "ada", "reason": "a look at the balancer"}
+    frozen = evening.run(freeze_fleet, **wish).result()
+    before = asyncio.run(stored())
+    evening.sandbox.advance_clock(600)
+    assert frozen == evening.run(freeze_fleet, **wish).result()
+    assert before == asyncio.run(stored())
+    evening.sandbox.advance_clock(3600)
+    late = evening.run(freeze_fleet, **wish)
+    assert late.is_failed()
+    assert f"{frozen} is over: start a new run" in (late.message or "")
 
 
 def test_not_tonight(evening: Evening) -> None:

@@ -13,7 +13,7 @@ from flows.image_rollout import roll_out_image
 from springtide.model.claim import Rollout
 from springtide.planning.claim_book import entry_name
 from springtide.sandbox.faults import ServerBehaviour
-from tests.flows.evening import MONDAY_16H, TAIL, Evening, stored
+from tests.flows.evening import MONDAY_16H, RUN_ID, TAIL, Evening, stored
 
 BEFORE, NEWEST = "api-iis-2026-11-01", "api-iis-2026-11-16"
 WHO = {"owner": "ada", "reason": "the login fails"}
@@ -52,6 +52,23 @@ def test_back_to_the_image_before_and_forth_again(standing: Evening) -> None:
     standing.sandbox.set_clock(TAIL + timedelta(hours=9))
     standing.run(keep_fleet)
     assert ([], []) == (names("rollout"), names("halt"))
+
+
+def test_a_run_that_is_retried_goes_on_with_its_order(
+    standing: Evening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it was stored: its end stays, and `previous` is the image that it was then."""
+    monkeypatch.setenv(RUN_ID, "7d1c0a92-5e7b-4f0e-8a55-2b9f6f0c1d3e")
+    wish = {"image": "previous", "max_surge": 6, **WHO}
+    assert standing.run(roll_out_image, **wish).is_completed()
+    orders = {name: asyncio.run(stored())[name] for name in names("rollout")}
+    standing.sandbox.advance_clock(600)
+    standing.sandbox.forget_calls()
+    retried = standing.run(roll_out_image, **wish)
+    assert retried.is_completed(), retried.message
+    assert {BEFORE: 6} == by_image(standing)
+    assert 0 == standing.changes()
+    assert orders == {name: asyncio.run(stored())[name] for name in names("rollout")}
 
 
 def test_a_bad_image_stops_at_its_canaries(standing: Evening) -> None:
