@@ -24,6 +24,8 @@ from tasks.watch import open_watch
 async def freeze_fleet(fleet: str, hours: float, owner: str, reason: str) -> str:
     """Freeze a fleet (`*`: all): everything observes, plans and tells, and nothing changes.
 
+    Images are not meant: `distribute_image` goes on.
+
     Args:
         fleet: Name of the fleet in the estate file, or `*`.
         hours: For how long, above 0 and at most 744; a freeze ends by itself.
