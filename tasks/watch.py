@@ -94,11 +94,11 @@ class FleetWatch:
         if self.observer.launchable:
             return False
         try:
-            await self.observer.prepare_launch()
+            return await self.observer.prepare_launch()
         except Misconfigured:
             if required:
                 raise
-        return True
+            return True
 
 
 async def open_watch(estate_file: Path, fleet_name: str, *, whole: bool = False) -> FleetWatch:

@@ -9,11 +9,15 @@ from datetime import datetime
 from springtide.clouds.openstack.connection import CloudAccess
 from springtide.clouds.openstack.region import RegionCloud
 from springtide.clouds.probe import probe_servers, read_in_flight
-from springtide.errors import Retryable, SpringtideError
+from springtide.errors import NotFound, Retryable, SpringtideError
 from springtide.model.fleet import Fleet, Prober
 from springtide.model.healing import Signal
 from springtide.model.server import Member, Server
 from springtide.model.snapshot import FleetSnapshot, Headroom, Image, RegionSnapshot
+
+_AWAY = (Retryable, NotFound)
+"""How a service is away: a gateway answers 404 in the place of one that is in maintenance. What the
+estate names is looked for in listings: that it is missing is told otherwise."""
 
 
 @dataclass
@@ -73,8 +77,8 @@ class FleetObserver:
         """
         await self._everywhere(self._find_pool)
 
-    async def prepare_launch(self) -> None:
-        """Find flavour, networks, image and headroom: what a launch needs beside.
+    async def prepare_launch(self) -> bool:
+        """Find flavour, networks, image and headroom, which a launch needs; whether that was news.
 
         A region that does not answer is asked again by the next call; until then the looks tell
         why nothing can be launched there.
@@ -83,7 +87,9 @@ class FleetObserver:
             Misconfigured: something that the estate names does not exist in a region; the looks
                 tell it too, and the other regions are ready all the same.
         """
+        before = self._launch_state()
         await self._everywhere(self._read_launchables)
+        return before != self._launch_state()
 
     async def look(self, now: datetime) -> FleetSnapshot:
         """The fleet as it stands; a region that cannot be read tells its trouble.
@@ -98,7 +104,7 @@ class FleetObserver:
 
         Where it does not answer, what was read before stands.
         """
-        with suppress(Retryable):
+        with suppress(*_AWAY):
             await asyncio.to_thread(self._read_headroom, region)
             left = await asyncio.to_thread(self.cloud(region).members_left)
             self._known[region].members_left = left
@@ -111,7 +117,7 @@ class FleetObserver:
                 raise done
 
     def _find_pool(self, region: str) -> None:
-        with suppress(Retryable):
+        with suppress(*_AWAY):
             self.cloud(region).resolve_pool(self._fleet)
 
     def _read_launchables(self, region: str) -> None:
@@ -127,13 +133,17 @@ class FleetObserver:
             cloud.resolve_launch(self._fleet)
             known.images = cloud.matching_images(self._fleet.image)
             self._read_headroom(region)
-        except Retryable as error:
+        except _AWAY as error:
             known.launch_trouble = str(error)
             return
         except SpringtideError as error:
             known.unlaunchable, known.launch_trouble, known.asked = str(error), None, True
             raise
         known.launch_trouble, known.asked = None, True
+
+    def _launch_state(self) -> list[tuple[bool, bool]]:
+        """Of each region whether it was asked, and whether it is in trouble, whatever that says."""
+        return [(known.asked, known.launch_trouble is None) for known in self._known.values()]
 
     def _read_headroom(self, region: str) -> None:
         known, room = self._known[region], self.cloud(region).room(self._fleet)

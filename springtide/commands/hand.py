@@ -64,7 +64,7 @@ class FleetHand:
 
     async def look_once(self, book: ClaimBook) -> FleetGlance:
         """The fleet as it stands, and what a round would do now."""
-        await self.observer.prepare()
+        await self._prepare()
         observation = await self.observe(book)
         windows, calendar = self.decider.windows, self.decider.calendar
         return FleetGlance(
@@ -81,7 +81,7 @@ class FleetHand:
         """
         if not dry_run:
             self.audit.demand_folder()
-        await self.observer.prepare()
+        await self._prepare()
 
         async def tell(plan: RoundPlan, number: int) -> None:
             self.say(f"round {number}: {plan_summary(plan)}")
@@ -106,6 +106,13 @@ class FleetHand:
         for region in {r.action.region for r in results if r.exhausted == "quota"}:
             await self.observer.refresh_headroom(region)
         return results
+
+    async def _prepare(self) -> None:
+        """Resolve the pools; a region or a pool that is not there is told, and keeps no other."""
+        try:
+            await self.observer.prepare()
+        except Misconfigured as error:
+            self.say(str(error))
 
     def _lane(self, actions: list[Action]) -> list[ActionResult]:
         results = []

@@ -107,6 +107,36 @@ def test_a_region_of_which_only_the_members_cannot_be_read_shows_its_servers(sta
     assert "load-balancer" in gra.trouble
 
 
+@pytest.mark.parametrize("service", ["load-balancer", "image"])
+def test_a_service_that_answers_404_is_away(stage: Stage, service: str) -> None:
+    """As a gateway does in maintenance: its region tells it, keeps no other, and comes back."""
+    stage.sandbox.add_fault(FaultRule(service=service, region="GRA11", status=404))
+    observer = an_observer(stage)
+    found = look(observer)
+    gra = found.pop("GRA11")
+    assert f"{service} GET" in (gra.trouble or gra.launch_trouble or "")
+    assert [(None, None)] * 2 == [(r.trouble, r.launch_trouble) for r in found.values()]
+    stage.sandbox.clear_faults()
+    asyncio.run(observer.prepare_launch())
+    gra = look(observer)["GRA11"]
+    assert (None, None, None) == (gra.trouble, gra.launch_trouble, gra.unlaunchable)
+    assert gra.images
+
+
+def test_a_region_that_stays_down_is_news_once(stage: Stage) -> None:
+    """On news a round looks again, and each look at a region that hangs takes its whole time."""
+    observer = FleetObserver(stage.access, a_fleet(health=BALANCER_PROBES))
+
+    def news() -> bool:
+        look(observer)
+        return asyncio.run(observer.prepare_launch())
+
+    stage.sandbox.add_fault(FaultRule(service="compute", region="GRA11", status=503))
+    assert [True, False] == [news(), news()]
+    stage.sandbox.clear_faults()
+    assert [True, False] == [news(), news()]
+
+
 def test_a_region_that_the_cloud_has_not_is_told_and_keeps_no_other(stage: Stage) -> None:
     """Its looks and its launch tell it; the others are read as ever."""
     regions = (*REGIONS, "WAW1")

@@ -8,7 +8,7 @@ from springtide.model.claim import ClaimBook
 from springtide.model.outcome import Ending
 from springtide.model.plan import Launch
 from springtide.sandbox.faults import FaultRule
-from tests.convergence.stage import ENDS_AT, OPENS_AT, REGIONS, Stage
+from tests.convergence.stage import ENDS_AT, OPENS_AT, REGIONS, Stage, a_region
 
 
 def test_a_region_that_cannot_be_read_in_mid_opening_gets_nothing_twice(stage: Stage) -> None:
@@ -31,12 +31,13 @@ def test_a_region_that_cannot_be_read_in_mid_opening_gets_nothing_twice(stage: S
     stage.assert_leaves_nothing()
 
 
+@pytest.mark.parametrize("status", [503, 404])
 @pytest.mark.parametrize("service", ["load-balancer", "image"])
 def test_a_region_that_is_down_from_the_start_does_not_keep_the_others(
-    stage: Stage, service: str
+    stage: Stage, service: str, status: int
 ) -> None:
     """The others take its share over, and when it is back it is as any other."""
-    rule = FaultRule(service=service, region="GRA11", status=503)
+    rule = FaultRule(service=service, region="GRA11", status=status)
     key = stage.sandbox.add_fault(rule)
     stage.sandbox.set_clock(OPENS_AT)
     with stage.converging() as ending:
@@ -54,6 +55,21 @@ def test_servers_are_counted_where_their_pool_cannot_be_read(stage: Stage) -> No
     outcome = asyncio.run(stage.hand().converge(ClaimBook(), dry_run=True))
     assert (Ending.DRY_RUN, ()) == (outcome.ending, outcome.first.actions)
     assert any("load-balancer" in wait.reason for wait in outcome.first.waits)
+
+
+def test_a_region_whose_pool_is_missing_does_not_keep_the_others(stage: Stage) -> None:
+    """What drives the fleet without Prefect says so, and goes on as the flows do."""
+    stage.write(regions=[a_region("GRA11", pool="none"), a_region("RBX1"), a_region("SBG5")])
+    stage.sandbox.set_clock(OPENS_AT)
+    outcome = asyncio.run(stage.hand().converge(ClaimBook(), dry_run=True))
+    glance = asyncio.run(stage.hand().look_once(ClaimBook()))
+    for plan in (outcome.first, glance.plan):
+        launches = [a for a in plan.actions if isinstance(a, Launch)]
+        assert 10 == sum(launch.servers for launch in launches)
+        assert {"RBX1", "SBG5"} == {launch.region for launch in launches}
+    assert 2 == sum(
+        line.startswith("regions.GRA11.pool: there is no 'none'") for line in stage.said
+    )
 
 
 def test_a_region_down_at_the_closing_is_closed_when_it_is_back(stage: Stage) -> None:

@@ -12,6 +12,7 @@ from flows.fleet_orders import freeze_fleet
 from springtide.model.claim import Ceiling, Claim, ClaimKind, Freeze
 from springtide.planning.claim_book import entry_name
 from springtide.sandbox.faults import FaultRule
+from tasks.watch import open_watch
 from tests.flows.evening import ARMISTICE, MONDAY_16H, RUN_ID, TAIL, THURSDAY, Evening, stored
 
 ALL_DAY = {
@@ -248,10 +249,27 @@ def test_a_keeping_that_sees_nothing_fails(evening: Evening) -> None:
         assert region in (state.message or "")
 
 
+def test_a_region_that_stays_away_is_looked_at_once_a_round(evening: Evening) -> None:
+    """What a launch needs is asked for in each round; a second look follows on news alone."""
+    evening.sandbox.add_fault(FaultRule(service="compute", region="GRA11", status=503))
+    watch = asyncio.run(open_watch(evening.estate_file, "api"))
+
+    def news() -> bool:
+        asyncio.run(watch.look())
+        return asyncio.run(watch.prepare_launch(required=False))
+
+    assert [True, False] == [news(), news()]
+    evening.sandbox.clear_faults()
+    assert [True, False] == [news(), news()]
+
+
 @pytest.mark.usefixtures("brief")
-def test_a_region_that_is_away_fails_no_keeping(evening: Evening) -> None:
+@pytest.mark.parametrize(("service", "status"), [("compute", 503), ("load-balancer", 404)])
+def test_a_region_that_is_away_fails_no_keeping(
+    evening: Evening, service: str, status: int
+) -> None:
     """The others take its servers over: the outcome tells what is open, and nobody is called."""
-    rule = FaultRule(service="compute", region="SBG5", status=503, retry_after_s=0)
+    rule = FaultRule(service=service, region="SBG5", status=status, retry_after_s=0)
     evening.sandbox.add_fault(rule)
     state = evening.run(keep_fleet)
     assert state.is_completed(), state.message
