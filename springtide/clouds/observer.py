@@ -1,7 +1,7 @@
 """One look at a fleet over all of its regions: the eyes of every convergence."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +18,8 @@ from springtide.model.snapshot import FleetSnapshot, Headroom, Image, RegionSnap
 _AWAY = (Retryable, NotFound)
 """How a service is away: a gateway answers 404 in the place of one that is in maintenance. What the
 estate names is looked for in listings: that it is missing is told otherwise."""
+_ASKED = 20
+"""Most servers that one look asks for by id."""
 
 
 @dataclass
@@ -183,7 +185,8 @@ class FleetObserver:
         """Take note of servers and members as they are; of either, what was last seen stays.
 
         What Nova says counts though the balancer does not answer: those servers stand, and are
-        billed, so that nobody may launch them once more elsewhere.
+        billed, so that nobody may launch them once more elsewhere. A region whose listing leaves
+        out a server that stands has answered in part, and is in trouble.
         """
         servers, members = await asyncio.gather(
             asyncio.to_thread(lambda: self.cloud(region).list_servers(self._fleet.name)),
@@ -192,10 +195,24 @@ class FleetObserver:
         )
         told = [_told(listing) for listing in (servers, members)]
         known.trouble = next(filter(None, told), None)
-        if not isinstance(servers, BaseException):
-            known.servers = servers
         if not isinstance(members, BaseException):
             known.members = members
+        if isinstance(servers, BaseException):
+            return
+        seen = {server.id: server for server in servers}
+        if known.trouble is None and (unlisted := _unlisted(known.members, seen)):
+            known.trouble = await asyncio.to_thread(self._left_out, region, unlisted)
+            if known.trouble is not None:
+                seen = {server.id: server for server in known.servers} | seen
+        known.servers = tuple(seen.values())
+
+    def _left_out(self, region: str, unlisted: list[str]) -> str | None:
+        """What is wrong with a listing that lacks these servers of members; None: they are gone."""
+        try:
+            left_out = self.cloud(region).left_out(self._fleet.name, unlisted[:_ASKED])
+        except SpringtideError as error:
+            return str(error)
+        return left_out and f"{region} compute: the listing leaves out {left_out}, which stands"
 
     def _unasked(self, serving: set[str | None], draining: set[str | None]) -> set[str | None]:
         """Whom our probe leaves alone: who is on its way out, and who serves, if that is no sign.
@@ -217,6 +234,12 @@ def _told(listing: object) -> str | None:
     if isinstance(listing, BaseException) and not isinstance(listing, SpringtideError):
         raise listing
     return str(listing) if isinstance(listing, SpringtideError) else None
+
+
+def _unlisted(members: tuple[Member, ...], listed: Collection[str]) -> list[str]:
+    """Ids of the servers of our members that no listing shows, those apart that are leaving."""
+    staying = (m for m in members if m.ours and m.provisioning_status != "PENDING_DELETE")
+    return sorted(m.server_id for m in staying if m.server_id and m.server_id not in listed)
 
 
 def _places(known: _Known) -> int | None:

@@ -19,11 +19,14 @@ from springtide.model.fleet import Fleet, FleetRegion, HealthCheck
 from springtide.model.plan import Drain, Join, Launch, Leave, MemberOrder
 from springtide.model.server import Member, Server
 from springtide.sandbox.config import BootTime, SandboxConfig, SandboxRegion
+from springtide.sandbox.faults import FaultRule
 from springtide.sandbox.process import Sandbox
 
 REGIONS = ("GRA11", "SBG5", "RBX1")
 FLEET_TAG = "springtide:fleet:api"
 RATE = {"requests_per_s": 500, "burst": 100}
+UNLISTED = FaultRule(service="compute", region="GRA11", path_regex="^/servers/detail", status=200)
+"""As while the database of a cell is away: Nova answers, and lists none of its servers."""
 
 
 def a_sandbox() -> Sandbox:

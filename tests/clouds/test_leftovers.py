@@ -8,7 +8,7 @@ import pytest
 from springtide.model.leftover import LeftoverKind, MarkedThing, RegionInventory
 from springtide.sandbox.control_inputs import ForeignMember
 from springtide.sandbox.faults import FaultRule, ServerBehaviour
-from tests.clouds.stage import Stage, wait_until
+from tests.clouds.stage import UNLISTED, Stage, wait_until
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 GROUP_MADE = datetime(2026, 11, 23, 15, 0, 3, tzinfo=UTC)
@@ -193,6 +193,29 @@ def test_a_region_that_fails_is_told(stage: Stage, service: str, path: str) -> N
     found = stage.gra.leftovers.inventory(NOW)
     assert () == found.things
     assert service in (found.trouble or "")
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["marked", "seen-to-go"])
+def test_a_listing_that_leaves_out_a_server_is_told(stage: Stage, *, marked: bool) -> None:
+    """Its port stands, and so does it: the region was read in part, and nothing is known of it."""
+    (server,) = stage.launch(1)
+    (port,) = inventory(stage).unmarked_ports
+    if marked:
+        stage.gra.leftovers.mark_port(port)
+    stage.sandbox.add_fault(UNLISTED)
+    found = stage.gra.leftovers.inventory(NOW, frozenset() if marked else frozenset({server.id}))
+    assert () == found.things
+    assert f"the listing leaves out {server.id}, which stands" in (found.trouble or "")
+
+
+def test_a_server_that_is_no_longer_ours_is_left_out_of_right(stage: Stage) -> None:
+    """A person has taken its tags away: its marked port is nobody's leftover all the same."""
+    (server,) = stage.launch(1)
+    (port,) = inventory(stage).unmarked_ports
+    stage.gra.leftovers.mark_port(port)
+    compute = stage.gra._compute  # noqa: SLF001 - as a person's own client does
+    compute.change("PUT", f"/servers/{server.id}/tags", {"tags": ["theirs"]}, why="a test")
+    assert [(port.id, True)] == [(t.id, t.owner_stands) for t in inventory(stage).things]
 
 
 def test_regions_without_servers_are_not_swept(stage: Stage) -> None:

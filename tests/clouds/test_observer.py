@@ -9,17 +9,22 @@ from springtide.clouds.observer import FleetObserver
 from springtide.clouds.openstack.connection import CloudAccess
 from springtide.errors import GuardRefused, Misconfigured
 from springtide.model.fleet import HealthCheck, Prober
+from springtide.model.server import Server
 from springtide.model.snapshot import RegionSnapshot
 from springtide.sandbox.config import SandboxQuota
 from springtide.sandbox.control_inputs import RegionChange
 from springtide.sandbox.faults import FaultRule
 from tests.clouds.stage import (
     REGIONS,
+    UNLISTED,
     Stage,
     a_fleet,
     a_fleet_region,
+    a_join,
     an_estate,
+    an_order,
     silent_audit,
+    wait_until,
 )
 
 NOW = datetime(2026, 11, 23, 16, 0, tzinfo=UTC)
@@ -38,6 +43,12 @@ def an_observer(stage: Stage) -> FleetObserver:
     return observer
 
 
+def serve(stage: Stage, *servers: Server) -> None:
+    """Have these be members of the pool in GRA11."""
+    orders = [an_order(n).model_copy(update={"server_id": s.id}) for n, s in enumerate(servers, 1)]
+    stage.gra.join(stage.fleet, a_join(orders))
+
+
 def look(observer: FleetObserver) -> dict[str, RegionSnapshot]:
     """One look, by region."""
     snapshot = asyncio.run(observer.look(NOW))
@@ -48,8 +59,7 @@ def look(observer: FleetObserver) -> dict[str, RegionSnapshot]:
 def test_a_look_shows_servers_members_image_and_room(stage: Stage) -> None:
     """Each region by itself, in the fleet's order, by two calls each."""
     observer = an_observer(stage)
-    stage.launch(2)
-    stage.joined([1])
+    serve(stage, stage.launch(2)[0])
     stage.sandbox.forget_calls()
     regions = look(observer)
     assert 2 * len(REGIONS) == stage.calls()
@@ -105,6 +115,35 @@ def test_a_region_of_which_only_the_members_cannot_be_read_shows_its_servers(sta
     assert (2, ()) == (len(gra.servers), gra.members)
     assert gra.trouble is not None
     assert "load-balancer" in gra.trouble
+
+
+def test_a_listing_that_leaves_out_a_server_is_no_answer(stage: Stage) -> None:
+    """A member's server stands and is not listed: what was last seen stays; one call more tells."""
+    observer = an_observer(stage)
+    serving, _ = stage.launch(2)
+    serve(stage, serving)
+    seen = look(observer)["GRA11"]
+    assert seen.trouble is None
+    stage.sandbox.add_fault(UNLISTED)
+    stage.sandbox.forget_calls()
+    gra = look(observer)["GRA11"]
+    assert (seen.servers, 2) == (gra.servers, len(gra.servers))
+    assert f"the listing leaves out {serving.id}, which stands" in (gra.trouble or "")
+    assert 2 * len(REGIONS) + 1 == stage.calls()
+
+
+def test_members_whose_server_is_gone_or_no_longer_ours_are_no_trouble(stage: Stage) -> None:
+    """A person has deleted it, or taken its tag away."""
+    observer = an_observer(stage)
+    untagged, deleted = stage.launch(2)
+    serve(stage, untagged, deleted)
+    compute = stage.gra._compute  # noqa: SLF001 - as a person's own client does
+    path = f"/servers/{untagged.id}/tags/springtide:fleet:api"
+    compute.change("DELETE", path, why="a test")
+    stage.gra.delete_servers([deleted.id], "a test")
+    wait_until(lambda: not stage.gra.list_servers("api"))
+    gra = look(observer)["GRA11"]
+    assert (None, (), 2) == (gra.trouble, gra.servers, len(gra.members))
 
 
 @pytest.mark.parametrize("service", ["load-balancer", "image"])

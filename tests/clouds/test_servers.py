@@ -4,13 +4,14 @@ import base64
 
 import pytest
 
-from springtide.clouds.openstack.servers import LaunchReceipt
+from springtide.clouds.openstack.servers import LaunchReceipt, belongs_in_listing
+from springtide.clouds.openstack.service import Body
 from springtide.errors import CapacityExhausted, Misconfigured, ReplyLost, Retryable
 from springtide.model.plan import Launch
 from springtide.sandbox.config import SandboxQuota
 from springtide.sandbox.control_inputs import ForeignServer, RegionChange
 from springtide.sandbox.faults import FaultRule, ServerBehaviour
-from tests.clouds.stage import Case, Stage, a_fleet, a_launch, case_name
+from tests.clouds.stage import FLEET_TAG, Case, Stage, a_fleet, a_launch, case_name
 
 CREATE = {"service": "compute", "method": "POST", "path_regex": "^/servers$", "times": 1}
 
@@ -51,6 +52,21 @@ def test_what_a_fleet_says_of_its_servers_is_asked_for(stage: Stage) -> None:
     assert ("springtide", ("api",)) == (server.key_name, server.security_groups)
     assert server.config_drive
     assert "#ps1\nécole" == base64.b64decode(server.user_data or "").decode()
+
+
+@pytest.mark.parametrize(
+    ("shown", "listed"),
+    [
+        pytest.param({"status": "ACTIVE", "tags": ["x", FLEET_TAG]}, True, id="ours"),
+        pytest.param({"status": "ERROR", "tags": [FLEET_TAG]}, True, id="ours in error"),
+        pytest.param({"status": "UNKNOWN"}, True, id="its cell is down"),
+        pytest.param({"status": "ACTIVE", "tags": ["x"]}, False, id="no longer ours"),
+        pytest.param({"status": "SOFT_DELETED", "tags": [FLEET_TAG]}, False, id="kept deleted"),
+    ],
+)
+def test_which_servers_a_listing_has_to_show(shown: Body, *, listed: bool) -> None:
+    """By what Nova shows of each by its id."""
+    assert listed is belongs_in_listing(shown, FLEET_TAG)
 
 
 class Lost(Case):

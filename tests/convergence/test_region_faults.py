@@ -8,6 +8,7 @@ from springtide.model.claim import ClaimBook
 from springtide.model.outcome import Ending
 from springtide.model.plan import Launch
 from springtide.sandbox.faults import FaultRule
+from tests.clouds.stage import UNLISTED
 from tests.convergence.stage import ENDS_AT, OPENS_AT, REGIONS, Stage, a_region
 
 
@@ -72,10 +73,27 @@ def test_a_region_whose_pool_is_missing_does_not_keep_the_others(stage: Stage) -
     )
 
 
-def test_a_region_down_at_the_closing_is_closed_when_it_is_back(stage: Stage) -> None:
+def test_servers_that_are_not_listed_stay_in_their_pool(stage: Stage) -> None:
+    """A new run asks for the members' servers by id, and changes nothing where one stands."""
+    stage.open()
+    stage.sandbox.add_fault(UNLISTED)
+    outcome = asyncio.run(stage.hand().converge(ClaimBook(), dry_run=True))
+    assert [] == [a for a in outcome.first.actions if a.region == "GRA11"]
+    assert any("the listing leaves out" in wait.reason for wait in outcome.first.waits)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(FaultRule(service="compute", region="GRA11", status=503), id="503"),
+        pytest.param(UNLISTED, id="servers are not listed"),
+    ],
+)
+def test_a_region_down_at_the_closing_is_closed_when_it_is_back(
+    stage: Stage, rule: FaultRule
+) -> None:
     """The others are drained meanwhile; nothing of it is left either in the end."""
     stage.open()
-    rule = FaultRule(service="compute", region="GRA11", status=503)
     key = stage.sandbox.add_fault(rule)
     stage.sandbox.set_clock(ENDS_AT)
     with stage.converging() as ending:

@@ -15,8 +15,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from springtide.clouds.openstack import tags as marks
 from springtide.clouds.openstack.moments import moment_or_none
 from springtide.clouds.openstack.server_groups import delete_groups, marked_groups
+from springtide.clouds.openstack.servers import belongs_in_listing, show_server
 from springtide.clouds.openstack.service import Body, Service
-from springtide.errors import BalancerBusy, NotFound, SpringtideError
+from springtide.errors import BalancerBusy, NotFound, Retryable, SpringtideError
 from springtide.model.leftover import LeftoverKind, MarkedThing, RegionInventory
 
 _PAGE = 500
@@ -96,11 +97,7 @@ class LeftoverStore:
         Raises:
             Retryable: Nova does not say.
         """
-        try:
-            self._compute.get(f"/servers/{server_id}")
-        except NotFound:
-            return False
-        return True
+        return show_server(self._compute, server_id) is not None
 
     def _tagged(self, thing: MarkedThing) -> tuple[Service, str]:
         if thing.kind is LeftoverKind.SERVER:
@@ -131,10 +128,18 @@ class LeftoverStore:
         )
 
     def _standing(self, things: list[MarkedThing], known: set[str]) -> dict[str, bool]:
-        """Whether each owner stands; those beyond the most that are asked for are left out."""
-        standing = dict.fromkeys(known, True)
+        """Whether each owner stands; those beyond the most that are asked for are not in it.
+
+        Raises:
+            Retryable: one of them does, and should be `known`: the listing answered in part.
+        """
         strangers = sorted({t.owner_id for t in things if t.owner_id} - known)
-        return standing | {each: self.owner_stands(each) for each in strangers[:_OWNERS_ASKED]}
+        shown = {each: show_server(self._compute, each) for each in strangers[:_OWNERS_ASKED]}
+        for each, body in shown.items():
+            if body and belongs_in_listing(body, marks.OURS):
+                where = f"{self._region} compute"
+                raise Retryable(f"{where}: the listing leaves out {each}, which stands")
+        return dict.fromkeys(known, True) | {each: body is not None for each, body in shown.items()}
 
     def _servers(self) -> Iterator[MarkedThing]:
         listing = self._compute.pages("/servers/detail", "servers", limit=_PAGE, tags=marks.OURS)

@@ -97,6 +97,16 @@ class RegionCloud:
         """The fleet's servers here, known by its tag, in one paginated listing."""
         return servers.list_servers(self._compute, self.name, fleet_name)
 
+    def left_out(self, fleet_name: str, ids: Sequence[str]) -> str | None:
+        """The first of those servers that the listing should show; None: it lacks none of them.
+
+        Each is asked for by its id.
+
+        Raises:
+            Retryable: Nova does not say.
+        """
+        return servers.left_out(self._compute, fleet_name, ids)
+
     def launch(self, fleet: Fleet, launch: Launch, user_data: str | None) -> LaunchReceipt:
         """Make a wave by one call.
 

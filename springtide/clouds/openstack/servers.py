@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from springtide.model.server import Server
 
 _PAGE = 1000
 _IPV4 = 4
+_DELETED = ("DELETED", "SOFT_DELETED")
 _LOOKS = 4
 _LOOK_PAUSE_S = 1.0
 _DELETERS = 8
@@ -56,6 +57,36 @@ def list_servers(compute: Service, region: str, fleet_name: str) -> tuple[Server
     unique = {body["id"]: body for body in found}
     _read_faults(compute, list(unique.values()))
     return tuple(_server(body, region) for body in unique.values())
+
+
+def show_server(compute: Service, server_id: str) -> Body | None:
+    """The server of that id as Nova shows it, whosever it is; None: there is none."""
+    try:
+        shown: Body = compute.get(f"/servers/{server_id}")["server"]
+    except NotFound:
+        return None
+    return shown
+
+
+def belongs_in_listing(shown: Body, tag: str) -> bool:
+    """Whether a listing by that tag has to show a server that is shown by its id.
+
+    Not one that is deleted, which some clouds keep for a while, nor one whose tag somebody has
+    removed. While a cell's database is away its servers are shown by id alone, without tags.
+
+    Source: Nova 26, api/openstack/compute/servers.py, `_is_cell_down_supported`: no listing with
+    a filter or a limit supports it.
+    """
+    return shown["status"] not in _DELETED and tag in shown.get("tags", (tag,))
+
+
+def left_out(compute: Service, fleet_name: str, ids: Iterable[str]) -> str | None:
+    """The first of those servers that the fleet's listing has to show; None: it lacks none."""
+    for server_id in ids:
+        shown = show_server(compute, server_id)
+        if shown and belongs_in_listing(shown, fleet_tag(fleet_name)):
+            return server_id
+    return None
 
 
 def launch(
