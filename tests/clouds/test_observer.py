@@ -118,7 +118,10 @@ def test_a_region_of_which_only_the_members_cannot_be_read_shows_its_servers(sta
 
 
 def test_a_listing_that_leaves_out_a_server_is_no_answer(stage: Stage) -> None:
-    """A member's server stands and is not listed: what was last seen stays; one call more tells."""
+    """A member's server stands and is not listed: what was last seen stays.
+
+    One call more tells; where it fails that is not known, which is a trouble too.
+    """
     observer = an_observer(stage)
     serving, _ = stage.launch(2)
     serve(stage, serving)
@@ -130,6 +133,9 @@ def test_a_listing_that_leaves_out_a_server_is_no_answer(stage: Stage) -> None:
     assert (seen.servers, 2) == (gra.servers, len(gra.servers))
     assert f"the listing leaves out {serving.id}, which stands" in (gra.trouble or "")
     assert 2 * len(REGIONS) + 1 == stage.calls()
+    refused = {"service": "compute", "path_regex": f"^/servers/{serving.id}$", "status": 403}
+    stage.sandbox.add_fault(FaultRule.model_validate(refused))
+    assert f"/servers/{serving.id}: 403" in (look(observer)["GRA11"].trouble or "")
 
 
 def test_members_whose_server_is_gone_or_no_longer_ours_are_no_trouble(stage: Stage) -> None:

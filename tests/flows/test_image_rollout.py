@@ -10,10 +10,13 @@ from prefect.variables import Variable
 from flows.evening_window import keep_fleet, open_evening_window
 from flows.fleet_orders import lift_entry
 from flows.image_rollout import roll_out_image
+from springtide.errors import GuardRefused
 from springtide.model.claim import Rollout
 from springtide.planning.claim_book import entry_name
 from springtide.sandbox.faults import ServerBehaviour
+from tasks.claims import store_entry
 from tests.flows.evening import MONDAY_16H, RUN_ID, TAIL, Evening, stored
+from tests.planning.rollouts import a_rollout
 
 BEFORE, NEWEST = "api-iis-2026-11-01", "api-iis-2026-11-16"
 WHO = {"owner": "ada", "reason": "the login fails"}
@@ -114,6 +117,15 @@ def test_keeping_goes_on_with_a_rollout_whose_run_was_killed(standing: Evening) 
     assert standing.run(keep_fleet).is_completed()
     assert {BEFORE: 6} == by_image(standing)
     assert 6 == standing.serving() == standing.left()[0]
+
+
+@pytest.mark.usefixtures("evening")
+def test_an_order_that_may_exceed_more_is_another_one() -> None:
+    """Stored twice it is one; what it may exceed is a part of what it says."""
+    order = a_rollout(max_surge=2)
+    assert asyncio.run(store_entry(order)) == asyncio.run(store_entry(order))
+    with pytest.raises(GuardRefused, match="says something else"):
+        asyncio.run(store_entry(order.model_copy(update={"max_surge": 3})))
 
 
 def test_a_dry_run_shows_the_first_batch(standing: Evening) -> None:
