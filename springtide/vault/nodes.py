@@ -70,6 +70,15 @@ def tree_bytes(nodes: Iterable[Node]) -> bytes:
     return orjson.dumps({"nodes": documents}, option=orjson.OPT_APPEND_NEWLINE)
 
 
+def storable(node: Node) -> Node:
+    """The node without the attributes whose names are not UTF-8: the format has no place for them.
+
+    It is the node itself where it has none of those.
+    """
+    kept = tuple(each for each in node.xattrs if _is_text(each[0]))
+    return node if len(kept) == len(node.xattrs) else node._replace(xattrs=kept)
+
+
 def parse_tree(tree: bytes) -> tuple[Node, ...]:
     """The nodes of a stored tree.
 
@@ -217,6 +226,14 @@ def _node(document: dict[str, Any]) -> Node:
 def _xattrs(document: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     for found in document.get("extended_attributes") or ():
         yield found["name"], base64.b64decode(found.get("value") or "")
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _go_mode(node: Node) -> int:

@@ -25,7 +25,7 @@ from springtide.vault.blobs import BlobId, BlobKind
 from springtide.vault.chunking import LEAST, chunks
 from springtide.vault.dealing import WHOLE, Shard
 from springtide.vault.file_content import FileContent, SavedChunk, parted_ids
-from springtide.vault.nodes import Node, NodeKind, kind_of, tree_bytes
+from springtide.vault.nodes import Node, NodeKind, kind_of, storable, tree_bytes
 from springtide.vault.repository import Repository
 from springtide.vault.tree_reading import node_of, opened, same_file, unchanged, untouched
 from springtide.vault.trees import TreeReader
@@ -217,7 +217,10 @@ class _Walk:
         self._count(Counts(files=len(kept), unchanged_files=len(kept), bytes=size))
         return directory
 
-    def _describe(self, directory: _Directory, path: bytes, node: Node, wanted: _Wanted) -> None:
+    def _describe(self, directory: _Directory, path: bytes, found: Node, wanted: _Wanted) -> None:
+        node = storable(found)
+        if node is not found:
+            self._add_trouble(path, TroubleKind.INCOMPLETE, "(an attribute's name is not UTF-8)")
         if node.kind is NodeKind.DIRECTORY:
             directory.below.append((path, node, wanted))
         elif node.kind is NodeKind.FILE:

@@ -111,7 +111,7 @@ def _xattrs(path: bytes) -> tuple[tuple[str, bytes], ...]:
 @cache
 def _user(uid: int) -> str:
     try:
-        return getpwuid(uid).pw_name
+        return _text(getpwuid(uid).pw_name)
     except KeyError:
         return ""
 
@@ -119,6 +119,11 @@ def _user(uid: int) -> str:
 @cache
 def _group(gid: int) -> str:
     try:
-        return getgrgid(gid).gr_name
+        return _text(getgrgid(gid).gr_name)
     except KeyError:
         return ""
+
+
+def _text(name: str) -> str:
+    """The name as a tree can hold it: bytes that are not UTF-8 become question marks."""
+    return name.encode("utf-8", "replace").decode()

@@ -87,6 +87,21 @@ def test_one_of_each(repository: Repository, source: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.real
+def test_an_attribute_whose_name_is_not_utf8(repository: Repository, source: Path) -> None:
+    """The file is backed up without it, and that is told; the next backup finds it unchanged."""
+    odd = source / "run"
+    try:
+        os.setxattr(os.fsencode(odd), b"user.\xff", b"value")
+    except OSError:
+        pytest.skip("the file system has no attributes")
+    backup = backed_up(repository, source)
+    told = Trouble(
+        os.fsencode(odd), TroubleKind.INCOMPLETE, "(an attribute's name is not UTF-8)"
+    )
+    assert (told,) == backup.troubles
+    assert 0 == backed_up(repository, source, earlier=backup.tree).counts.read_bytes
+
+
 def test_restic_restores_the_same(repository: Repository, source: Path, tmp_path: Path) -> None:
     """The other program, on what we wrote."""
     backup = backed_up(repository, source)
