@@ -7,6 +7,7 @@ expiry removes them after two weeks where none comes.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from springtide.errors import Retryable
 from springtide.model.backup import BackupSource, ShardOrder
@@ -108,9 +109,13 @@ def joined_summary(shards: Iterable[Snapshot]) -> Summary:
 def remove_shards(
     repository: Repository, known: Iterable[Snapshot], whole: Snapshot, source: str
 ) -> None:
-    """Remove the part's shards that are not newer than the whole: this run's and failed ones'."""
-    for each in known:
-        if (each.hostname, each.paths) == (shard_host(source), whole.paths) and (
-            each.time <= whole.time
-        ):
-            repository.remove_document(KIND, each.id)
+    """Remove the part's shards that are not newer than the whole: this run's and failed ones'.
+
+    Where the store fails, the rest is left to the next whole one and to expiry: the whole stands.
+    """
+    with suppress(Retryable):
+        for each in known:
+            if (each.hostname, each.paths) == (shard_host(source), whole.paths) and (
+                each.time <= whole.time
+            ):
+                repository.remove_document(KIND, each.id)

@@ -34,6 +34,7 @@ from springtide.vault.tree_backup import TreeSource, back_up_tree
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
 from springtide.vault.trees import TreeReader
+from tests.vault.folder_store import FolderStore
 from tests.vault.places import IDENTITY, a_repository
 from tests.vault.vaults import a_snapshot, opened, restic_check
 
@@ -202,6 +203,34 @@ def test_shards_that_were_stored_anew_meanwhile(documents: Path, tmp_path: Path)
         repository.remove_document("snapshots", shards[1].id)
         with pytest.raises(Retryable, match="meanwhile"):
             refuse_if_replaced(repository, shards)
+
+
+class OnceDeleting(FolderStore):
+    """A folder that lets one object go, and no more."""
+
+    deleted = False
+
+    def delete(self, name: str) -> None:
+        """As `Store.delete`."""
+        if self.deleted:
+            raise Retryable("503")
+        self.deleted = True
+        super().delete(name)
+
+
+def test_shards_that_the_store_does_not_let_go(documents: Path, tmp_path: Path) -> None:
+    """They are left to the next whole one: this one stands, and is no failure."""
+    store = OnceDeleting(tmp_path / "repository")
+    with a_repository(tmp_path, store) as repository:
+        shards = [shard_of(repository, a_source(documents), an_order(n)) for n in (1, 2, 3)]
+        update = {"hostname": "documents", "tags": ()}
+        whole = save_snapshot(repository, shards[-1].model_copy(update=update))
+        remove_shards(repository, list_snapshots(repository), whole, "documents")
+        left = list_snapshots(repository)
+        assert (3, True) == (len(left), whole in left)
+        store.deleted = False
+        remove_shards(repository, left[:1], whole, "documents")
+        assert 2 == len(list_snapshots(repository))
 
 
 def test_a_shard_is_of_one_path(documents: Path, tmp_path: Path) -> None:
