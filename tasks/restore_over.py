@@ -27,6 +27,8 @@ from tasks.vault_changes import VaultChange
 from tasks.vaults import VaultOrder
 
 _KIND = "restore-over-production"
+_BLOCK_BYTES = 512
+"""Of `st_blocks`, whatever the file system's own are."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,20 @@ def look_at_part(
         plan=RestoreOverPlan(source=source.name, part=part, vault=order.vault, snapshot=chosen.id),
         bytes=size,
         free_bytes=room.free,
+        beside_bytes=_taken(places.beside),
         stands=os.path.lexists(places.part),
         set_aside=os.path.lexists(places.before),
         is_mount=places.part.is_mount(),
     )
+
+
+def _taken(folder: Path) -> int:
+    """How many bytes would be free without the folder; 0 where there is none."""
+    paths = (Path(below) / name for below, _, files in os.walk(folder) for name in files)
+    states = (path.lstat() for path in paths)
+    # Of several links to a file the content stands once.
+    by_inode = {state.st_ino: state.st_blocks for state in states}
+    return sum(by_inode.values()) * _BLOCK_BYTES
 
 
 @task(task_run_name="restore {plan.source}, part {plan.part}, beside it")

@@ -23,6 +23,8 @@ class RestoreOverView(Model):
     """Of the snapshot's files."""
     free_bytes: int
     """On the file system of the part."""
+    beside_bytes: int = 0
+    """Taken there by what a killed run of this very plan has restored: it is gone on from."""
     stands: bool
     """Whether anything is in the part's place."""
     set_aside: bool

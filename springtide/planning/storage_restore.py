@@ -80,10 +80,11 @@ def over_limitation(found: RestoreOverView) -> str | None:
             "the part is a mount point, which a name cannot exchange: restore to a new folder, and"
             " move what you need"
         )
-    if found.free_bytes < found.bytes * _ROOM:
+    room = found.free_bytes + found.beside_bytes
+    if room < found.bytes * _ROOM:
         return (
             f"{megabytes(found.bytes)} have to stand beside what is there, and"
-            f" {megabytes(found.free_bytes)} are free"
+            f" {megabytes(room)} are free"
         )
     return None
 

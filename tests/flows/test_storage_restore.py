@@ -17,8 +17,10 @@ from springtide.clouds.restic import is_installed
 from springtide.estate import load_estate
 from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome
+from springtide.model.restoring import RestoreOverPlan
 from springtide.vault.snapshots import list_snapshots, save_snapshot
-from tasks.restore_over import RestoreOver
+from tasks.restore_over import RestoreOver, look_at_part, restore_beside
+from tasks.vaults import VaultOrder
 from tests.flows.storage import SECRET, Storage, packs_of, two_have_signed
 from tests.vault.places import seen_in
 
@@ -143,6 +145,26 @@ def test_a_restore_over_production_that_was_killed(storage: Storage, step: str) 
     done = restored_over(storage, snapshot.id)
     assert done.is_completed(), done.message
     assert before == seen_in(place)
+
+
+def test_what_a_killed_run_has_restored_is_put_in_place(storage: Storage) -> None:
+    """As it stands, though production is moved away already; its room is counted as free."""
+    storage.run(back_up_to_object_storage, source="documents")
+    with storage.opened() as repository:
+        (snapshot,) = list_snapshots(repository)
+    order = VaultOrder(estate_file=storage.estate_file, vault="documents")
+    source = load_estate(storage.estate_file).directories("documents")
+    assert 0 == look_at_part.fn(order, source, 1, snapshot.id).beside_bytes
+    plan = RestoreOverPlan(source="documents", part=1, vault="documents", snapshot=snapshot.id)
+    assert 0 == restore_beside.fn(order, source, plan)
+    before, place = seen_in(storage.source), storage.source
+    beside = place.with_name(f".documents.restoring-{snapshot.id[:12]}")
+    made = beside.joinpath(*place.parts[1:]).stat().st_ino
+    place.rename(place.with_name(f"documents.before-{snapshot.id[:12]}"))
+    assert look_at_part.fn(order, source, 1, snapshot.id).beside_bytes >= 3_000_000
+    done = restored_over(storage, snapshot.id)
+    assert done.is_completed(), done.message
+    assert (before, made) == (seen_in(place), place.stat().st_ino)
 
 
 def test_production_stays_where_a_file_is_damaged(storage: Storage) -> None:
