@@ -43,9 +43,9 @@ class OffloadOutcome(Model):
     waiting_files: int = 0
     """Stored, and not at the second site yet."""
     kept_files: int = 0
-    """Not removed, as they were touched meanwhile or are not whole at both sites."""
+    """Not removed: touched meanwhile, not whole at both sites, or the system does not let them."""
     failures: tuple[str, ...] = ()
-    """What is not whole, by the objects' names."""
+    """What is not whole, by the objects' names; how many files could not be read or removed."""
 
 
 class FetchOutcome(Model):

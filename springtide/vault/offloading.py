@@ -6,8 +6,10 @@ offloaded of a part is one tree: the newest snapshot with the tag `offloaded` le
 the manifest.
 """
 
+import errno
 import os
 import stat
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,6 +29,7 @@ from springtide.vault.tree_editing import Wanted, merged_tree, wanted_of
 from springtide.vault.tree_reading import node_of, unchanged
 
 _READERS = 4
+_LAST_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class Releasing:
     """Unchanged since they were stored, and whole at every site."""
     kept: int = 0
     failures: set[str] = field(default_factory=set)
-    """Objects that are not what was stored."""
+    """Objects that are not what was stored, and how many files the system did not remove."""
 
 
 def releasable(sites: Sequence[Repository], tree: BlobId, paths: Collection[bytes]) -> Releasing:
@@ -148,12 +151,22 @@ def releasable(sites: Sequence[Repository], tree: BlobId, paths: Collection[byte
 def remove_documents(releasing: Releasing) -> tuple[int, int]:
     """How many files of how many bytes were removed: those that are still as they were stored."""
     files = size = 0
+    refused: Counter[str] = Counter()
     for path, node in releasing.whole:
         if not stands_as_stored(path, node):
             releasing.kept += 1
             continue
-        os.unlink(path)  # noqa: PTH108 - bytes
+        try:
+            os.unlink(path)  # noqa: PTH108 - bytes
+        except OSError as error:  # its message would tell the path
+            refused[errno.errorcode.get(error.errno or 0, "OSError")] += 1
+            continue
         files, size = files + 1, size + node.size
+    releasing.kept += refused.total()
+    releasing.failures |= {
+        f"{count} files could not be removed, and stay: {reason}"
+        for reason, count in refused.items()
+    }
     return files, size
 
 
@@ -176,7 +189,9 @@ def _newest(known: Iterable[Snapshot], host: str, paths: tuple[str, ...]) -> Sna
 
 
 def _touched(found: os.stat_result) -> datetime:
-    return datetime.fromtimestamp(max(found.st_mtime, found.st_atime), UTC)
+    """The later of the two; what lies outside the years 1970 to 9999 is moved to their edge."""
+    touched = max(found.st_mtime, found.st_atime, 0.0)
+    return datetime.fromtimestamp(min(touched, _LAST_S), UTC)
 
 
 def _nodes_at(

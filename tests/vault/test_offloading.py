@@ -1,7 +1,9 @@
 """The manifest of what was offloaded: one goes on from another, and brings back nothing."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -9,15 +11,19 @@ from springtide.errors import Retryable
 from springtide.model.retention import OFFLOADED, PrunePolicy
 from springtide.vault.erasure import erase, load_order, save_order
 from springtide.vault.offloading import (
+    Releasing,
     newest_offloaded,
     offload_host,
+    remove_documents,
     save_manifest,
+    scan,
     store_documents,
 )
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
 from springtide.vault.snapshots import Snapshot, list_snapshots
 from springtide.vault.tree_backup import TreeSource, back_up_tree
+from springtide.vault.tree_reading import node_of
 from tests.vault.places import IDENTITY, a_repository
 from tests.vault.test_tree_editing import files_of
 from tests.vault.vaults import a_snapshot
@@ -100,6 +106,28 @@ def test_what_was_erased_meanwhile_does_not_come_back(
     assert [{"old"}] == held(repository)
     offloaded(repository, documents, "older")
     assert {frozenset({"old"}), frozenset({"old", "older"})} == set(held(repository))
+
+
+def test_what_the_system_does_not_remove_keeps_nothing_else(documents: Path) -> None:
+    """It is counted, with the system's word; its path stands nowhere."""
+    stuck = Path("/proc/version")  # not even root may remove it
+    paths = [bytes(path) for path in (documents / "old", stuck, documents / "older")]
+    whole = [(path, node_of(path, b"document", os.lstat(path))) for path in paths]
+    found = Releasing(whole)
+    assert (2, whole[0][1].size + whole[2][1].size) == remove_documents(found)
+    assert (1, ["martin"]) == (found.kept, [each.name for each in documents.iterdir()])
+    assert {"1 files could not be removed, and stay: EPERM"} == found.failures
+
+
+def test_times_that_no_calendar_has() -> None:
+    """They are those of its edge, and the other documents are found."""
+    with TemporaryDirectory(dir="/dev/shm") as folder:  # noqa: S108 - other file systems have none
+        for name, at_s in (("past", -(10**12)), ("future", 10**12), ("martin", 10**9)):
+            file = Path(folder) / name
+            file.touch()
+            os.utime(file, (at_s, at_s))
+        years = {Path(os.fsdecode(each.path)).name: each.touched.year for each in scan(Path(folder))}
+    assert {"past": 1970, "martin": 2001, "future": 9999} == years
 
 
 def test_two_offloads_at_once(repository: Repository, documents: Path) -> None:
