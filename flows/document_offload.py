@@ -12,6 +12,7 @@ from prefect.states import Completed, Failed
 from springtide.estate import estate_path
 from springtide.model.offload import FetchOutcome, OffloadOutcome
 from springtide.planning.document_offload import (
+    fetch_alarm,
     fetch_summary,
     offload_alarm,
     offload_rows,
@@ -51,7 +52,7 @@ async def offload_documents(
 
 @flow(name="fetch-document", flow_run_name="fetch a document of {source}")
 async def fetch_offloaded_document(source: str, document: str) -> State[FetchOutcome]:
-    """Put one document that was offloaded back in its place.
+    """Put one document that was offloaded back in its place; Failed where it lacks its owner.
 
     Args:
         source: Name of the source in the estate file.
@@ -61,4 +62,6 @@ async def fetch_offloaded_document(source: str, document: str) -> State[FetchOut
     found = read_estate(path).directories(source)
     order = VaultOrder(estate_file=path, vault=found.vault)
     fetched = await asyncio.to_thread(fetch_document.submit(order, found, document).result)
+    if (alarm := fetch_alarm(fetched)) is not None:
+        return Failed(message=alarm, data=fetched)
     return Completed(message=fetch_summary(fetched), data=fetched)

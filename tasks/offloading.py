@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -178,9 +179,9 @@ def fetch_document(order: VaultOrder, source: BackupSource, document: str) -> Fe
     began = time.monotonic()
     vault = order.estate.vault(order.vault)
     with opened_vault(order.estate, vault, role=KeyRole.RESTORE) as repository:
-        size, was_there = fetch_path(repository, source, opened_path(repository.key, document))
+        found = fetch_path(repository, source, opened_path(repository.key, document))
     took = time.monotonic() - began
-    return FetchOutcome(source=source.name, bytes=size, was_there=was_there, took_s=took)
+    return FetchOutcome(source=source.name, **asdict(found), took_s=took)
 
 
 @contextmanager

@@ -40,9 +40,12 @@ def fetch(source: SourceName, document: DocumentPath, estate: EstateFile = None)
     found = load_estate(estate or estate_path())
     wanted = found.directories(source)
     with opened_vault(found, found.vault(wanted.vault), role=KeyRole.RESTORE) as repository:
-        size, was_there = fetch_path(repository, wanted, os.fsencode(document.absolute()))
-    told = "stands there already" if was_there else f"{size} bytes are back"
+        fetched = fetch_path(repository, wanted, os.fsencode(document.absolute()))
+    told = "stands there already" if fetched.was_there else f"{fetched.bytes} bytes are back"
     typer.echo(f"{told} after {time.monotonic() - began:.1f} s")
+    if fetched.lacking:
+        typer.echo(f"it lacks some of its owner, mode or attributes: {fetched.lacking}", err=True)
+        raise typer.Exit(1)
 
 
 def offloaded(source: SourceName, estate: EstateFile = None) -> None:

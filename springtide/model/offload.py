@@ -55,4 +55,6 @@ class FetchOutcome(Model):
     bytes: int
     was_there: bool
     """It stood there already, and was left as it is."""
+    lacking: str = ""
+    """Where it has not all of its owner, mode, time and attributes: the system's word for why."""
     took_s: float

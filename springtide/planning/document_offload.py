@@ -100,5 +100,15 @@ def fetch_summary(found: FetchOutcome) -> str:
     )
 
 
+def fetch_alarm(found: FetchOutcome) -> str | None:
+    """Why the run has failed; None: the document stands as it stood."""
+    if not found.lacking:
+        return None
+    return (
+        f"{found.source}: the document is back, and has not all of its owner, mode, time and"
+        f" attributes ({found.lacking}): set them by hand; only as root a worker can set owners"
+    )
+
+
 def _files(count: int, size: int) -> str:
     return f"{amount(count, 'file')} ({megabytes(size)})"

@@ -1,9 +1,13 @@
 """One document back in its place, from the tree of what was offloaded."""
 
 import errno
+import fcntl
 import os
 import shutil
 import time
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -17,21 +21,41 @@ from springtide.vault.snapshots import list_snapshots
 from springtide.vault.tree_restore import restore_tree
 
 
-def fetch_path(repository: Repository, source: BackupSource, path: bytes) -> tuple[int, bool]:
-    """The document's size, and whether it stood in its place already: then it is left as it is.
+@dataclass(frozen=True)
+class Fetched:
+    """A document that stands in its place."""
+
+    bytes: int
+    was_there: bool
+    """It stood there already, and was left as it is."""
+    lacking: str = ""
+    """Where it has not all of its owner, mode, time and attributes: the system's word for why."""
+
+
+def fetch_path(repository: Repository, source: BackupSource, path: bytes) -> Fetched:
+    """Have the document stand in its place; what stands there already is left as it is.
 
     It comes with owner, mode and time of modification; its time of access is now.
 
     Raises:
-        Misconfigured: it does not belong to the source.
+        Misconfigured: it does not belong to the source, or the system does not let it be made.
         NotFound: it was never offloaded.
         Damaged: it is not what was stored; nothing was made.
     """
+    try:
+        return _standing(repository, source, path)
+    except OSError as error:
+        word = errno.errorcode.get(error.errno or 0, "OSError")
+        told = Misconfigured(f"the document cannot be put in its place: {word}", field="document")
+        raise told from None  # the system's own message would tell the path
+
+
+def _standing(repository: Repository, source: BackupSource, path: bytes) -> Fetched:
     part = next((p for p in source.paths if path.startswith(os.fsencode(p) + b"/")), None)
     if part is None or b".." in path.split(b"/"):
         raise Misconfigured(f"the document is none of {source.name}", field="document")
     if os.path.lexists(path):
-        return os.lstat(path).st_size, True
+        return Fetched(os.lstat(path).st_size, was_there=True)
     load_for_reading(repository)
     manifest = newest_offloaded(list_snapshots(repository), source.name, part)
     if manifest is None:
@@ -39,7 +63,7 @@ def fetch_path(repository: Repository, source: BackupSource, path: bytes) -> tup
     return _fetched(repository, bytes.fromhex(manifest.tree), path, Path(source.restore_folder))
 
 
-def _fetched(repository: Repository, tree: BlobId, path: bytes, scratch: Path) -> tuple[int, bool]:
+def _fetched(repository: Repository, tree: BlobId, path: bytes, scratch: Path) -> Fetched:
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path not in nodes_at(repository, tree, {path}):
         raise NotFound("the document is not among what was offloaded")
@@ -53,7 +77,10 @@ def _fetched(repository: Repository, tree: BlobId, path: bytes, scratch: Path) -
             )
         modified = found.stat().st_mtime_ns
         os.utime(found, ns=(time.time_ns(), modified))
-        return found.stat().st_size, not _placed(found, Path(os.fsdecode(path)))
+        placed = _placed(found, Path(os.fsdecode(path)))
+        # Of the directories above it nothing was made anew.
+        lacking = [each.reason for each in restored.troubles if each.path == path.strip(b"/")]
+        return Fetched(found.stat().st_size, not placed, "".join(lacking[:1]) if placed else "")
 
 
 def _placed(found: Path, place: Path) -> bool:
@@ -71,15 +98,33 @@ def _placed(found: Path, place: Path) -> bool:
 
 
 def _placed_across(found: Path, place: Path) -> bool:
-    """As above, onto another file system: copied beside its place first, never half of it there."""
-    beside = place.with_name(f".{found.parent.name[:16]}.{os.getpid()}.fetching")
-    state = found.stat()
+    """As above, onto another file system: copied beside its place first, never half of it there.
+
+    Until it is whole it is the worker's alone, whatever its own mode is.
+    """
+    name = sha256(os.fsencode(place.name)).hexdigest()[:16]
+    for left in place.parent.glob(f".{name}.*.fetching"):
+        _sweep(left)
+    beside = place.with_name(f".{name}.{os.getpid()}.fetching")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        shutil.copy2(found, beside)
-        os.chown(beside, state.st_uid, state.st_gid)
-        os.link(beside, place)
+        with os.fdopen(descriptor, "wb") as file, found.open("rb") as content:
+            fcntl.flock(file, fcntl.LOCK_EX)  # for as long as this run lives
+            shutil.copyfileobj(content, file)
+            file.flush()
+            state = found.stat()
+            os.fchown(file.fileno(), state.st_uid, state.st_gid)
+            shutil.copystat(found, beside)
+            os.link(beside, place)
     except FileExistsError:
         return False
     finally:
         beside.unlink(missing_ok=True)
     return True
+
+
+def _sweep(left: Path) -> None:
+    """Remove what a killed run has left of the document; what a living one makes is locked."""
+    with suppress(OSError), left.open("rb+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        left.unlink()
