@@ -26,7 +26,7 @@ from springtide.vault.nodes import Node, NodeKind
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import write_session
 from springtide.vault.sharding import newest_snapshot
-from springtide.vault.snapshots import Snapshot, Summary, list_snapshots, save_snapshot
+from springtide.vault.snapshots import Snapshot, Summary, read_snapshots, save_snapshot, unread
 from springtide.vault.stream_backup import StreamedFile, back_up_stream
 from springtide.vault.tree_backup import Counts
 from springtide.vault.wal_archive import WalArchive
@@ -37,6 +37,7 @@ from tasks.vaults import (
     back_up_part,
     failures_of,
     read_back_sample,
+    told,
 )
 
 _WAL_POLL_S = 10.0
@@ -65,7 +66,8 @@ def back_up_database_part(order: VaultOrder, source: PostgresSource, part: int) 
         write_session(repository, identity=writer_identity(), policy=vault.prune) as session,
     ):
         adopted = adopt_packs(repository, except_for=session.tombstoned)
-        earlier = newest_snapshot(list_snapshots(repository), source.name, path)
+        known, damaged = read_snapshots(repository)
+        earlier = newest_snapshot(known, source.name, path)
         meter = Meter(f"backup-{source.name}-{part}", earlier)
         tree, counts, tags = save(repository, source, meter.show)
         repository.flush()
@@ -98,7 +100,10 @@ def back_up_database_part(order: VaultOrder, source: PostgresSource, part: int) 
         adopted_packs=adopted.packs,
         read_back_packs=sample,
         took_s=time.monotonic() - began,
-        failure=failures_of(findings) or _unconfirmed(order, source, part, snapshot.id),
+        failure=told(
+            failures_of(findings) or _unconfirmed(order, source, part, snapshot.id),
+            unread(damaged),
+        ),
     )
 
 
@@ -129,7 +134,7 @@ def _missing_log(order: VaultOrder, source: PostgresSource, snapshot: str) -> st
     vault = order.estate.vault(order.vault)
     with opened_vault(order.estate, vault) as repository:
         # Before the session reads the index: of one that comes between it would not know all.
-        known = list_snapshots(repository)
+        known, _ = read_snapshots(repository)
         with write_session(repository, identity=writer_identity(), policy=vault.prune):
             contents = WalArchive(repository, source.name, known).contents()
     stored = {base.snapshot: base for base in base_backups(known, source.name)}

@@ -30,7 +30,7 @@ from springtide.planning.database_restore import (
 )
 from springtide.vault.base_backups import base_backups
 from springtide.vault.repository import Repository
-from springtide.vault.snapshots import list_snapshots, load_snapshot
+from springtide.vault.snapshots import load_snapshot, read_snapshots, unread
 from springtide.vault.tree_restore import Restored, restore_tree
 from springtide.vault.wal_archive import WalArchive
 from tasks.restores import SnapshotDrill, reading
@@ -69,6 +69,7 @@ def restore_database(
         files=place.restored.files,
         bytes=place.restored.bytes,
         troubles=0,
+        unread=place.unread,
         restored_to=restored_to,
         took_s=time.monotonic() - began,
     )
@@ -96,6 +97,7 @@ def drill_database(order: VaultOrder, source: PostgresSource) -> tuple[DrillOutc
             "by": "springtide",
             "snapshot": place.bases[-1].snapshot if place.bases else "",
             "recovery_point_s": max(0.0, lost.total_seconds()) if lost else 0.0,
+            "unread": place.unread,
         }
         try:
             measured = _drill(place)
@@ -142,7 +144,8 @@ class Place:
 
     def __post_init__(self) -> None:
         """Know what the vault has of the source."""
-        snapshots = list_snapshots(self.repository)
+        snapshots, damaged = read_snapshots(self.repository)
+        self.unread = unread(damaged)
         self.archive = WalArchive(self.repository, self.source.name, snapshots)
         self.contents: WalContents = self.archive.contents()
         self.bases = base_backups(snapshots, self.source.name)

@@ -36,11 +36,12 @@ def drill_dumps(order: VaultOrder, source: PostgresSource) -> DrillOutcome:
     known: dict[str, object] = {"source": source.name, "part": DUMPS, "by": "springtide"}
     with reading(order) as repository, drill_folder(source) as folder:
         try:
-            snapshot = chosen_for(repository, source, DUMPS, LATEST)
-        except NotFound as error:
+            snapshot, others = chosen_for(repository, source, DUMPS, LATEST)
+        except (Damaged, NotFound) as error:
             return DrillOutcome.model_validate(known | {"snapshot": "", "failure": str(error)})
         lost = repository.store.now() - snapshot.time
         known |= {"snapshot": snapshot.id, "recovery_point_s": max(0.0, lost.total_seconds())}
+        known["unread"] = others
         began = time.monotonic()
         restored = restore_tree(repository, bytes.fromhex(snapshot.tree), folder)
         try:

@@ -60,7 +60,7 @@ def look_at_part(
 ) -> RestoreOverView:
     """What is to be restored, and what stands in its place; nothing is changed."""
     with reading(order) as repository:
-        chosen = chosen_for(repository, source, part, snapshot)
+        chosen, others = chosen_for(repository, source, part, snapshot)
         told = chosen.summary
         # A manifest and what others have made tell nothing of their size.
         size = (
@@ -78,6 +78,7 @@ def look_at_part(
         stands=os.path.lexists(places.part),
         set_aside=os.path.lexists(places.before),
         is_mount=places.part.is_mount(),
+        unread=others,
     )
 
 
@@ -95,7 +96,7 @@ def restore_beside(order: VaultOrder, source: BackupSource, plan: RestoreOverPla
     """Have the snapshot stand beside the part, compared; how many files differ or are damaged."""
     places = _Places(Path(source.paths[plan.part - 1]), plan.snapshot)
     with reading(order) as repository:
-        chosen = chosen_for(repository, source, plan.part, plan.snapshot)
+        chosen, _ = chosen_for(repository, source, plan.part, plan.snapshot)
         tree = bytes.fromhex(chosen.tree)
         if places.beside.exists() and any(compare_tree(repository, tree, places.beside)):
             shutil.rmtree(places.beside)  # what a killed run has left

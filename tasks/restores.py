@@ -22,9 +22,9 @@ from springtide.model.vault_keys import KeyRole
 from springtide.stores.vaults import open_store, opened_vault, writer_identity
 from springtide.vault.offloading import newest_offloaded, offload_host
 from springtide.vault.repository import Repository
-from springtide.vault.sessions import load_for_reading, write_session
+from springtide.vault.sessions import load_for_reading, read_session
 from springtide.vault.sharding import newest_snapshot
-from springtide.vault.snapshots import Snapshot, chosen_snapshot, list_snapshots
+from springtide.vault.snapshots import Snapshot, chosen_snapshot, read_snapshots, unread
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
 from springtide.vault.troubles import Trouble
@@ -52,7 +52,7 @@ def restore_part(order: VaultOrder, source: Source, part: int, wanted: Wanted) -
     began = time.monotonic()
     target = Path(source.restore_folder) / wanted.folder
     with reading(order) as repository:
-        snapshot = chosen_for(repository, source, part, wanted.snapshot)
+        snapshot, others = chosen_for(repository, source, part, wanted.snapshot)
         tree = bytes.fromhex(snapshot.tree)
         only = tuple(map(PurePosixPath, wanted.paths))
         restored = restore_tree(repository, tree, target, paths=only)
@@ -66,6 +66,7 @@ def restore_part(order: VaultOrder, source: Source, part: int, wanted: Wanted) -
         files=restored.files,
         bytes=restored.bytes,
         troubles=len(restored.troubles),
+        unread=others,
         took_s=time.monotonic() - began,
     )
 
@@ -82,7 +83,7 @@ def drill_part(order: VaultOrder, source: BackupSource, part: int) -> tuple[Dril
     The scratch folders are removed again. Without restic on the machine there is one outcome.
     """
     with reading(order) as repository:
-        snapshot = chosen_for(repository, source, part, LATEST)
+        snapshot, others = chosen_for(repository, source, part, LATEST)
         point: timedelta = repository.store.now() - snapshot.time
         drill = SnapshotDrill(order, source, repository, snapshot)
         ways: dict[str, Callable[[Path], tuple[int, int]]] = {_OURS: drill.by_us}
@@ -91,7 +92,7 @@ def drill_part(order: VaultOrder, source: BackupSource, part: int) -> tuple[Dril
         outcomes: list[DrillOutcome] = []
         for by, way in ways.items():
             known = {"source": source.name, "part": part, "by": by, "snapshot": snapshot.id}
-            known["recovery_point_s"] = point.total_seconds()
+            known |= {"recovery_point_s": point.total_seconds(), "unread": others}
             outcomes.append(DrillOutcome.model_validate(known | drill.measured(way)))
             if outcomes[-1].failure or outcomes[-1].differences:
                 break  # restic asks for what is not there for many minutes
@@ -158,7 +159,7 @@ def reading(order: VaultOrder) -> Iterator[Repository]:
                 load_for_reading(repository)
             yield repository
             return
-        with write_session(repository, identity=writer_identity(), policy=vault.prune):
+        with read_session(repository, identity=writer_identity(), policy=vault.prune):
             yield repository
 
 
@@ -172,14 +173,26 @@ def _scratch(source: Source) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def chosen_for(repository: Repository, source: Source, part: int, start: str) -> Snapshot:
-    """The part's snapshot whose id begins so; also `latest`, or `offloaded`.
+def chosen_for(
+    repository: Repository, source: Source, part: int, start: str
+) -> tuple[Snapshot, str]:
+    """The part's snapshot whose id begins so, or `latest`, or `offloaded`; and which are unread.
 
     Raises:
         NotFound: there is none.
         Misconfigured: it is a snapshot of something else.
+        Damaged: it may be one of those that cannot be read.
     """
-    known = list_snapshots(repository)
+    known, damaged = read_snapshots(repository)
+    try:
+        return _chosen(known, source, part, start), unread(damaged)
+    except (NotFound, Misconfigured) as error:
+        if damaged:
+            raise Damaged(f"{error}; {unread(damaged)}", objects=damaged) from error
+        raise
+
+
+def _chosen(known: tuple[Snapshot, ...], source: Source, part: int, start: str) -> Snapshot:
     path = source.part_paths[part]
     if start == OFFLOADED:
         manifest = newest_offloaded(known, source.name, path)

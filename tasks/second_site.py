@@ -15,7 +15,7 @@ from springtide.vault.adoption import Adoption, adopt_packs
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import Session, load_for_reading, write_session
 from springtide.vault.snapshot_copy import CopyCounts, copy_tree, save_copy
-from springtide.vault.snapshots import Snapshot, list_snapshots, read_snapshots
+from springtide.vault.snapshots import Snapshot, read_snapshots
 from tasks.retrying import may_pass
 from tasks.vaults import Meter, VaultOrder, read_back_sample
 
@@ -83,7 +83,11 @@ class _Copying:
         except Damaged as error:
             damaged += error.objects
         self.failures += (f"{name} is not what was stored" for name in damaged)
-        self.here = list(list_snapshots(self._target))
+        here, damaged_here = read_snapshots(self._target)
+        self.failures += (
+            f"{name} of {self._vault.name} is not what was stored" for name in damaged_here
+        )
+        self.here = list(here)
         now = self._target.store.now()
         for snapshot in plan_copy(there, self.here, self._vault.retention, now=now, zone=PARIS):
             self._copy(snapshot)

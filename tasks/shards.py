@@ -20,7 +20,7 @@ from springtide.vault.sharding import (
     remove_shards,
     shards_of,
 )
-from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
+from springtide.vault.snapshots import Snapshot, read_snapshots, save_snapshot, unread
 from springtide.vault.troubles import TroubleKind
 from tasks.retrying import may_pass
 from tasks.vaults import VaultOrder, refuse_emptied
@@ -70,7 +70,7 @@ def join_shards(order: VaultOrder, source: BackupSource, part: int, run: str) ->
         opened_vault(order.estate, vault) as repository,
         write_session(repository, identity=writer_identity(), policy=vault.prune) as session,
     ):
-        known = list_snapshots(repository)
+        known, damaged = read_snapshots(repository)
         shards = shards_of(known, source.name, path, run, source.shards)
         troubles = [each for shard in shards for each in load_report(repository, shard.id)]
         summary = joined_summary(shards)
@@ -101,4 +101,5 @@ def join_shards(order: VaultOrder, source: BackupSource, part: int, run: str) ->
         unreadable=kinds[TroubleKind.UNREADABLE],
         changed=kinds[TroubleKind.CHANGED] + kinds[TroubleKind.GONE],
         took_s=time.monotonic() - began,
+        failure=unread(damaged) or None,
     )

@@ -38,8 +38,9 @@ from springtide.vault.snapshot_copy import CopyCounts
 from springtide.vault.snapshots import (
     Snapshot,
     Summary,
-    list_snapshots,
+    read_snapshots,
     save_snapshot,
+    unread,
 )
 from springtide.vault.tree_backup import Counts, TreeBackup, TreeSource, back_up_tree
 from springtide.vault.troubles import TroubleKind
@@ -89,7 +90,8 @@ def back_up_part(
         write_session(repository, identity=writer_identity(), policy=vault.prune) as session,
     ):
         adopted = adopt_packs(repository, except_for=session.tombstoned)
-        earlier = newest_for(list_snapshots(repository), source, path, shard)
+        known, damaged = read_snapshots(repository)
+        earlier = newest_for(known, source, path, shard)
         meter = Meter(
             f"backup-{source.name}-{part}" + (f"-{shard.number}" if shard else ""), earlier
         )
@@ -120,7 +122,8 @@ def back_up_part(
         unreadable=kinds[TroubleKind.UNREADABLE],
         changed=kinds[TroubleKind.CHANGED] + kinds[TroubleKind.GONE],
         took_s=time.monotonic() - began,
-        failure=failures_of(findings),
+        # A shard is joined all the same: who joins them tells.
+        failure=told(failures_of(findings), unread(damaged) if shard is None else ""),
     )
 
 
@@ -246,6 +249,11 @@ def _expected_in(estate: Estate, vault: Vault) -> list[Source]:
 def failures_of(findings: set[Finding]) -> str | None:
     """What was found to be wrong, in one line."""
     return "; ".join(f"{found.name} {found.fault}" for found in sorted(findings)) or None
+
+
+def told(*failures: str | None) -> str | None:
+    """Those that there are, in one line; None: there are none."""
+    return "; ".join(failure for failure in failures if failure) or None
 
 
 def _snapshot(

@@ -25,7 +25,7 @@ from springtide.vault.escrow import store_password
 from springtide.vault.key_files import find_key
 from springtide.vault.reports import load_report
 from springtide.vault.repository import Identity, Repository
-from springtide.vault.snapshots import chosen_snapshot, list_snapshots
+from springtide.vault.snapshots import chosen_snapshot, read_snapshots, unread
 
 VaultName = Annotated[str, typer.Argument(help="Name of the vault in the estate file.")]
 SnapshotId = Annotated[str, typer.Argument(help="The first digits of the snapshot's id.")]
@@ -74,7 +74,8 @@ def snapshots(vault: VaultName, estate: EstateFile = None) -> None:
         *("snapshot", "time", "source", "paths", "files", "size"), box=SIMPLE_HEAD, pad_edge=False
     )
     with opened_vault(found, found.vault(vault)) as repository:
-        for each in list_snapshots(repository):
+        known, damaged = read_snapshots(repository)
+        for each in known:
             files = str(each.summary.total_files_processed) if each.summary else ""
             size = decimal(each.summary.total_bytes_processed) if each.summary else ""
             paths = "\n".join(each.paths)
@@ -82,6 +83,8 @@ def snapshots(vault: VaultName, estate: EstateFile = None) -> None:
                 each.id[:8], f"{each.time:%Y-%m-%d %H:%M}", each.hostname, paths, files, size
             )
     Console().print(table)
+    if damaged:
+        typer.echo(unread(damaged), err=True)
 
 
 @app.command()
@@ -89,7 +92,8 @@ def report(vault: VaultName, snapshot: SnapshotId, estate: EstateFile = None) ->
     """Show which files the backup could not read, or read while they changed."""
     found = load_estate(estate or estate_path())
     with opened_vault(found, found.vault(vault)) as repository:
-        chosen = chosen_snapshot(list_snapshots(repository), snapshot)
+        known, _ = read_snapshots(repository)
+        chosen = chosen_snapshot(known, snapshot)
         troubles = load_report(repository, chosen.id)
     for trouble in troubles:
         path = trouble.path.decode("utf-8", "backslashreplace")

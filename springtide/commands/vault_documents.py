@@ -19,7 +19,7 @@ from springtide.vault.offloading import newest_offloaded
 from springtide.vault.references import sealed_path
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import load_for_reading
-from springtide.vault.snapshots import list_snapshots
+from springtide.vault.snapshots import read_snapshots, unread
 from springtide.vault.trees import TreeReader
 
 SourceName = Annotated[str, typer.Argument(help="Name of the source in the estate file.")]
@@ -59,7 +59,10 @@ def offloaded(source: SourceName, estate: EstateFile = None) -> None:
 
 
 def _list_part(repository: Repository, source: BackupSource, part: str) -> int:
-    manifest = newest_offloaded(list_snapshots(repository), source.name, part)
+    known, damaged = read_snapshots(repository)
+    if damaged:
+        typer.echo(unread(damaged), err=True)
+    manifest = newest_offloaded(known, source.name, part)
     if manifest is None:
         return 0
     trees, count = TreeReader(repository), 0

@@ -134,7 +134,7 @@ class PartOutcome(Model):
     """Files that changed while they were read, or had gone before."""
     took_s: float = 0.0
     failure: str | None = None
-    """Why there is no snapshot, or none that counts."""
+    """Why there is no snapshot, or none that counts; or what else of the vault cannot be read."""
 
 
 class VaultFinding(Model):
@@ -212,6 +212,8 @@ class DrillOutcome(Model):
     checked: str = "restored and compared, file by file"
     """How it was found to be right."""
     failure: str | None = None
+    unread: str = ""
+    """Which other snapshots of the vault cannot be read, in words; empty: all can be."""
 
 
 class RestoreOutcome(Model):
@@ -228,6 +230,8 @@ class RestoreOutcome(Model):
     """Files that are damaged in the vault, or could not be written as they were."""
     restored_to: Moment | None = None
     """Of a database: when the last transaction was committed that it holds."""
+    unread: str = ""
+    """Which other snapshots of the vault cannot be read, in words; empty: all can be."""
     took_s: float
 
 

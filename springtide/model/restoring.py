@@ -31,3 +31,5 @@ class RestoreOverView(Model):
     """Whether an earlier run of this very plan has moved away what stood there."""
     is_mount: bool
     """Whether the part's path is a file system of its own: that cannot be exchanged by a name."""
+    unread: str = ""
+    """Which other snapshots of the vault cannot be read, in words; empty: all can be."""

@@ -50,6 +50,7 @@ def drill_alarm(source: str, outcomes: tuple[DrillOutcome, ...]) -> str | None:
         for each in outcomes
         if each.failure or each.differences
     ]
+    wrong += dict.fromkeys(each.unread for each in outcomes if each.unread)
     if not outcomes:
         return f"{source}: there is no snapshot to restore"
     return f"{source}: {'; '.join(wrong)}" if wrong else None
@@ -63,14 +64,16 @@ def restore_summary(outcomes: tuple[RestoreOutcome, ...]) -> str:
 
 
 def restore_alarm(outcomes: tuple[RestoreOutcome, ...]) -> str | None:
-    """Why the restore has failed; None: nothing is missing."""
+    """Why the restore has failed; None: nothing is missing, and all of the vault can be read."""
     troubles = sum(each.troubles for each in outcomes)
-    if not troubles:
-        return None
-    return (
-        f"{troubles} files are damaged in the vault or could not be made as they were;"
-        f" the rest is in {outcomes[0].target}; a list is beside it"
-    )
+    others = dict.fromkeys(each.unread for each in outcomes if each.unread)
+    if troubles:
+        told = (
+            f"{troubles} files are damaged in the vault or could not be made as they were;"
+            f" the rest is in {outcomes[0].target}; a list is beside it"
+        )
+        return "; ".join([told, *others])
+    return "; ".join([f"restored: {restore_summary(outcomes)}", *others]) if others else None
 
 
 def over_limitation(found: RestoreOverView) -> str | None:
@@ -108,6 +111,7 @@ def over_rows(found: RestoreOverView) -> tuple[Row, ...]:
         {"measure": "from the vault", "value": plan.vault},
         {"measure": "size", "value": megabytes(found.bytes)},
         {"measure": "what stands there now", "value": "is moved beside it, and not removed"},
+        *([{"measure": "other snapshots", "value": found.unread}] if found.unread else []),
     )
 
 

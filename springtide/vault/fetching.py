@@ -17,7 +17,7 @@ from springtide.vault.blobs import BlobId
 from springtide.vault.offloading import newest_offloaded, nodes_at
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import load_for_reading
-from springtide.vault.snapshots import list_snapshots
+from springtide.vault.snapshots import Snapshot, read_snapshots, unread
 from springtide.vault.tree_restore import restore_tree
 
 
@@ -57,16 +57,26 @@ def _standing(repository: Repository, source: BackupSource, path: bytes) -> Fetc
     if os.path.lexists(path):
         return Fetched(os.lstat(path).st_size, was_there=True)
     load_for_reading(repository)
-    manifest = newest_offloaded(list_snapshots(repository), source.name, part)
-    if manifest is None:
-        raise NotFound(f"nothing was ever offloaded of {source.name}")
-    return _fetched(repository, bytes.fromhex(manifest.tree), path, Path(source.restore_folder))
+    known, damaged = read_snapshots(repository)
+    try:
+        tree = _tree_with(repository, newest_offloaded(known, source.name, part), path)
+    except NotFound as error:
+        if damaged:  # one of those may tell of it
+            raise Damaged(f"{error}; {unread(damaged)}", objects=damaged) from error
+        raise
+    return _fetched(repository, tree, path, Path(source.restore_folder))
+
+
+def _tree_with(repository: Repository, manifest: Snapshot | None, path: bytes) -> BlobId:
+    """The tree of all that was offloaded, where the document is among that."""
+    tree = bytes.fromhex(manifest.tree) if manifest else None
+    if tree is None or path not in nodes_at(repository, tree, {path}):
+        raise NotFound("the document is not among what was offloaded")
+    return tree
 
 
 def _fetched(repository: Repository, tree: BlobId, path: bytes, scratch: Path) -> Fetched:
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path not in nodes_at(repository, tree, {path}):
-        raise NotFound("the document is not among what was offloaded")
     with TemporaryDirectory(prefix=".fetch-", dir=scratch) as made:
         wanted = PurePosixPath(os.fsdecode(path))
         restored = restore_tree(repository, tree, Path(made) / "tree", paths=(wanted,))

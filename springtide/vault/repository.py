@@ -337,7 +337,7 @@ class Repository:
                 continue
             yield document, loaded
         if damaged:
-            raise Damaged("a document cannot be read", objects=tuple(damaged))
+            raise Damaged(f"{', '.join(damaged[:3])} cannot be read", objects=tuple(damaged))
 
     def remove_document(self, kind: str, document: str) -> None:
         """Remove a document; gone already is success."""

@@ -10,7 +10,7 @@ before the session has ended, and then the snapshot is seen, and the pack stays.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -94,6 +94,26 @@ def write_session(
         _end(repository, name)
         raise
     _end(repository, name)
+
+
+@contextmanager
+def read_session(
+    repository: Repository, *, identity: Identity, policy: PrunePolicy
+) -> Iterator[None]:
+    """As `write_session`, for somebody who only reads, and whom nothing damaged is to stop.
+
+    Where a lock or a tombstone cannot be read there is no session: it is as `load_for_reading`.
+
+    Raises:
+        GuardRefused: restic is pruning.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(write_session(repository, identity=identity, policy=policy))
+        except Damaged:
+            with suppress(Damaged):  # what is named damaged is missed file by file
+                load_for_reading(repository)
+        yield
 
 
 def load_for_reading(repository: Repository) -> None:

@@ -3,6 +3,7 @@
 Source: restic, "Design", section "Snapshots".
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError
@@ -13,6 +14,7 @@ from springtide.vault.repository import Repository
 
 KIND = "snapshots"
 PROGRAM = "springtide"
+_NAMED = 3
 
 
 class Summary(Model):
@@ -67,8 +69,14 @@ def list_snapshots(repository: Repository) -> tuple[Snapshot, ...]:
     """
     snapshots, damaged = read_snapshots(repository)
     if damaged:
-        raise Damaged("a snapshot cannot be read", objects=damaged)
+        raise Damaged(unread(damaged), objects=damaged)
     return snapshots
+
+
+def unread(damaged: Sequence[str]) -> str:
+    """What people are told of snapshots that cannot be read, by their names; empty: of none."""
+    more = [f"{len(damaged) - _NAMED} more"] if len(damaged) > _NAMED else []
+    return f"{', '.join([*damaged[:_NAMED], *more])} cannot be read" if damaged else ""
 
 
 def chosen_snapshot(known: tuple[Snapshot, ...], start: str) -> Snapshot:

@@ -152,6 +152,36 @@ def _pack_with_data(repository: Repository) -> str:
     return max(sizes, key=lambda name: sizes[name])
 
 
+def test_one_snapshot_that_cannot_be_read_stops_no_other(storage: Storage) -> None:
+    """Backups, shards, restores and drills do all they would; each fails, and names it."""
+    storage.run(back_up_to_object_storage, source="documents")
+    with storage.opened() as repository:
+        repository.store.put("snapshots/bad", b"rotten")
+    told = "snapshots/bad cannot be read"
+    state = storage.run(back_up_to_object_storage, source="documents")
+    assert (True, f"documents: part 1: {told}") == (state.is_failed(), state.message)
+    (outcome,) = state.result(raise_on_failure=False)
+    shard = storage.run(back_up_shard, source="documents", part=1, shard=1, of=1, run="b")
+    assert shard.is_completed(), shard.message
+    assert told == joined(storage, "b").result().failure
+    with storage.opened() as repository:
+        repository.store.put("locks/bad", b"rotten")
+    before = seen_in(storage.source)
+    state = storage.run(
+        restore_from_object_storage,
+        source="documents",
+        snapshot=outcome.snapshot,
+        folder="again",
+    )
+    assert (True, True) == (state.is_failed(), told in (state.message or ""))
+    assert before == seen_in((storage.restores / "again").joinpath(*storage.source.parts[1:]))
+    drilled = storage.run(drill_restore, source="documents")
+    assert (True, f"documents: {told}") == (drilled.is_failed(), drilled.message)
+    listed = CliRunner().invoke(app, ["vault", "snapshots", "documents"])
+    assert (0, True) == (listed.exit_code, told in listed.output)
+    assert outcome.snapshot[:8] in listed.output
+
+
 SOON = {"listing_lag": "PT0S", "grace": "PT16S", "resume_within": "PT0S"}
 """A store that is never late; a run of prune must be done within half of the grace."""
 _RUNS = 12

@@ -3,13 +3,13 @@
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from springtide.errors import Misconfigured
+from springtide.errors import Damaged, Misconfigured
 from springtide.model.backup import BackupSource
 from springtide.model.retention import OFFLOADED
 from springtide.vault.blobs import BlobId, BlobKind
@@ -54,7 +54,7 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
     os.utime(document, ns=(1, 1_234_567_890_123_456_789))
     state = document.stat()
     with (
-        TemporaryDirectory(dir="/dev/shm") as restores,  # noqa: S108 - another file system
+        TemporaryDirectory(dir="/dev/shm") as restores,  # another file system
         a_repository(tmp_path) as repository,
     ):
         source = BackupSource(
@@ -134,6 +134,16 @@ def marked(repository: Repository, tree: BlobId, parts: tuple[str, ...]) -> Blob
         else:
             nodes.append(node._replace(subtree=marked(repository, node.subtree, parts[1:])))
     return repository.save(BlobKind.TREE, tree_bytes(nodes)).id
+
+
+def test_another_snapshot_that_cannot_be_read(stand: Stand) -> None:
+    """It stops nothing; it is named where the document is not found, as it may tell of that."""
+    bad = f"snapshots/{stand.repository.save_document('snapshots', {'of': 'nothing'})}"
+    assert not stand.fetch().was_there
+    stand.document.rename(stand.document.with_name("another.txt"))
+    other = replace(stand, document=stand.document.with_name("third.txt"))
+    with pytest.raises(Damaged, match=f"{bad} cannot be read"):
+        other.fetch()
 
 
 def test_a_place_where_nothing_can_be_made(stand: Stand) -> None:

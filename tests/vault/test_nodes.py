@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from springtide.errors import Damaged
-from springtide.vault.nodes import Node, NodeKind, parse_tree, quoted, storable, tree_bytes, unquoted
+from springtide.vault.nodes import (
+    Node,
+    NodeKind,
+    parse_tree,
+    quoted,
+    storable,
+    tree_bytes,
+    unquoted,
+)
 
 FILE = Node(b"a", NodeKind.FILE, 0o644, 0, 0, 1000, 100)
 

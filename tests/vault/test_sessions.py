@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from springtide.errors import Damaged, GuardRefused, ReplyLost, Retryable
-from springtide.vault.blobs import BlobKind
+from springtide.vault.blobs import BlobKind, blob_id
 from springtide.vault.locks import exclusive_lock
 from springtide.vault.repository import Repository
-from springtide.vault.sessions import LiveSession, list_sessions, write_session
+from springtide.vault.sessions import LiveSession, list_sessions, read_session, write_session
 from springtide.vault.tombstones import Stage, name_packs
 from tests.vault.pruned_world import (
     IDENTITY,
@@ -178,6 +178,32 @@ def test_a_tombstone_of_a_later_release_stops_a_writer(world: World, tmp_path: P
         repository.save_document("tombstones", {"stage": "haunted", "packs": []})
         with pytest.raises(Damaged, match="no known kind"):
             fail_within(repository, Retryable("not reached"))
+
+
+@pytest.mark.parametrize("kind", ["locks", "tombstones"])
+def test_nothing_damaged_stops_a_reader(world: World, tmp_path: Path, kind: str) -> None:
+    """A restore is worth more than prune's order; there is no session then, nor one with locks."""
+    with opened(world, tmp_path) as repository:
+        pack = put_pack(repository, DATA, content("a"))
+        damaged = repository.save_document(kind, {"stage": "tombstone", "packs": [pack.hex()]})
+        world.objects[f"{kind}/{damaged}"] = bytes(9)
+    with (
+        opened(world, tmp_path) as repository,
+        read_session(repository, identity=IDENTITY, policy=POLICY),
+    ):
+        assert [f"{kind}/{damaged}"] == [*world.names("locks"), *world.names("tombstones")]
+        assert content("a") == repository.load(DATA, blob_id(content("a")))
+
+
+def test_a_reader_has_a_session_where_it_can(world: World, tmp_path: Path) -> None:
+    """So nothing that it counts on goes; and what goes wrong while it reads is not hidden."""
+    with opened(world, tmp_path) as repository:
+        with read_session(repository, identity=IDENTITY, policy=POLICY):
+            assert 1 == len(list_sessions(repository))
+        session = read_session(repository, identity=IDENTITY, policy=POLICY)
+        with pytest.raises(Damaged, match="a pack"), session:
+            raise Damaged("a pack")
+        assert () == list_sessions(repository)
 
 
 def restic_lock(repository: Repository, *, exclusive: bool) -> None:

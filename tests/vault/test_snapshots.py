@@ -16,6 +16,7 @@ from springtide.vault.snapshots import (
     load_snapshot,
     read_snapshots,
     save_snapshot,
+    unread,
 )
 from tests.vault.places import a_repository
 from tests.vault.vaults import LateStore, Restic, a_snapshot, flip, names, restic_check, save_tree
@@ -119,9 +120,22 @@ def test_what_is_no_snapshot_is_named(repository: Repository, document: dict[str
     good = save_snapshot(repository, FULL)
     bad = f"snapshots/{repository.save_document(KIND, document)}"
     assert ((good,), (bad,)) == read_snapshots(repository)
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(Damaged, match=f"^{bad} cannot be read$") as caught:
         list_snapshots(repository)
     assert (bad,) == caught.value.objects
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        pytest.param(0, "", id="none"),
+        pytest.param(3, "0, 1, 2 cannot be read", id="three"),
+        pytest.param(5, "0, 1, 2, 2 more cannot be read", id="five"),
+    ],
+)
+def test_what_is_told_of_many(count: int, told: str) -> None:
+    """The first three by their names."""
+    assert told == unread([str(number) for number in range(count)])
 
 
 def test_a_flipped_bit_is_named(repository: Repository, tmp_path: Path) -> None:

@@ -95,9 +95,7 @@ def test_an_attribute_whose_name_is_not_utf8(repository: Repository, source: Pat
     except OSError:
         pytest.skip("the file system has no attributes")
     backup = backed_up(repository, source)
-    told = Trouble(
-        os.fsencode(odd), TroubleKind.INCOMPLETE, "(an attribute's name is not UTF-8)"
-    )
+    told = Trouble(os.fsencode(odd), TroubleKind.INCOMPLETE, "(an attribute's name is not UTF-8)")
     assert (told,) == backup.troubles
     assert 0 == backed_up(repository, source, earlier=backup.tree).counts.read_bytes
 
