@@ -21,8 +21,6 @@ from springtide.stores.vaults import (
     read_password,
     write_password,
 )
-from springtide.vault.escrow import store_password
-from springtide.vault.key_files import find_key
 from springtide.vault.reports import load_report
 from springtide.vault.repository import Identity, Repository
 from springtide.vault.snapshots import chosen_snapshot, read_snapshots, unread
@@ -55,14 +53,16 @@ def create(vault: VaultName, estate: EstateFile = None) -> None:
         store.make_container()
         identity = Identity(KeyRole.WRITE, machine())
         with Repository.create(
-            store, password, identity=identity, work_folder=cache_folder()
+            store,
+            password,
+            identity=identity,
+            work_folder=cache_folder(),
+            recipients=wanted.recipients,
         ) as repository:
             typer.echo(f"vault {vault}: repository {repository.id[:8]} stands")
-        if wanted.recipients:
-            store_password(store, find_key(store, password)[1], password, wanted.recipients)
-            typer.echo(f"its password is in {file}, and in escrow for {len(wanted.recipients)}")
-            return
-    if written:
+    if wanted.recipients:
+        typer.echo(f"its password is in {file}, and in escrow for {len(wanted.recipients)}")
+    elif written:
         typer.echo(f"its password is in {file}: copy it to two safe places now")
 
 

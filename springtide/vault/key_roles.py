@@ -12,7 +12,14 @@ from springtide.errors import GuardRefused, Misconfigured
 from springtide.model.object_storage import Store
 from springtide.vault.escrow import PREFIX as ESCROW
 from springtide.vault.escrow import escrow_name, store_password
-from springtide.vault.key_files import PREFIX, KeyFile, list_key_files, make_key_file
+from springtide.vault.key_files import (
+    PREFIX,
+    KeyFile,
+    add_key_file,
+    find_key,
+    list_key_files,
+    make_key_file,
+)
 from springtide.vault.sealing import SealingKey
 
 
@@ -22,6 +29,30 @@ class IssuedKey:
 
     file: KeyFile
     in_escrow: bool
+
+
+def first_key(
+    store: Store, password: bytes, *, user: tuple[str, str], recipients: Sequence[str]
+) -> tuple[SealingKey, str | None]:
+    """A new repository's key, and the id of its key file where that was made now.
+
+    Without recipients the password is in no escrow; with them it is on return, that of a creation
+    that was cut short, too.
+
+    Raises:
+        Misconfigured: as `issue_key`.
+        GuardRefused: a creation was cut short that had another password.
+    """
+    if any(True for _ in store.listing(PREFIX)):
+        # With a second key the password would open now the one and now the other.
+        key, name = find_key(store, password)
+        if recipients and not _stands(store, name):
+            store_password(store, name, password, recipients)
+        return key, None
+    key = SealingKey.random()
+    if recipients:
+        return key, issue_key(store, key, password, user=user, recipients=recipients)
+    return key, add_key_file(store, key, password, user=user, at=store.now())
 
 
 def issue_key(
@@ -80,9 +111,14 @@ def revoke_key(store: Store, key_file: str, *, own: str) -> KeyFile:
         raise GuardRefused(
             "this key file is the one in use here: revoke it with the password of another"
         )
-    store.delete(PREFIX + file.id)
-    store.delete(escrow_name(file.id))
+    withdraw_key(store, file.id)
     return file
+
+
+def withdraw_key(store: Store, key_file: str) -> None:
+    """Remove the key file of that id, and its password."""
+    store.delete(PREFIX + key_file)
+    store.delete(escrow_name(key_file))
 
 
 def _stands(store: Store, key_file: str) -> bool:

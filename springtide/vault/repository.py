@@ -28,7 +28,8 @@ from springtide.vault.blobs import (
 from springtide.vault.compression import compressed, compressed_many, decompressed
 from springtide.vault.index import BlobIndex
 from springtide.vault.index_documents import index_document, parse_index, parted
-from springtide.vault.key_files import PREFIX, add_key_file, find_key
+from springtide.vault.key_files import find_key
+from springtide.vault.key_roles import first_key, withdraw_key
 from springtide.vault.memory import share_one_heap
 from springtide.vault.packs import FinishedPack
 from springtide.vault.polynomials import random_irreducible
@@ -84,19 +85,29 @@ class Repository:
 
     @classmethod
     def create(
-        cls, store: Store, password: bytes, *, identity: Identity, work_folder: Path
+        cls,
+        store: Store,
+        password: bytes,
+        *,
+        identity: Identity,
+        work_folder: Path,
+        recipients: Sequence[str] = (),
     ) -> Self:
         """Make a repository where none stands, or end a creation that was cut short.
 
+        Where there are recipients the password is in escrow for them before anything else stands.
+
         Raises:
-            Misconfigured: one stands there already, or somebody else made one at the same time.
+            Misconfigured: one stands there already, or somebody else made one at the same time; or
+                as `store_password`.
             GuardRefused: a creation was cut short that had another password.
         """
         if store.size(_CONFIG) is not None:
             raise Misconfigured("a repository stands there already", field="vault")
         if any(True for kind in ("index/", "data/") for _ in store.listing(kind)):
             raise Misconfigured("a repository stands there that has lost its config", field="vault")
-        key, own = _first_key(store, password, identity)
+        user = (identity.username, identity.hostname)
+        key, own = first_key(store, password, user=user, recipients=recipients)
         id_ = secrets.token_hex(32)
         config = {
             "version": VERSION,
@@ -108,7 +119,7 @@ class Repository:
             store.put(_CONFIG, data)
         if store.get(_CONFIG) != data:
             if own is not None:
-                store.delete(own)
+                withdraw_key(store, own)
             raise Misconfigured("a repository was made there meanwhile", field="vault")
         return cls(store, key, id_=id_, work_folder=work_folder)
 
@@ -387,13 +398,3 @@ class Repository:
             return name, []  # superseded since the listing, or not to be seen as yet
         except (Damaged, KeyError, TypeError, ValueError):
             return name, None
-
-
-def _first_key(store: Store, password: bytes, identity: Identity) -> tuple[SealingKey, str | None]:
-    """A new repository's key, and the name of its file where it was made now."""
-    if any(True for _ in store.listing(PREFIX)):
-        # With a second key the password would open now the one and now the other.
-        return find_key(store, password)[0], None
-    key = SealingKey.random()
-    user = (identity.username, identity.hostname)
-    return key, PREFIX + add_key_file(store, key, password, user=user, at=store.now())

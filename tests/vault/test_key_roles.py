@@ -1,18 +1,19 @@
 """One key file for each role: issued, in escrow, revoked; and what revoking does not do."""
 
+from functools import partial
 from pathlib import Path
 
 import pyrage
 import pytest
 
-from springtide.errors import Damaged, GuardRefused, Misconfigured, NotFound
+from springtide.errors import Damaged, GuardRefused, Misconfigured, NotFound, Retryable
 from springtide.vault.escrow import escrow_name, recovered_password, store_password
 from springtide.vault.key_files import PREFIX, find_key
-from springtide.vault.key_roles import issue_key, issued_keys, revoke_key
+from springtide.vault.key_roles import first_key, issue_key, issued_keys, revoke_key
 from springtide.vault.repository import Repository
 from tests.vault.folder_store import FolderStore
-from tests.vault.places import PASSWORD, a_repository
-from tests.vault.vaults import Restic, flip, names
+from tests.vault.places import IDENTITY, PASSWORD, a_repository
+from tests.vault.vaults import Failing, Restic, WatchedStore, flip, names
 
 OFFLINE = [pyrage.x25519.Identity.generate() for _ in range(2)]
 RECIPIENTS = tuple(str(each.to_public()) for each in OFFLINE)
@@ -30,6 +31,38 @@ def issued(repository: Repository, password: bytes = PRUNE, role: str = "prune")
     """The id of a new key file."""
     user = (role, "worker-1")
     return issue_key(repository.store, repository.key, password, user=user, recipients=RECIPIENTS)
+
+
+@pytest.mark.parametrize("prefix", ["escrow/", "keys/", "config"])
+def test_a_creation_that_was_cut_short_is_ended_in_escrow(tmp_path: Path, prefix: str) -> None:
+    """Wherever the store failed: no repository stands whose password cannot be recovered."""
+    work = tmp_path / "work"
+    failing = WatchedStore(
+        tmp_path / "repository", Failing(Retryable("503"), prefix, frozenset({1}))
+    )
+    made = partial(
+        Repository.create,
+        failing,
+        PASSWORD,
+        identity=IDENTITY,
+        work_folder=work,
+        recipients=RECIPIENTS,
+    )
+    with pytest.raises(Retryable):
+        made()
+    made().close()
+    (key,) = issued_keys(failing)
+    assert key.in_escrow
+    assert PASSWORD == recovered_password(failing, key.file.id, [str(OFFLINE[0])])
+
+
+def test_a_creation_that_began_without_recipients_is_ended_with_them(tmp_path: Path) -> None:
+    """The password of its key file comes into escrow then."""
+    store = FolderStore(tmp_path / "repository")
+    first_key(store, PASSWORD, user=("backup", "worker-1"), recipients=())
+    options = {"identity": IDENTITY, "work_folder": tmp_path, "recipients": RECIPIENTS}
+    Repository.create(store, PASSWORD, **options).close()  # type: ignore[arg-type] # as they are
+    assert [True] == [each.in_escrow for each in issued_keys(store)]
 
 
 def test_each_role_opens_the_same_vault(repository: Repository) -> None:
