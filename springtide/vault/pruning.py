@@ -209,10 +209,15 @@ def _erased(
     condemned: Iterable[Condemned],
     doomed: frozenset[_Blob],
 ) -> tuple[Condemned, ...]:
-    """Of which nothing is left: no index names it, and no pack is still on its way out."""
-    if any(not tombstone.swept for tombstone in ledger.tombstones):
-        return ()
+    """Of which nothing is left: no index names it, nor may a pack stand that none names any more.
+
+    What is on its way out is named until it is swept: then, and where that was cut short, it is
+    asked for by the tombstone.
+    """
     index = repository.index
+    named = index.packs()
+    if any(not (each.swept or each.packs <= named) for each in ledger.tombstones):
+        return ()
     return tuple(
         each
         for each in condemned

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from springtide.errors import NotFound
+from springtide.errors import NotFound, Retryable
 from springtide.model.retention import OFFLOADED, PrunePolicy
 from springtide.vault.blobs import BlobId, BlobKind, blob_id
 from springtide.vault.erasure import (
@@ -32,6 +32,7 @@ from springtide.vault.snapshots import (
     load_snapshot,
     save_snapshot,
 )
+from springtide.vault.tombstones import read_ledger
 from springtide.vault.trees import tree_size
 from springtide.vault.troubles import Trouble, TroubleKind
 from springtide.vault.verification import verify_repository
@@ -56,10 +57,17 @@ class TimedStore(FolderStore):
         """Now."""
         super().__init__(folder)
         self.passed = timedelta(0)
+        self.stuck = ""
 
     def now(self) -> datetime:
         """As `Store.now`."""
         return super().now() + self.passed
+
+    def delete(self, name: str) -> None:
+        """As `Store.delete`; of what is stuck nothing goes."""
+        if self.stuck and name.startswith(self.stuck):
+            raise Retryable("503")
+        super().delete(name)
 
 
 @pytest.fixture
@@ -152,6 +160,52 @@ def test_where_the_order_does_not_lie(repository: Repository, store: TimedStore)
     store.passed += ORDER_KEPT
     pruned(repository)
     assert [] == names(store, f"{KIND}/")
+
+
+def test_an_order_goes_where_something_always_is_on_its_way_out(
+    repository: Repository, store: TimedStore
+) -> None:
+    """By daily backups, expiry and prune; and never before the bytes are gone."""
+    doomed = {(BlobKind.DATA, blob_id(SECRET))}
+    erased(repository, save_order(repository, [PUPIL]))
+    on_their_way = 0
+    for day in range(ORDER_KEPT.days + 5):
+        files = OTHER | {"/srv/documents/daily": b"%d" % day * 5000}
+        save_snapshot(repository, a_snapshot(repository, tree_of(repository, files).hex()))
+        repository.remove_document("snapshots", list_snapshots(repository)[0].id)
+        pruned(repository)
+        assert read_condemned(repository) or not doomed & stored_blobs(repository)
+        on_their_way += any(not each.swept for each in read_ledger(repository).tombstones)
+        store.passed += timedelta(days=1)
+    assert on_their_way > ORDER_KEPT.days
+    assert [] == names(store, f"{KIND}/")
+
+
+def test_an_order_stays_where_the_removal_of_a_pack_was_cut_short(
+    repository: Repository, store: TimedStore, tmp_path: Path
+) -> None:
+    """Between the old index and the pack: no index names it any more, and it stands."""
+    doomed = {(BlobKind.DATA, blob_id(SECRET))}
+    erased(repository, save_order(repository, [PUPIL]))
+    store.stuck = "data/"
+    with pytest.raises(Retryable):
+        pruned_daily(repository, store, days=6)
+    store.stuck = ""
+    assert doomed <= stored_blobs(repository)
+    lock = {"time": store.now().isoformat(), "exclusive": False, "pid": 1}
+    held_by_restic = repository.save_document("locks", lock)
+    assert pruned(repository).blocked
+    assert () != read_condemned(repository)
+    repository.remove_document("locks", held_by_restic)
+    pruned_daily(repository, store, days=2)
+    assert (set(), ()) == (doomed & stored_blobs(repository), read_condemned(repository))
+
+
+def pruned_daily(repository: Repository, store: TimedStore, *, days: int) -> None:
+    """A run each day."""
+    for _ in range(days):
+        pruned(repository)
+        store.passed += POLICY.grace + HOUR
 
 
 def test_a_dry_run_counts_and_stores_nothing(repository: Repository) -> None:
