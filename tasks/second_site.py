@@ -14,7 +14,7 @@ from springtide.stores.vaults import opened_vault, writer_identity
 from springtide.vault.adoption import Adoption, adopt_packs
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import Session, load_for_reading, write_session
-from springtide.vault.snapshot_copy import CopyCounts, copy_tree, save_copy
+from springtide.vault.snapshot_copy import CopyCounts, TreeCopier, save_copy
 from springtide.vault.snapshots import Snapshot, read_snapshots
 from tasks.retrying import may_pass
 from tasks.vaults import Meter, VaultOrder, read_back_sample
@@ -49,6 +49,7 @@ def copy_vault(order: VaultOrder) -> CopyOutcome:
         vault=vault.name,
         copied=copying.copied,
         present=len(copying.here),
+        gone=copying.gone,
         blobs=copying.counts.blobs,
         new_bytes=copying.counts.bytes,
         stored_bytes=sum(pack.size for pack in stored),
@@ -67,9 +68,10 @@ class _Copying:
         self._vault, self._source, self._target = vault, source, target
         self._session = session
         self._meter = Meter(f"copy-{vault.name}", None)
+        self._copier = TreeCopier(source, target)
         self.adopted = Adoption(0, 0, ())
         self.here: list[Snapshot] = []
-        self.copied = 0
+        self.copied = self.gone = 0
         self.counts = CopyCounts()
         self.failures: list[str] = []
 
@@ -93,13 +95,11 @@ class _Copying:
             self._copy(snapshot)
 
     def _copy(self, snapshot: Snapshot) -> None:
-        # While something is about to go, all is looked at anew: it may be what a base counts on.
+        # While something is about to go, all is looked at, once: it may be what a base counts on.
         base = None if self._session.tombstoned else nearest_base(snapshot, self.here)
         before = self.counts
         try:
-            self.counts += copy_tree(
-                self._source,
-                self._target,
+            self.counts += self._copier.copy(
                 bytes.fromhex(snapshot.tree),
                 base=bytes.fromhex(base.tree) if base else None,
                 progress=lambda counts: self._meter.show_copied(before + counts),
@@ -108,9 +108,12 @@ class _Copying:
             self.failures.append(f"snapshots/{snapshot.id} needs what is not there: {error}")
             return
         self._session.refuse_if_expired()
-        if (copy := save_copy(self._source, self._target, snapshot)) is not None:
-            self.here.append(copy)
-            self.copied += 1
+        copy = save_copy(self._source, self._target, snapshot)
+        if copy is None:
+            self.gone += 1
+            return
+        self.here.append(copy)
+        self.copied += 1
 
 
 def _original(order: VaultOrder) -> Vault:

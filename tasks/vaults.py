@@ -26,6 +26,7 @@ from springtide.model.backup import (
 )
 from springtide.model.base import Name
 from springtide.model.estate import Estate
+from springtide.model.postgres import PostgresSource
 from springtide.model.sources import Source
 from springtide.planning.backup_sources import emptied_limitation, source_ages
 from springtide.stores.vaults import opened_vault, writer_identity
@@ -157,14 +158,14 @@ def verify_vault(order: VaultOrder, part: int, of: int) -> VaultVerification:
     ):
         found = verify_repository(repository, Part(part, of), progress=meter.show_read)
         now = repository.store.now()
-        databases = order.estate.databases_in(order.vault)
+        sources = _expected_in(order.estate, vault)
+        databases = (each for each in sources if isinstance(each, PostgresSource))
         logs = tuple(log_state(repository, each, found.snapshots, now) for each in databases)
     findings = found.findings | {Finding(name, Fault.CONTENT) for name in session.damaged}
     newest: dict[tuple[str, str], datetime] = {}
     for snapshot in found.snapshots:
         for path in snapshot.paths:
             newest[snapshot.hostname, path] = snapshot.time
-    sources = _expected_in(order.estate, vault)
     return VaultVerification(
         vault=order.vault,
         part=f"part {part} of {of}" if of > 1 else "everything",

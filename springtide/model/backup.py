@@ -181,6 +181,8 @@ class CopyOutcome(Model):
     """Snapshots."""
     present: int = 0
     """Snapshots that stand there, those included."""
+    gone: int = 0
+    """Snapshots that were to be copied, and went at the first site meanwhile."""
     blobs: int = 0
     new_bytes: int = 0
     """Such as the second site did not hold, before compression."""

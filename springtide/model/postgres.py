@@ -78,8 +78,12 @@ class PostgresSource(Model):
         return {BASE: self.max_age, DUMPS: self.dump_max_age}
 
     def with_twice_the_time(self) -> Self:
-        """The source with snapshots that may be twice as old."""
-        ages = {"max_age": 2 * self.max_age, "dump_max_age": 2 * self.dump_max_age}
+        """The source with snapshots that may be twice as old; its log comes with the dumps."""
+        ages = {
+            "max_age": 2 * self.max_age,
+            "dump_max_age": 2 * self.dump_max_age,
+            "wal_max_age": self.wal_max_age + 2 * self.dump_max_age,
+        }
         return self.model_copy(update=ages)
 
     @model_validator(mode="after")

@@ -81,6 +81,8 @@ def copy_rows(found: CopyOutcome) -> list[Row]:
         }
     ]
     blank = dict.fromkeys(("snapshots", "new", "sent", "read back"), "")
+    if found.gone:
+        rows.append({"what": f"{_gone(found)}: not copied", **blank})
     rows += [{"what": failure, **blank} for failure in found.failures[:_SHOWN]]
     return rows
 
@@ -89,10 +91,15 @@ def copy_summary(found: CopyOutcome) -> str:
     """One line for the run."""
     adopted = amount(found.adopted_packs, "pack")
     taken = f", {adopted} of a killed run taken over" if found.adopted_packs else ""
+    went = f", {_gone(found)}" if found.gone else ""
     return (
         f"{found.vault}: {amount(found.copied, 'snapshot')} copied, {found.present} there now;"
-        f" {megabytes(found.new_bytes)} were new{taken}"
+        f" {megabytes(found.new_bytes)} were new{taken}{went}"
     )
+
+
+def _gone(found: CopyOutcome) -> str:
+    return f"{amount(found.gone, 'snapshot')} went at the first site meanwhile"
 
 
 def copy_alarm(found: CopyOutcome) -> str | None:

@@ -211,8 +211,8 @@ def _erased(
 ) -> tuple[Condemned, ...]:
     """Of which nothing is left: no index names it, nor may a pack stand that none names any more.
 
-    What is on its way out is named until it is swept: then, and where that was cut short, it is
-    asked for by the tombstone.
+    What is on its way out an index names until it is swept; where that was cut short, its
+    tombstone still tells of it.
     """
     index = repository.index
     named = index.packs()

@@ -12,6 +12,7 @@ way to it are read, one or two chunks are copied. A copy that is killed is taken
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
@@ -20,7 +21,8 @@ from springtide.vault.blobs import BlobId, BlobKind, PackEntry
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import Snapshot, save_snapshot, still_stands
 from springtide.vault.stretches import Stretch, stretches
-from springtide.vault.trees import links_of
+from springtide.vault.trees import TreeReader, links_of
+from springtide.vault.wal_archive import WAL_TAG
 
 _COPIERS = 3
 _AHEAD = 4
@@ -41,36 +43,50 @@ class CopyCounts:
         return CopyCounts(self.blobs + other.blobs, self.bytes + other.bytes)
 
 
-def copy_tree(
-    source: Repository,
-    target: Repository,
-    tree: BlobId,
-    *,
-    base: BlobId | None = None,
-    progress: Callable[[CopyCounts], None] | None = None,
-) -> CopyCounts:
-    """Have all that the tree needs stored in the target, and named there; what had to be copied.
+class TreeCopier:
+    """Copies trees one after another; what several have in common is looked at once.
 
-    Both indexes are loaded before. `base` is a tree that is whole in the target: what both have in
-    common is not looked at again. Nothing of the target may be about to go where it is given.
-
-    Raises:
-        Damaged, NotFound: something that the tree needs cannot be read.
-        Retryable: one of the stores does not answer.
+    Both indexes are loaded before, and the target's not again.
     """
-    with ThreadPoolExecutor(_COPIERS, "springtide-copy") as copiers:
-        copying = _Copying(source, target, copiers, progress or (lambda _: None))
-        copying.run(tree, base)
-    target.flush()
-    return copying.counts
+
+    def __init__(self, source: Repository, target: Repository) -> None:
+        """Nothing is copied yet."""
+        self._source, self._target = source, target
+        self._trees = TreeReader(source)
+        self._whole: set[BlobId] = set()
+        """Trees that it has copied, with all that is below them."""
+
+    def copy(
+        self,
+        tree: BlobId,
+        *,
+        base: BlobId | None = None,
+        progress: Callable[[CopyCounts], None] = lambda _: None,
+    ) -> CopyCounts:
+        """Have all that the tree needs stored in the target, and named there; what it took.
+
+        `base` is a tree that is whole in the target: what both have in common is not looked at.
+        Nothing of the target may be about to go where it is given.
+
+        Raises:
+            Damaged, NotFound: something that the tree needs cannot be read.
+            Retryable: one of the stores does not answer.
+        """
+        with ThreadPoolExecutor(_COPIERS, "springtide-copy") as copiers:
+            copying = _Copying(self._source, self._target, copiers, progress)
+            seen = copying.run(self._trees, (tree, base), except_for=self._whole)
+        self._target.flush()
+        self._whole |= seen
+        return copying.counts
 
 
 def save_copy(source: Repository, target: Repository, snapshot: Snapshot) -> Snapshot | None:
     """The snapshot as it stands in the target now; its tree was copied before.
 
     None: it went at the source meanwhile, and what was erased there must not come to stand here.
+    Those of a log go within minutes, one that contains them having come; nothing is erased of them.
     """
-    if not still_stands(source, snapshot):
+    if WAL_TAG not in snapshot.tags and not still_stands(source, snapshot):
         return None
     update = {"id": "", "parent": None, "original": snapshot.id}
     return save_snapshot(target, snapshot.model_copy(update=update))
@@ -90,23 +106,33 @@ class _Copying:
         self._lock = threading.Lock()
         self.counts = CopyCounts()
 
-    def run(self, tree: BlobId, base: BlobId | None) -> None:
-        """Copy what the tree needs and the target lacks; certain after the next `flush`."""
+    def run(
+        self,
+        trees: TreeReader,
+        pair: tuple[BlobId, BlobId | None],
+        *,
+        except_for: AbstractSet[BlobId],
+    ) -> set[BlobId]:
+        """Copy what a tree needs and the target lacks, its base given; the trees it went through.
+
+        It is certain after the next `flush`.
+        """
         seen: set[BlobId] = set()
-        waiting = [(tree, base)]
+        waiting = [pair]
         while waiting:
             here, before = waiting.pop()
-            if here in seen or here == before:
+            if here in seen or here in except_for or here == before:
                 continue
             seen.add(here)
             # Read even where the target has it: what it names may not be there yet.
-            plain = self._source.load(BlobKind.TREE, here)
+            plain = trees.plain(here)
             below, content = links_of(plain)
             earlier = self._subtrees(before)
             waiting += [(subtree, earlier.get(name)) for name, subtree in below.items()]
             self._want(content)
             self._save(BlobKind.TREE, plain)
         self._fetch()
+        return seen
 
     def _subtrees(self, tree: BlobId | None) -> dict[str, BlobId]:
         return links_of(self._target.load(BlobKind.TREE, tree))[0] if tree else {}

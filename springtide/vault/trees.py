@@ -65,7 +65,7 @@ class TreeReader:
             NotFound: no index names the tree, or its pack is gone.
             Damaged: it is not what was saved.
         """
-        return parse_tree(self._plain(tree))
+        return parse_tree(self.plain(tree))
 
     def links(self, tree: BlobId) -> tuple[dict[str, BlobId], list[BlobId]]:
         """The trees that it names and all chunks of its files, as `links_of` tells them.
@@ -74,9 +74,15 @@ class TreeReader:
             NotFound: no index names the tree, or its pack is gone.
             Damaged: it is not what was saved.
         """
-        return links_of(self._plain(tree))
+        return links_of(self.plain(tree))
 
-    def _plain(self, tree: BlobId) -> bytes:
+    def plain(self, tree: BlobId) -> bytes:
+        """The tree as it was saved.
+
+        Raises:
+            NotFound: no index names the tree, or its pack is gone.
+            Damaged: it is not what was saved.
+        """
         place = self._repository.place(BlobKind.TREE, tree)
         pack = self._pack(place.pack)
         sealed = pack[place.offset : place.offset + place.length]

@@ -2,8 +2,11 @@
 
 import os
 import shutil
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 
 from flows.object_storage_backup import back_up_to_object_storage, verify_backups
 from flows.second_site import copy_to_second_site
@@ -12,10 +15,16 @@ from springtide.clouds.swift.store import SwiftStore
 from springtide.errors import Misconfigured
 from springtide.estate import load_estate
 from springtide.model.backup import Vault
+from springtide.model.retention import PrunePolicy
+from springtide.model.wal import Segment
 from springtide.stores.vaults import open_store
+from springtide.vault.sessions import write_session
+from springtide.vault.wal_archive import WalArchive
+from tasks.cloud import read_estate
 from tests.flows.storage import SECRET, Storage, packs_of
 from tests.object_stores import QUICK
-from tests.vault.places import seen_in
+from tests.vault.places import IDENTITY, seen_in
+from tests.vault.vaults import MIB
 
 
 def test_everything_is_deleted_with_the_writers_credential_and_comes_back(sites: Storage) -> None:
@@ -77,6 +86,33 @@ def test_the_second_copy_sends_what_is_new_and_names_what_is_lost(sites: Storage
     failed = state.result(raise_on_failure=False)
     assert (0, 1) == (failed.copied, failed.present)
     assert sites.run(verify_backups, vault="documents-second", everything=True).is_completed()
+
+
+def test_a_log_is_copied_and_looked_at(sites: Storage, tmp_path: Path) -> None:
+    """Where it never came, or no more, the second site's verification says so."""
+    estate = yaml.safe_load(sites.estate_file.read_text("utf-8"))
+    folders = {f"{name}_folder": str(tmp_path / name) for name in ("spool", "restore")}
+    estate["sources"].append(
+        {"name": "core", "kind": "postgresql", "vault": "documents", "service": "core", **folders}
+    )
+    sites.estate_file.write_text(yaml.safe_dump(estate), "utf-8")
+    read_estate.cache_clear()
+    state = sites.run(verify_backups, vault="documents-second")
+    assert "core: the log has not been archived completely ever" in (state.message or "")
+    with (
+        sites.opened() as repository,
+        write_session(repository, identity=IDENTITY, policy=PrunePolicy()) as session,
+    ):
+        archive = WalArchive(repository, "core", ())
+        segment = tmp_path / Segment(1, 7).name()
+        segment.write_bytes(b"changes")
+        archive.note(system=7, segment_bytes=16 * MIB, complete_at=repository.store.now())
+        archive.add(segment)
+        archive.commit(session, username="springtide", lag=timedelta(minutes=10))
+    assert sites.run(copy_to_second_site, vault="documents-second").is_completed()
+    state = sites.run(verify_backups, vault="documents-second")
+    (log,) = state.result(raise_on_failure=False).logs
+    assert (segment.name, False) == (log.newest, log.overdue)
 
 
 def test_what_is_no_copy(sites: Storage) -> None:

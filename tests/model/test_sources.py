@@ -1,5 +1,6 @@
 """Sources of both kinds in an estate, and what is said where one is wrong."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ def test_both_kinds(tmp_path: Path) -> None:
     assert {BASE: "/base", DUMPS: "/dumps"} == estate.database("core-db").part_paths
     assert ["core-db"] == [each.name for each in estate.databases_in("databases")]
     assert () == estate.databases_in("documents")
+
+
+def test_at_a_second_site_all_may_be_older(tmp_path: Path) -> None:
+    """Twice as old; the log comes with the daily copy, as dumps do."""
+    cluster = loaded(tmp_path, dump_max_age="PT26H", wal_max_age="PT15M").database("core-db")
+    assert timedelta(hours=52, minutes=15) == cluster.with_twice_the_time().wal_max_age
 
 
 @pytest.mark.parametrize(

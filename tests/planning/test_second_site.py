@@ -144,5 +144,8 @@ def test_what_is_told() -> None:
         == copy_alarm(bad)
     )
     assert ["copied", *failures] == [row["what"] for row in copy_rows(bad)]
+    gone = found.model_copy(update={"gone": 2})
+    assert copy_summary(gone).endswith(", 2 snapshots went at the first site meanwhile")
+    assert "2 snapshots went at the first site meanwhile: not copied" == copy_rows(gone)[1]["what"]
     three = found.model_copy(update={"failures": failures[:3]})
     assert "more" not in (copy_alarm(three) or "")

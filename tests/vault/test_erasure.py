@@ -182,7 +182,7 @@ def test_an_order_goes_where_something_always_is_on_its_way_out(
 
 
 def test_an_order_stays_where_the_removal_of_a_pack_was_cut_short(
-    repository: Repository, store: TimedStore, tmp_path: Path
+    repository: Repository, store: TimedStore
 ) -> None:
     """Between the old index and the pack: no index names it any more, and it stands."""
     doomed = {(BlobKind.DATA, blob_id(SECRET))}

@@ -10,12 +10,13 @@ from springtide.errors import Damaged, NotFound, Retryable
 from springtide.vault.adoption import adopt_packs
 from springtide.vault.blobs import pack_name
 from springtide.vault.repository import Repository
-from springtide.vault.snapshot_copy import CopyCounts, copy_tree, save_copy
+from springtide.vault.snapshot_copy import CopyCounts, TreeCopier, save_copy
 from springtide.vault.snapshots import Snapshot, save_snapshot
 from springtide.vault.tree_backup import TreeSource, back_up_tree
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
 from springtide.vault.verification import verify_repository
+from tests.vault.folder_store import FolderStore
 from tests.vault.places import EVERYTHING, a_repository
 from tests.vault.vaults import Failing, WatchedStore, a_snapshot, flip, names, opened, restic_check
 
@@ -60,7 +61,7 @@ def copied(
 ) -> tuple[Snapshot, CopyCounts]:
     """The snapshot at the second site, and what that took."""
     before = bytes.fromhex(base.tree) if base else None
-    counts = copy_tree(source, target, bytes.fromhex(snapshot.tree), base=before)
+    counts = TreeCopier(source, target).copy(bytes.fromhex(snapshot.tree), base=before)
     copy = save_copy(source, target, snapshot)
     assert copy is not None
     return copy, counts
@@ -107,6 +108,39 @@ def test_a_second_copy_sends_what_is_new(
     assert_whole(target, copy, tmp_path / "restored")
 
 
+class CountingStore(FolderStore):
+    """A folder that counts the packs, or parts of such, that are read."""
+
+    reads = 0
+
+    def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
+        """As `Store.get`."""
+        self.reads += name.startswith("data/")
+        return super().get(name, start=start, length=length)
+
+
+def test_trees_are_read_pack_by_pack_and_once(
+    target: Repository, documents: Path, tmp_path: Path
+) -> None:
+    """A request for each would take hours from another region; without a base, too."""
+    store = CountingStore(tmp_path / "first" / "repository")
+    with a_repository(tmp_path / "first", store) as source:
+        first = backed_up(source, documents)
+        packs = len(source.stored)
+        (documents / "3" / "new.txt").write_bytes(b"new")
+        second = backed_up(source, documents)
+        copier, store.reads = TreeCopier(source, target), 0
+        copier.copy(bytes.fromhex(first.tree))
+        # Of a pack of trees one, of contents a stretch of 8 MiB at most.
+        assert store.reads <= packs < len(documents.parts) + 5
+        store.reads = 0
+        copier.copy(bytes.fromhex(second.tree))
+        assert store.reads <= len(source.stored) - packs
+        copy = save_copy(source, target, second)
+    assert copy is not None
+    assert_whole(target, copy, tmp_path / "restored")
+
+
 def test_nothing_is_written_where_it_is_read_from(
     target: Repository, documents: Path, tmp_path: Path
 ) -> None:
@@ -125,7 +159,7 @@ def test_what_went_meanwhile_does_not_come_to_stand(
 ) -> None:
     """A copy lasts for hours: what was erased at the first site by then would be back here."""
     snapshot = backed_up(source, documents)
-    copy_tree(source, target, bytes.fromhex(snapshot.tree))
+    TreeCopier(source, target).copy(bytes.fromhex(snapshot.tree))
     source.remove_document("snapshots", snapshot.id)
     assert save_copy(source, target, snapshot) is None
     assert [] == names(target.store, "snapshots/")

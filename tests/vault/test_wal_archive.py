@@ -11,6 +11,7 @@ from springtide.model.wal import Segment, Switch
 from springtide.vault.adoption import adopt_packs
 from springtide.vault.blobs import BlobKind, blob_id, pack_name
 from springtide.vault.sessions import write_session
+from springtide.vault.snapshot_copy import TreeCopier, save_copy
 from springtide.vault.snapshots import list_snapshots
 from springtide.vault.wal_archive import WAL_TAG, WalArchive
 from tests.vault.folder_store import FolderStore
@@ -109,6 +110,30 @@ def test_segments_are_archived_and_fetched(store: ClockedStore, tmp_path: Path) 
     assert WAL_TAG in snapshot.tags
     again.end()
     restic_check(tmp_path)
+
+
+def test_what_is_superseded_while_it_is_copied_is_copied(
+    store: ClockedStore, tmp_path: Path
+) -> None:
+    """A copy lasts longer than a snapshot of a log stands; what contains it comes beside it."""
+    archiving = run(store, tmp_path, "a")
+    archiving.add(1)
+    (first,) = list_snapshots(archiving.repository)
+    for number in (2, 3):
+        archiving.later(11)
+        archiving.add(number)
+    archiving.end()
+    with opened(tmp_path, store) as source, a_repository(tmp_path / "second") as target:
+        source.load_index()
+        standing = list_snapshots(source)
+        assert first not in standing
+        copier, held = TreeCopier(source, target), []
+        for snapshot in (first, standing[-1]):
+            copier.copy(bytes.fromhex(snapshot.tree))
+            assert save_copy(source, target, snapshot) is not None
+            archive = WalArchive(target, "core", list_snapshots(target))
+            held.append(sorted(each.number for each in archive.contents().segments))
+    assert [[1], [1, 2, 3]] == held
 
 
 def test_a_segment_of_which_a_part_is_gone_is_damaged(store: ClockedStore, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from springtide.sandbox.object_store import ObjectStore
 from springtide.vault.blobs import BlobKind
 from springtide.vault.pruning import prune
 from springtide.vault.repository import Repository
-from springtide.vault.snapshot_copy import copy_tree, save_copy
+from springtide.vault.snapshot_copy import TreeCopier, save_copy
 from springtide.vault.snapshots import Snapshot, list_snapshots, save_snapshot
 from tests.faulty_proxy import Fault, FaultyProxy, Kind
 from tests.object_stores import QUICK, RESIDENCY, a_place, a_store, restic_on
@@ -114,7 +114,7 @@ def test_a_copy_and_a_prune_despite(
             proxy.add(faults())
             source.load_index()
             (snapshot,) = list_snapshots(source)
-            copy_tree(source, target, bytes.fromhex(snapshot.tree))
+            TreeCopier(source, target).copy(bytes.fromhex(snapshot.tree))
             save_copy(source, target, snapshot)
             prune(target, identity=IDENTITY, policy=PrunePolicy(), dry_run=False)
     restic_on(swift, second, tmp_path).check()
