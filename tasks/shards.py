@@ -72,7 +72,7 @@ def join_shards(order: VaultOrder, source: BackupSource, part: int, run: str) ->
     ):
         known, damaged = read_snapshots(repository)
         shards = shards_of(known, source.name, path, run, source.shards)
-        troubles = [each for shard in shards for each in load_report(repository, shard.id)]
+        troubles = load_report(repository, *shards)
         summary = joined_summary(shards)
         before = newest_snapshot(known, source.name, path)
         refuse_emptied(summary.total_files_processed, before)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from springtide.commands import vault_documents, vault_erasure, vault_keys
 from springtide.commands.estate import EstateFile
+from springtide.errors import Misconfigured
 from springtide.estate import estate_path, load_estate
 from springtide.model.vault_keys import KeyRole
 from springtide.stores.vaults import (
@@ -91,10 +92,15 @@ def snapshots(vault: VaultName, estate: EstateFile = None) -> None:
 def report(vault: VaultName, snapshot: SnapshotId, estate: EstateFile = None) -> None:
     """Show which files the backup could not read, or read while they changed."""
     found = load_estate(estate or estate_path())
-    with opened_vault(found, found.vault(vault)) as repository:
+    wanted = found.vault(vault)
+    if wanted.copy_of is not None:
+        raise Misconfigured(
+            "reports are not copied", field="vault", allowed=f"the first site: {wanted.copy_of}"
+        )
+    with opened_vault(found, wanted) as repository:
         known, _ = read_snapshots(repository)
         chosen = chosen_snapshot(known, snapshot)
-        troubles = load_report(repository, chosen.id)
+        troubles = load_report(repository, chosen)
     for trouble in troubles:
         path = trouble.path.decode("utf-8", "backslashreplace")
         typer.echo(f"{path}: {trouble.kind} {trouble.reason}".rstrip())

@@ -126,14 +126,16 @@ def erase(repository: Repository, order: ErasureOrder, *, session: Session | Non
             found.files += cut.files
             found.blobs |= cut.blobs
     found.snapshots = len(anew)
+    # Also of a run that was killed before it had come to the reports.
+    ids = {each.original: each.id for each in snapshots if each.original}
     if session is not None:
         # First what is condemned: a run that is killed has forgotten what the old trees held.
         _condemn(repository, order, found.blobs)
         repository.flush()
         for snapshot, cut in anew:
             session.refuse_if_expired()
-            _replace(repository, snapshot, cut, snapshots)
-    found.reports = _clean_reports(repository, wanted, at_work=session is not None)
+            ids[snapshot.id] = _replace(repository, snapshot, cut, snapshots)
+    found.reports = _clean_reports(repository, wanted, None if session is None else ids)
     if session is not None and not is_carried_out(repository, order.id):
         # The second site asks for it days later, when nothing here is condemned any more.
         time = repository.store.now().isoformat()
@@ -189,13 +191,15 @@ def _condemn(
 
 def _replace(
     repository: Repository, snapshot: Snapshot, cut: Cut, known: Iterable[Snapshot]
-) -> None:
+) -> str:
+    """The id of the snapshot that stands in its place."""
     tree = cut.tree.hex()
     update = {"id": "", "tree": tree, "original": snapshot.id, "parent": None}
     anew = snapshot.model_copy(update=update | {"summary": _summary_without(snapshot, cut)})
-    if not any(_same(anew, each) for each in known):
-        save_snapshot(repository, anew)
+    made = next((each for each in known if _same(anew, each)), None)
+    made = made or save_snapshot(repository, anew)
     repository.remove_document(SNAPSHOTS, snapshot.id)
+    return made.id
 
 
 def _summary_without(snapshot: Snapshot, cut: Cut) -> Summary | None:
@@ -217,18 +221,23 @@ def _same(one: Snapshot, other: Snapshot) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in fields)
 
 
-def _clean_reports(repository: Repository, wanted: Wanted, *, at_work: bool) -> int:
-    """How many reports named something of it; they are stored anew without."""
+def _clean_reports(repository: Repository, wanted: Wanted, ids: Mapping[str, str] | None) -> int:
+    """How many reports named something of it; they are stored anew without.
+
+    `ids` are the new ones of snapshots that were stored anew; None: nothing is stored.
+    """
     count = 0
     for name, document in list(repository.documents(REPORTS)):
         troubles = document["troubles"]
         kept = [each for each in troubles if not _is_wanted(unquoted(each["path"]), wanted)]
-        if len(kept) == len(troubles):
+        count += len(kept) < len(troubles)
+        before = document["snapshot"]
+        now = before if ids is None else ids.get(before, before)
+        if ids is None or (now == before and len(kept) == len(troubles)):
             continue
-        count += 1
-        if at_work:
-            repository.save_document(REPORTS, {**document, "troubles": kept})
-            repository.remove_document(REPORTS, name)
+        if kept:
+            repository.save_document(REPORTS, {**document, "snapshot": now, "troubles": kept})
+        repository.remove_document(REPORTS, name)
     return count
 
 

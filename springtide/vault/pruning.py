@@ -31,6 +31,7 @@ from springtide.vault.blobs import BlobId, BlobKind, pack_name
 from springtide.vault.erasure import Condemned, forget_done, read_condemned
 from springtide.vault.pack_removal import Outlook, Removal, remove_due
 from springtide.vault.packs import header_of
+from springtide.vault.reports import remove_outlived
 from springtide.vault.repository import Identity, Repository
 from springtide.vault.sealing import OVERHEAD
 from springtide.vault.sessions import write_session
@@ -73,6 +74,8 @@ class PrunePlan:
     """That the index names."""
     size: int
     """Of all those, in bytes."""
+    known: frozenset[str] = frozenset()
+    """The ids of the snapshots, and those that they had before they were stored anew."""
     erased: tuple[Condemned, ...] = ()
     """Of what was condemned, that of which nothing is left."""
     sighted_now: tuple[PackUse, ...] = ()
@@ -156,6 +159,7 @@ def prune(
     tombstoned = _put_down(repository, plan)
     removal = _removed(repository, plan, identity, policy)
     forget_done(repository, plan.erased, now=at)
+    remove_outlived(repository, plan.known)
     known = {use.pack: use for use in plan.tombstoned}
     return PruneReport(
         plan,
@@ -194,7 +198,8 @@ def _planned(
         found.setdefault(place, []).append(use)
     sorted_out = {name: tuple(uses) for name, uses in found.items()}
     erased = _erased(repository, ledger, condemned, doomed)
-    plan = PrunePlan(at, ledger, len(snapshots), packs, size, erased, **sorted_out)
+    known = frozenset(name for each in snapshots for name in (each.id, each.original) if name)
+    plan = PrunePlan(at, ledger, len(snapshots), packs, size, known, erased, **sorted_out)
     return plan, usage
 
 

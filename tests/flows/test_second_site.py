@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from flows.object_storage_backup import back_up_to_object_storage, verify_backups
 from flows.second_site import copy_to_second_site
 from flows.storage_restore import drill_restore, restore_from_object_storage
+from springtide.cli import app
 from springtide.clouds.swift.store import SwiftStore
 from springtide.errors import Misconfigured
 from springtide.estate import load_estate
@@ -56,6 +58,8 @@ def test_everything_is_deleted_with_the_writers_credential_and_comes_back(sites:
     assert sites.run(verify_backups, vault="documents-second", everything=True).is_completed()
     drilled = sites.run(drill_restore, source="documents", vault="documents-second")
     assert drilled.is_completed(), drilled.message
+    report = ["vault", "report", "documents-second", drilled.result()[0].snapshot]
+    assert "reports are not copied" in CliRunner().invoke(app, report).output
     shown = sites.artifact("copy-documents-second")
     assert "1 of 1" in shown
     assert SECRET not in shown + (copied.message or "")

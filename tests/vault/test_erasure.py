@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from springtide.errors import NotFound, Retryable
+from springtide.errors import Damaged, NotFound, Retryable
 from springtide.model.retention import OFFLOADED, PrunePolicy
 from springtide.vault.blobs import BlobId, BlobKind, blob_id
 from springtide.vault.erasure import (
@@ -349,7 +349,58 @@ def test_reports_that_name_it_are_cleaned(repository: Repository) -> None:
     named = Trouble(PUPIL, TroubleKind.CHANGED)
     save_report(repository, [named, other], snapshot=first.id, at=first.time)
     assert 1 == erased(repository, save_order(repository, [PUPIL])).reports
-    assert (other,) == load_report(repository, first.id)
+    (anew, *_) = list_snapshots(repository)
+    assert anew.id != first.id
+    assert (other,) == load_report(repository, anew)
+    pruned(repository)
+    assert (other,) == load_report(repository, anew)
+
+
+def test_a_report_is_found_whatever_was_erased_since(repository: Repository) -> None:
+    """It names none of that, and stays; with its snapshot it goes."""
+    (first, *others) = list_snapshots(repository)
+    other = Trouble(b"/srv/documents/x", TroubleKind.UNREADABLE, "EACCES")
+    save_report(repository, [other], snapshot=first.id, at=first.time)
+    for path in (PUPIL, b"/srv/documents/1"):
+        erased(repository, save_order(repository, [path]))
+        pruned(repository)
+    (anew, *_) = list_snapshots(repository)
+    assert ((other,), ()) == (load_report(repository, anew), load_report(repository, others[0]))
+    repository.remove_document("snapshots", anew.id)
+    pruned(repository)
+    assert [] == names(repository.store, "reports/")
+
+
+def test_a_report_of_an_erasure_that_was_cut_short(repository: Repository) -> None:
+    """By the id that its snapshot had before; the next run puts down the new one."""
+    (first, *_) = list_snapshots(repository)
+    other = Trouble(b"/srv/documents/x", TroubleKind.UNREADABLE, "EACCES")
+    order = save_order(repository, [PUPIL])
+    erased(repository, order)
+    save_report(repository, [other], snapshot=first.id, at=first.time)
+    pruned(repository)
+    (anew, *_) = list_snapshots(repository)
+    assert (other,) == load_report(repository, anew)
+    erased(repository, order)
+    assert [anew.id] == [each["snapshot"] for _, each in repository.documents("reports")]
+
+
+def test_a_backup_without_trouble_has_no_report(repository: Repository) -> None:
+    """Nobody has anything to read then."""
+    (first, *_) = list_snapshots(repository)
+    save_report(repository, (), snapshot=first.id, at=first.time)
+    assert ([], ()) == (names(repository.store, "reports/"), load_report(repository, first))
+
+
+def test_a_report_that_cannot_be_read_stops_no_prune(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """It stays, and who asks for it is told."""
+    name = repository.save_document("reports", {"of": "nothing"})
+    (tmp_path / "repository" / "reports" / name).write_bytes(b"rotten")
+    pruned(repository)
+    with pytest.raises(Damaged, match=f"reports/{name} cannot be read"):
+        load_report(repository, *list_snapshots(repository))
 
 
 def test_an_order_of_what_is_nowhere(repository: Repository) -> None:
