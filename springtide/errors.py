@@ -32,6 +32,10 @@ class ReplyLost(Retryable):
     """A change was sent and its answer never came, or was a 5xx: it may have been made."""
 
 
+class SnapshotInDoubt(ReplyLost):
+    """A snapshot of a vault was sent, and may come to stand yet."""
+
+
 class NotFound(SpringtideError):
     """What was asked for does not exist."""
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from springtide.errors import Damaged, GuardRefused, ReplyLost, Retryable
+from springtide.errors import Damaged, GuardRefused, Retryable, SnapshotInDoubt
 from springtide.model.retention import PrunePolicy
 from springtide.vault.locks import session_lock
 from springtide.vault.repository import Identity, Repository
@@ -74,8 +74,8 @@ def write_session(
 ) -> Iterator[Session]:
     """Write in safety from prune; long reads, too. The index is loaded for it.
 
-    The session ends with the context. Where the reply to a change was lost it is left to expire:
-    the change may still arrive.
+    The session ends with the context. Where the reply to a snapshot was lost it is left to expire:
+    the snapshot may still arrive, and needs what it counts on. What else may arrive needs nothing.
 
     Raises:
         GuardRefused: restic is pruning.
@@ -88,7 +88,7 @@ def write_session(
     try:
         with session_lock(repository, identity):
             yield _begun(repository, name, until)
-    except ReplyLost:
+    except SnapshotInDoubt:
         raise
     except BaseException:
         _end(repository, name)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from springtide.errors import Damaged, Misconfigured, NotFound
+from springtide.errors import Damaged, Misconfigured, NotFound, ReplyLost, SnapshotInDoubt
 from springtide.model.base import Model, Moment
 from springtide.vault.repository import Repository
 
@@ -55,10 +55,18 @@ class Snapshot(Model):
 
 
 def save_snapshot(repository: Repository, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with its id, stored. All that it needs must have been flushed before."""
+    """The snapshot with its id, stored. All that it needs must have been flushed before.
+
+    Raises:
+        SnapshotInDoubt: it may come to stand yet: the session in which it was made is to last.
+    """
     document = snapshot.model_dump(mode="json", exclude_none=True)
     found: dict[str, Any] = {key: value for key, value in document.items() if value != []}
-    return snapshot.model_copy(update={"id": repository.save_document(KIND, found)})
+    try:
+        name = repository.save_document(KIND, found)
+    except ReplyLost as error:
+        raise SnapshotInDoubt(str(error), retry_after_s=error.retry_after_s) from error
+    return snapshot.model_copy(update={"id": name})
 
 
 def list_snapshots(repository: Repository) -> tuple[Snapshot, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from springtide.errors import Damaged, GuardRefused, ReplyLost, Retryable
+from springtide.errors import Damaged, GuardRefused, ReplyLost, Retryable, SnapshotInDoubt
 from springtide.vault.blobs import BlobKind, blob_id
 from springtide.vault.locks import exclusive_lock
 from springtide.vault.repository import Repository
@@ -103,13 +103,14 @@ def test_one_that_was_ended_by_somebody_else_commits_nothing(world: World, tmp_p
     [
         pytest.param(Retryable("away"), 0, id="an-error"),
         pytest.param(KeyboardInterrupt(), 0, id="stopped-by-hand"),
-        pytest.param(ReplyLost("a snapshot may arrive yet"), 1, id="a-lost-reply"),
+        pytest.param(ReplyLost("a pack may arrive yet"), 0, id="a-lost-reply"),
+        pytest.param(SnapshotInDoubt("it may arrive yet"), 1, id="a-lost-reply-to-a-snapshot"),
     ],
 )
 def test_what_an_error_leaves(
     world: World, tmp_path: Path, error: BaseException, left: int
 ) -> None:
-    """Nothing but a session whose last change may still arrive."""
+    """Nothing but a session whose snapshot may still arrive."""
     with opened(world, tmp_path) as repository:
         with pytest.raises(type(error)):
             fail_within(repository, error)
@@ -222,9 +223,9 @@ def test_the_locks_of_restic_are_honoured(
     """A writer waits for restic's prune and not for its backup; refused, it leaves no session."""
     with opened(world, tmp_path) as repository:
         restic_lock(repository, exclusive=exclusive)
-        expected = GuardRefused if refused else ReplyLost
+        expected = GuardRefused if refused else SnapshotInDoubt
         with pytest.raises(expected):
-            fail_within(repository, ReplyLost("reached"))
+            fail_within(repository, SnapshotInDoubt("reached"))
         assert (0 if refused else 1) == len(list_sessions(repository))
 
 

@@ -25,7 +25,7 @@ from springtide.clouds.swift.connections import Connections
 from springtide.clouds.swift.token import Access, Authenticate
 from springtide.clouds.swift.translation import ShortBody
 from springtide.clouds.swift.upload import BYTES, Upload
-from springtide.errors import Damaged, Misconfigured, NotFound, Retryable
+from springtide.errors import Damaged, Misconfigured, NotFound, ReplyLost, Retryable
 from springtide.model.object_storage import StoredObject, StorePlace
 
 _MOST_PAGES = 1_000_000
@@ -105,12 +105,21 @@ class SwiftStore:
         )
 
     def put(self, name: str, data: bytes, *, content_type: str = BYTES) -> None:
-        """As `Store.put`; what stands already must have the same checksum, too."""
+        """As `Store.put`; what stands already must have the same checksum, too.
+
+        Raises:
+            ReplyLost: it may have been stored, or may be yet.
+        """
         upload = Upload(self._container, self._base, name, data, content_type=content_type)
         try:
             self._connections.call("PUT", upload.attempt)
         except NotFound as error:
             raise self._no_container() from error
+        except Retryable as error:
+            if not upload.in_doubt:
+                raise
+            lost = ReplyLost(str(error), retry_after_s=error.retry_after_s)
+            raise lost from error.__cause__ or error
 
     def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
         """As `Store.get`."""

@@ -27,7 +27,8 @@ class Upload:
         self._data = data
         self._content_type = content_type
         self._md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        self._in_doubt = False
+        self.in_doubt = False
+        """Whether a try of it may have been carried out, or may be yet."""
 
     def attempt(self, connection: Connection) -> None:
         """One try; on return the store has confirmed the checksum.
@@ -36,9 +37,9 @@ class Upload:
             Damaged: something else stands there.
             Retryable: the store confirmed something else, or contradicts itself.
         """
-        if self._in_doubt and self._stands(connection):
+        if self.in_doubt and self._stands(connection):
             return
-        self._in_doubt = True
+        before, self.in_doubt = self.in_doubt, True
         try:
             confirmed = connection.put_object(
                 *self._at,
@@ -50,8 +51,9 @@ class Upload:
             )
         except ClientException as error:
             if error.http_status != HTTPStatus.PRECONDITION_FAILED:
-                # Refused by a word of its own: not carried out.
-                self._in_doubt = (error.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+                # Refused by a word of its own: not carried out; an earlier try may be yet.
+                failed = (error.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+                self.in_doubt = before or failed
                 raise
             if not self._stands(connection):
                 raise Retryable("object store: PUT: there already, and not to be seen") from error

@@ -5,15 +5,20 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
 from springtide.clouds.swift.backoff import StorePolicy
 from springtide.clouds.swift.store import SwiftStore
-from springtide.errors import Damaged, RateLimited, Retryable
+from springtide.errors import Damaged, RateLimited, ReplyLost, Retryable
+from springtide.model.retention import PrunePolicy
 from springtide.sandbox.object_store import ObjectStore
+from springtide.vault.sessions import list_sessions, write_session
 from tests.faulty_proxy import Fault, FaultyProxy, Kind
 from tests.object_stores import QUICK, a_store
+from tests.vault.places import IDENTITY, a_repository
+from tests.vault.vaults import save_tree
 
 DATA = bytes(range(256)) * 1200
 NAME = "data/ab/abcd"
@@ -169,6 +174,45 @@ def test_what_does_not_pass_is_told_after_the_attempts(
         store.put(NAME, DATA)
     assert status == getattr(told.value.__cause__, "http_status", None)
     assert QUICK.attempts == len(proxy.calls())
+
+
+@pytest.mark.parametrize(
+    ("statuses", "lost"),
+    [
+        pytest.param([503] * 4, True, id="503 to each"),
+        pytest.param([503, 429, 429, 429], True, id="429 after a 503"),
+        pytest.param([429] * 4, False, id="429 to each"),
+        pytest.param([408] * 4, False, id="408 to each"),
+    ],
+)
+def test_a_write_that_may_have_been_made_is_told_as_such(
+    store: SwiftStore, proxy: FaultyProxy, statuses: list[int], *, lost: bool
+) -> None:
+    """Where a try of it failed at the store, and no later one came to stand."""
+    for status in statuses:
+        proxy.add(Fault("PUT", "", Kind.ANSWER, status=status))
+    with pytest.raises(Retryable) as told:
+        store.put(NAME, DATA)
+    assert lost is isinstance(told.value, ReplyLost)
+
+
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [
+        pytest.param("snapshots", 1, id="the snapshot"),
+        pytest.param("data", 0, id="a pack"),
+    ],
+)
+def test_the_session_of_a_snapshot_that_may_arrive_is_left(
+    store: SwiftStore, proxy: FaultyProxy, tmp_path: Path, kind: str, left: int
+) -> None:
+    """Prune goes on waiting for it; what else may arrive needs nothing that goes."""
+    with a_repository(tmp_path, store) as repository:
+        proxy.add(Fault("PUT", f"/{kind}/", Kind.ANSWER, times=99, status=503))
+        writing = write_session(repository, identity=IDENTITY, policy=PrunePolicy())
+        with pytest.raises(ReplyLost), writing:
+            save_tree(repository, {"file": b"marks"})
+        assert left == len(list_sessions(repository))
 
 
 def in_a_while() -> dict[str, str]:
