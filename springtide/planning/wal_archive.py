@@ -2,7 +2,8 @@
 
 Rule: from the base backup by which `recover_within` begins, all segments are needed, to the newest;
 of older base backups only those without which they are not consistent. What is needed and not there
-is a gap. What is there and not needed may go. Without any base backup all is needed, and in doubt
+is a gap. What is there and not needed may go. The window begins by none whose own segments are not
+archived: what comes before those may be yet to come. Without any other all is needed, and in doubt
 all is kept.
 
 Example: weekly base backups, and 35 days within which any moment counts. The base backup of six
@@ -21,6 +22,7 @@ from springtide.model.wal_state import WalGap, WalOutcome, WalState, WalVerdict
 from springtide.planning.telling import Row, amount
 
 _NO_BASE = "there is no base backup yet"
+_NONE_WHOLE = "of no base backup the log is archived yet"
 _WINDOW = "to restore any moment since the base backup of {0:%Y-%m-%d}"
 _OWN = "for the base backup of {0:%Y-%m-%d} to be consistent"
 _UNNEEDED = "no base backup that is kept needs it"
@@ -50,18 +52,21 @@ def plan_wal_archive(
         (base for base in bases if base.system == contents.system),
         key=lambda base: (base.time, base.snapshot),
     )
-    if not ours:
-        lowest = min((segment.number for segment in contents.segments), default=0)
-        needed = dict.fromkeys(_chain(contents, lowest), _NO_BASE)
-        kept = dict.fromkeys(contents.segments, _NO_BASE)
-        return WalPlan(kept, (), _without(needed, contents), 0)
-    old = [base for base in ours if base.time <= now - recover_within]
-    anchor = old[-1] if old else ours[0]
-    floor = min(base.start for base in ours if base.time >= anchor.time) // contents.segment_bytes
-    window = _WINDOW.format(anchor.time)
-    needed = dict.fromkeys(_chain(contents, floor), window)
+    size = contents.segment_bytes
+    whole = [base for base in ours if contents.segments.issuperset(base_segments(base, size))]
+    if whole:
+        old = [base for base in whole if base.time <= now - recover_within]
+        anchor = old[-1] if old else whole[0]
+        starts = (base.start // size for base in ours if base.time >= anchor.time)
+        # Never above the newest segment: what comes next is always to be taken.
+        floor = min(*starts, max(contents.segments).number)
+        begins, window = floor, _WINDOW.format(anchor.time)
+    else:
+        floor, window = 0, _NONE_WHOLE if ours else _NO_BASE
+        begins = min((segment.number for segment in contents.segments), default=0)
+    needed = dict.fromkeys(_chain(contents, begins), window)
     for base in ours:
-        for segment in base_segments(base, contents.segment_bytes):
+        for segment in base_segments(base, size):
             needed.setdefault(segment, _OWN.format(base.time))
     kept = {
         segment: needed.get(segment, window)

@@ -127,12 +127,24 @@ def test_gaps(found: WalContents, bases: tuple[BaseBackup, ...], missing: list[s
             id="just as old as the window",
         ),
         pytest.param((base(36, 6, 7), base(34.9, 12, 13)), [*range(6)], id="a little younger"),
+        pytest.param((base(50, 2, 3), base(40, 30, 31)), [0, 1], id="a log yet to come"),
+        pytest.param((base(50, 2, 3), base(40, 19, 20)), [0, 1], id="the end of a log yet to come"),
+        pytest.param((base(40, 25, 26), base(36, 30, 31)), [], id="all logs yet to come"),
     ],
 )
 def test_what_goes(bases: tuple[BaseBackup, ...], removed: list[int]) -> None:
     """Twenty segments: those go that no kept base backup needs."""
     plan = plan_wal_archive(contents(segments(1, range(20))), bases, WEEKS, NOW)
     assert removed == [segment.number for segment in plan.removed]
+
+
+@pytest.mark.parametrize("older", [(), (base(90, 2, 3),)])
+def test_an_archiver_that_was_down_goes_on(older: tuple[BaseBackup, ...]) -> None:
+    """Base backups went on meanwhile, for longer than the window: its segments are not too old."""
+    held = contents(segments(1, range(20)))
+    bases = (*older, *(base(days, 100 - days, 101 - days) for days in range(1, 80, 7)))
+    plan = plan_wal_archive(held, bases, WEEKS, NOW)
+    assert (2 if older else 0) == plan.floor == min(segment.number for segment in plan.kept)
 
 
 def test_another_clusters_base_backup_needs_nothing_of_ours() -> None:
@@ -172,6 +184,7 @@ def test_nothing_that_is_needed_goes(found: WalContents, bases: tuple[BaseBackup
     needed = {segment for each in bases for segment in base_segments(each, SEGMENT)}
     assert not needed & set(plan.removed)
     assert needed - found.segments <= plan.missing.keys()
+    assert plan.floor <= max((segment.number for segment in found.segments), default=0)
 
 
 @given(archives, st.lists(a_base, max_size=4).map(tuple), st.data())
@@ -191,8 +204,13 @@ def test_interrupted_and_planned_again_it_arrives(
 def test_a_segment_that_is_taken_away_is_missed(
     found: WalContents, bases: tuple[BaseBackup, ...], number: int
 ) -> None:
-    """Whatever is needed and taken away is named, unless it was the last of all."""
+    """Whatever is needed and taken away is named, unless it was the last of all.
+
+    Where no base backup is whole all stays, and nobody knows where it began.
+    """
     plan = plan_wal_archive(found, bases, WEEKS, NOW)
+    if not any(found.segments.issuperset(base_segments(each, SEGMENT)) for each in bases):
+        return
     segment = Segment(1, number)
     head = found.head
     if segment not in plan.kept or head is None or number >= head.number:
