@@ -36,8 +36,8 @@ from tasks.vaults import (
     VaultOrder,
     back_up_part,
     failures_of,
+    in_one_line,
     read_back_sample,
-    told,
 )
 
 _WAL_POLL_S = 10.0
@@ -100,7 +100,7 @@ def back_up_database_part(order: VaultOrder, source: PostgresSource, part: int) 
         adopted_packs=adopted.packs,
         read_back_packs=sample,
         took_s=time.monotonic() - began,
-        failure=told(
+        failure=in_one_line(
             failures_of(findings) or _unconfirmed(order, source, part, snapshot.id),
             unread(damaged),
         ),

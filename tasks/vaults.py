@@ -124,7 +124,7 @@ def back_up_part(
         changed=kinds[TroubleKind.CHANGED] + kinds[TroubleKind.GONE],
         took_s=time.monotonic() - began,
         # A shard is joined all the same: who joins them tells.
-        failure=told(failures_of(findings), unread(damaged) if shard is None else ""),
+        failure=in_one_line(failures_of(findings), unread(damaged) if shard is None else ""),
     )
 
 
@@ -252,8 +252,8 @@ def failures_of(findings: set[Finding]) -> str | None:
     return "; ".join(f"{found.name} {found.fault}" for found in sorted(findings)) or None
 
 
-def told(*failures: str | None) -> str | None:
-    """Those that there are, in one line; None: there are none."""
+def in_one_line(*failures: str | None) -> str | None:
+    """Those that there are; None: there are none."""
     return "; ".join(failure for failure in failures if failure) or None
 
 

@@ -89,7 +89,8 @@ def _fetched(repository: Repository, tree: BlobId, path: bytes, scratch: Path) -
         os.utime(found, ns=(time.time_ns(), modified))
         placed = _placed(found, Path(os.fsdecode(path)))
         # Of the directories above it nothing was made anew.
-        lacking = [each.reason for each in restored.troubles if each.path == path.strip(b"/")]
+        itself = os.fsencode(wanted.relative_to("/"))
+        lacking = [each.reason for each in restored.troubles if each.path == itself]
         return Fetched(found.stat().st_size, not placed, "".join(lacking[:1]) if placed else "")
 
 
@@ -119,7 +120,8 @@ def _placed_across(found: Path, place: Path) -> bool:
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file, found.open("rb") as content:
-            fcntl.flock(file, fcntl.LOCK_EX)  # for as long as this run lives
+            with suppress(OSError):  # where no locks are, none that is left is swept
+                fcntl.flock(file, fcntl.LOCK_EX)  # for as long as this run lives
             shutil.copyfileobj(content, file)
             file.flush()
             state = found.stat()
