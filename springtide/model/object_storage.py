@@ -33,6 +33,7 @@ class Store(Protocol):
 
         Raises:
             Damaged: one of another size stands under that name; it is left as it is.
+            ReplyLost: its own attempts are used up, and it may have been stored, or may be yet.
         """
 
     def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:

@@ -120,7 +120,7 @@ def test_a_document_that_lacks_an_attribute(stand: Stand) -> None:
         stand.repository.store.delete(listed.name)
     keep_manifest(stand.repository, stand.source, tree)
     fetched = stand.fetch()
-    assert ("EOPNOTSUPP", CONTENT) == (fetched.lacking, stand.document.read_bytes())
+    assert ("ENOTSUP", CONTENT) == (fetched.lacking, stand.document.read_bytes())
 
 
 def marked(repository: Repository, tree: BlobId, parts: tuple[str, ...]) -> BlobId:

@@ -105,11 +105,7 @@ class SwiftStore:
         )
 
     def put(self, name: str, data: bytes, *, content_type: str = BYTES) -> None:
-        """As `Store.put`; what stands already must have the same checksum, too.
-
-        Raises:
-            ReplyLost: it may have been stored, or may be yet.
-        """
+        """As `Store.put`; what stands already must have the same checksum, too."""
         upload = Upload(self._container, self._base, name, data, content_type=content_type)
         try:
             self._connections.call("PUT", upload.attempt)
