@@ -203,6 +203,32 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     ] == trouble(written(tmp_path, estate))
 
 
+def test_all_mistakes_between_sections_are_named_at_once(tmp_path: Path) -> None:
+    """Regions abroad, a window of no fleet, and a name twice: a line each."""
+    estate = an_estate() | {"residency": ["RBX1"]}
+    estate["windows"].append(estate["windows"][0] | {"fleet": "web"})
+    assert [
+        "fleet api: region GRA11 is not in residency (allowed: RBX1)",
+        "fleet api: region SBG5 is not in residency (allowed: RBX1)",
+        "windows: each name stands once; given evening, evening",
+        "window evening: no fleet web (allowed: api)",
+    ] == trouble(written(tmp_path, estate))
+
+
+def test_all_mistakes_of_a_fleet_are_named_at_once(tmp_path: Path) -> None:
+    """Each with the fleet's place, beside those of other fields."""
+    estate = an_estate()
+    (fleet,) = estate["fleets"]
+    fleet["min_servers"] = 301
+    fleet["regions"].append(fleet["regions"][0])
+    estate["windows"][0]["servers"] = 0
+    assert [
+        "fleets.0: min_servers 301 must not be above max_servers 300",
+        "fleets.0: regions: each region stands once; given GRA11, SBG5, GRA11",
+        "windows.0.servers: given 0, must be greater than or equal to 1",
+    ] == trouble(written(tmp_path, estate))
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

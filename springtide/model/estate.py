@@ -1,6 +1,7 @@
 """What the estate file says: clouds, fleets, windows, and where anything may stand."""
 
-from typing import Annotated, Self
+from collections.abc import Iterable
+from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, HttpUrl, model_validator
 
@@ -12,12 +13,15 @@ from springtide.model.base import CloudName, EnvironmentVariable, Model
 from springtide.model.core import Core
 from springtide.model.cost_report import CostReporting
 from springtide.model.database import DatabaseCluster
+from springtide.model.estate_mistakes import estate_mistakes
 from springtide.model.fleet import Fleet, RateLimit
 from springtide.model.leftover import SweepPolicy
+from springtide.model.mistakes import listed, refuse
 from springtide.model.postgres import PostgresSource
-from springtide.model.second_site import copy_mistakes
 from springtide.model.sources import Source
 from springtide.model.window import Window
+
+Item = TypeVar("Item", bound=Fleet | DatabaseCluster | Vault | BackupSource | PostgresSource)
 
 
 class Notices(Model):
@@ -78,103 +82,8 @@ class Estate(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = [fleet.name for fleet in self.fleets]
-        if len(set(names)) < len(names):
-            raise ValueError(f"fleets: each name stands once; given {', '.join(names)}")
-        for fleet in self.fleets:
-            self._check_residency(fleet)
-        windows = [window.name for window in self.windows]
-        if len(set(windows)) < len(windows):
-            # A claim's key is made of the window's name.
-            raise ValueError(f"windows: each name stands once; given {', '.join(windows)}")
-        for window in self.windows:
-            self._check_window(window)
-        self._check_vaults()
-        self._check_audit()
-        self._check_cost_report()
-        self._check_clusters()
+        refuse(self, estate_mistakes(self))
         return self
-
-    def _check_audit(self) -> None:
-        sites = {"site": self.audit.site, "second": self.audit.second} if self.audit else {}
-        for field, site in sites.items():
-            if site is not None and site.region not in self.residency:
-                raise ValueError(
-                    f"audit.{field}: region {site.region} is not in residency"
-                    f" (allowed: {', '.join(self.residency)})"
-                )
-
-    def _check_clusters(self) -> None:
-        names = [fleet.name for fleet in self.fleets]
-        names += [cluster.name for cluster in self.database_clusters]
-        if len(set(names)) < len(names):
-            raise ValueError("database_clusters: each name stands once, and is no fleet's")
-        sources = [source.name for source in self.sources]
-        changed = self.core.virtual_machines if self.core else ()
-        for cluster in self.database_clusters:
-            if cluster.backup_source not in (None, *sources):
-                raise ValueError(
-                    f"database cluster {cluster.name}: no source {cluster.backup_source}"
-                    f" (allowed: {', '.join(sources) or 'none is there'})"
-                )
-            for machine in cluster.virtual_machines:
-                if machine in changed:
-                    raise ValueError(
-                        f"core: virtual_machines: {machine} is a member of the database cluster"
-                        f" {cluster.name}, which has flows of its own"
-                    )
-
-    def _check_cost_report(self) -> None:
-        place = self.cost_report.place if self.cost_report else None
-        if place is not None and place.region not in self.residency:
-            raise ValueError(
-                f"cost_report.place: region {place.region} is not in residency"
-                f" (allowed: {', '.join(self.residency)})"
-            )
-
-    def _check_vaults(self) -> None:
-        for field in ("vaults", "sources"):
-            given = [each.name for each in getattr(self, field)]
-            if len(set(given)) < len(given):
-                raise ValueError(f"{field}: each name stands once; given {', '.join(given)}")
-        places = [vault.place for vault in self.vaults]
-        if len(set(places)) < len(places):
-            raise ValueError("vaults: each has a container or a prefix of its own")
-        for vault in self.vaults:
-            if vault.region not in self.residency:
-                raise ValueError(
-                    f"vault {vault.name}: region {vault.region} is not in residency"
-                    f" (allowed: {', '.join(self.residency)})"
-                )
-        for mistake in copy_mistakes(self.vaults, self.cloud):
-            raise ValueError(mistake)
-        # Nobody but who pulls the copies writes to a second site.
-        known = [vault.name for vault in self.vaults if vault.copy_of is None]
-        for source in self.sources:
-            if source.vault not in known:
-                raise ValueError(
-                    f"source {source.name}: no vault {source.vault}"
-                    f" (allowed: {', '.join(known) or 'none is there'})"
-                )
-
-    def _check_residency(self, fleet: Fleet) -> None:
-        for region in fleet.regions:
-            if region.name not in self.residency:
-                raise ValueError(
-                    f"fleet {fleet.name}: region {region.name} is not in residency"
-                    f" (allowed: {', '.join(self.residency)})"
-                )
-
-    def _check_window(self, window: Window) -> None:
-        fleet = next((f for f in self.fleets if f.name == window.fleet), None)
-        if fleet is None:
-            known = ", ".join(f.name for f in self.fleets)
-            raise ValueError(f"window {window.name}: no fleet {window.fleet} (allowed: {known})")
-        if window.servers > fleet.max_servers:
-            raise ValueError(
-                f"window {window.name}: servers {window.servers} is above max_servers"
-                f" {fleet.max_servers} of fleet {fleet.name}"
-            )
 
     def fleet(self, name: str) -> Fleet:
         """The fleet of that name.
@@ -183,15 +92,11 @@ class Estate(Model):
             Misconfigured: the estate has no such fleet.
             GuardRefused: it is a database cluster.
         """
-        for fleet in self.fleets:
-            if fleet.name == name:
-                return fleet
         if name in [cluster.name for cluster in self.database_clusters]:
             raise GuardRefused(
                 f"fleet: {name} is a database cluster: it has state, nothing of it is killed"
             )
-        known = ", ".join(fleet.name for fleet in self.fleets)
-        raise Misconfigured(f"no fleet {name!r} in the estate", field="fleet", allowed=known)
+        return _named(self.fleets, name, field="fleet")
 
     def database_cluster(self, name: str) -> DatabaseCluster:
         """The database cluster of that name.
@@ -200,17 +105,11 @@ class Estate(Model):
             Misconfigured: the estate has no such cluster.
             GuardRefused: it is a fleet.
         """
-        for cluster in self.database_clusters:
-            if cluster.name == name:
-                return cluster
         if name in [fleet.name for fleet in self.fleets]:
             raise GuardRefused(
                 f"cluster: {name} is a fleet: its servers are replaced, and not changed one by one"
             )
-        known = ", ".join(cluster.name for cluster in self.database_clusters) or "none is there"
-        raise Misconfigured(
-            f"no database cluster {name!r} in the estate", field="cluster", allowed=known
-        )
+        return _named(self.database_clusters, name, field="cluster", what="database cluster")
 
     def windows_of(self, fleet: str) -> tuple[Window, ...]:
         """The windows of that fleet, in the file's order."""
@@ -242,11 +141,7 @@ class Estate(Model):
         Raises:
             Misconfigured: the estate has no such vault.
         """
-        for vault in self.vaults:
-            if vault.name == name:
-                return vault
-        known = ", ".join(vault.name for vault in self.vaults) or "none is there"
-        raise Misconfigured(f"no vault {name!r} in the estate", field="vault", allowed=known)
+        return _named(self.vaults, name, field="vault")
 
     def vault_of(self, source: Source, name: str = "") -> Vault:
         """The source's vault, or the copy of it of that name.
@@ -256,11 +151,20 @@ class Estate(Model):
         """
         copies = [vault.name for vault in self.vaults if vault.copy_of == source.vault]
         if name and name not in (source.vault, *copies):
-            allowed = ", ".join((source.vault, *copies))
             raise Misconfigured(
-                f"{source.name} is not backed up to {name}", field="vault", allowed=allowed
+                f"{source.name} is not backed up to {name}",
+                field="vault",
+                allowed=listed((source.vault, *copies)),
             )
         return self.vault(name or source.vault)
+
+    def source(self, name: str) -> Source:
+        """The source of that name.
+
+        Raises:
+            Misconfigured: the estate has no such source.
+        """
+        return _named(self.sources, name, field="source")
 
     def directories(self, name: str) -> BackupSource:
         """The directories that are backed up by that name.
@@ -268,15 +172,7 @@ class Estate(Model):
         Raises:
             Misconfigured: the estate has no such source, or it is of another kind.
         """
-        found = self.source(name)
-        if not isinstance(found, BackupSource):
-            known = ", ".join(s.name for s in self.sources if isinstance(s, BackupSource))
-            raise Misconfigured(
-                f"{name} is no source of directories",
-                field="source",
-                allowed=known or "none is there",
-            )
-        return found
+        return self._source_of(BackupSource, name, f"{name} is no source of directories")
 
     def database(self, name: str) -> PostgresSource:
         """The PostgreSQL cluster of that name.
@@ -284,13 +180,7 @@ class Estate(Model):
         Raises:
             Misconfigured: the estate has no such source, or it is of another kind.
         """
-        found = self.source(name)
-        if not isinstance(found, PostgresSource):
-            known = ", ".join(s.name for s in self.sources if isinstance(s, PostgresSource))
-            raise Misconfigured(
-                f"{name} is no PostgreSQL cluster", field="source", allowed=known or "none is there"
-            )
-        return found
+        return self._source_of(PostgresSource, name, f"{name} is no PostgreSQL cluster")
 
     def databases_in(self, vault: str) -> tuple[PostgresSource, ...]:
         """The PostgreSQL clusters that are backed up to that vault."""
@@ -300,14 +190,19 @@ class Estate(Model):
             if isinstance(source, PostgresSource) and source.vault == vault
         )
 
-    def source(self, name: str) -> Source:
-        """The source of that name.
+    def _source_of(self, kind: type[Item], name: str, trouble: str) -> Item:
+        found = self.source(name)
+        if not isinstance(found, kind):
+            allowed = listed(each.name for each in self.sources if isinstance(each, kind))
+            raise Misconfigured(trouble, field="source", allowed=allowed)
+        return found
 
-        Raises:
-            Misconfigured: the estate has no such source.
-        """
-        for source in self.sources:
-            if source.name == name:
-                return source
-        known = ", ".join(source.name for source in self.sources) or "none is there"
-        raise Misconfigured(f"no source {name!r} in the estate", field="source", allowed=known)
+
+def _named(items: Iterable[Item], name: str, *, field: str, what: str = "") -> Item:
+    """The item of that name; `field` asks for it, `what` is it where that is another word."""
+    known = {item.name: item for item in items}
+    if name not in known:
+        raise Misconfigured(
+            f"no {what or field} {name!r} in the estate", field=field, allowed=listed(known)
+        )
+    return known[name]

@@ -1,5 +1,6 @@
 """What a fleet is: alike, stateless servers behind balancer pools, in one or more regions."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -8,6 +9,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from springtide.model.base import CloudName, Model, Name
 from springtide.model.healing import Healing
+from springtide.model.mistakes import refuse
 from springtide.model.surge import SurgePolicy
 from springtide.model.traffic import TrafficPolicy
 
@@ -159,37 +161,36 @@ class Fleet(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.min_servers > self.max_servers:
-            raise ValueError(
-                f"min_servers {self.min_servers} must not be above max_servers {self.max_servers}"
-            )
-        names = [region.name for region in self.regions]
-        if len(set(names)) < len(names):
-            raise ValueError(f"regions: each region stands once; given {', '.join(names)}")
-        self._check_surge(names)
-        self._check_traffic()
+        refuse(self, self._mistakes())
         return self
 
-    def _check_surge(self, names: list[str]) -> None:
-        if self.surge is None:
-            return
-        if self.surge.max_servers > self.max_servers:
-            raise ValueError(
-                f"surge.max_servers {self.surge.max_servers} must not be above max_servers"
+    def _mistakes(self) -> Iterator[str]:
+        if self.min_servers > self.max_servers:
+            yield f"min_servers {self.min_servers} must not be above max_servers {self.max_servers}"
+        names = [region.name for region in self.regions]
+        if len(set(names)) < len(names):
+            yield f"regions: each region stands once; given {', '.join(names)}"
+        if self.surge is not None:
+            yield from self._surge_mistakes(self.surge, names)
+        if self.traffic is not None:
+            yield from self._traffic_mistakes(self.traffic)
+
+    def _surge_mistakes(self, surge: SurgePolicy, names: list[str]) -> Iterator[str]:
+        if surge.max_servers > self.max_servers:
+            yield (
+                f"surge.max_servers {surge.max_servers} must not be above max_servers"
                 f" {self.max_servers}"
             )
-        unknown = [name for name in self.surge.regions if name not in names]
-        if unknown:
-            raise ValueError(f"surge.regions: no region {unknown[0]} (allowed: {', '.join(names)})")
+        for name in surge.regions:
+            if name not in names:
+                yield f"surge.regions: no region {name} (allowed: {', '.join(names)})"
 
-    def _check_traffic(self) -> None:
-        if self.traffic is None:
-            return
+    def _traffic_mistakes(self, traffic: TrafficPolicy) -> Iterator[str]:
         if self.surge is None:
-            raise ValueError("traffic: what it asks for are surges; surge is missing")
-        if self.traffic.surge_hours > self.surge.max_hours:
-            raise ValueError(
-                f"traffic.surge_hours {self.traffic.surge_hours:g} must not be above"
+            yield "traffic: what it asks for are surges; surge is missing"
+        elif traffic.surge_hours > self.surge.max_hours:
+            yield (
+                f"traffic.surge_hours {traffic.surge_hours:g} must not be above"
                 f" surge.max_hours {self.surge.max_hours:g}: each would wait for a person"
             )
 

@@ -1,11 +1,11 @@
 """What is wrong with something that a person wrote, in that person's words and by its place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from springtide.model.base import Model
 
@@ -23,6 +23,27 @@ def mistakes(error: ValidationError, model: type[Model]) -> tuple[str, ...]:
     """
     found = error.errors(include_url=False)
     return tuple(_line(detail, model) for detail in found if not _is_echo(detail))
+
+
+def refuse(model: Model, found: Iterable[str]) -> None:
+    """Have the validation of `model` fail with every mistake that was found, each by itself.
+
+    For a model's validators: a ValueError says one thing, and the others only once that is mended.
+
+    Raises:
+        ValidationError: there is a mistake.
+    """
+    lines = [
+        InitErrorDetails(type=PydanticCustomError("value_error", line), input=model)
+        for line in found
+    ]
+    if lines:
+        raise ValidationError.from_exception_data(type(model).__name__, lines)
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names that are allowed, in one line."""
+    return ", ".join(names) or "none is there"
 
 
 def _is_echo(detail: ErrorDetails) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from springtide.model.backup import Vault
+from springtide.model.mistakes import listed
 
 
 def site_of(region: str) -> str:
@@ -18,7 +19,7 @@ def copy_mistakes(vaults: Iterable[Vault], cloud: str) -> Iterator[str]:
             continue
         original = known.get(vault.copy_of)
         if original is None or original.copy_of is not None or original is vault:
-            originals = ", ".join(sorted(v.name for v in known.values() if not v.copy_of))
+            originals = listed(sorted(v.name for v in known.values() if not v.copy_of))
             yield f"vault {vault.name}: copy_of {vault.copy_of} (allowed: {originals})"
             continue
         if site_of(vault.region) == site_of(original.region):
