@@ -1,6 +1,8 @@
 """What the sandbox cloud consists of: regions, quotas, capacity, boot times, rate limits."""
 
+from collections.abc import Iterator
 from ipaddress import IPv4Network
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -14,6 +16,10 @@ from pydantic import (
 )
 
 from springtide.model.base import Model, Moment
+from springtide.model.mistakes import refuse
+
+_LONGEST_PREFIX = 30
+"""The network's own two addresses, the balancers' and a server's."""
 
 
 class BootTime(Model):
@@ -53,7 +59,7 @@ class SandboxRegion(Model):
     """Servers that really fit; one more ends in ERROR with NoValidHost. None: as many as quota."""
     zones: tuple[str, ...] = ("nova",)
     cidr: IPv4Network = IPv4Network("127.11.0.0/20")
-    """Addresses of the servers on the private network; inside 127.0.0.0/8."""
+    """Addresses of the servers on the private network; inside 127.0.0.0/8, no other region's."""
     subnet: str = "vrack"
     """Name of the private network's subnet."""
     pools: tuple[str, ...] = ("api",)
@@ -62,9 +68,14 @@ class SandboxRegion(Model):
     """Names of the images, oldest first; each has the same checksum in every region."""
 
     @model_validator(mode="after")
-    def _loopback(self) -> Self:
+    def _room_on_loopback(self) -> Self:
         if not self.cidr.is_loopback:
             raise ValueError(f"cidr {self.cidr} must lie inside 127.0.0.0/8")
+        if self.cidr.prefixlen > _LONGEST_PREFIX:
+            raise ValueError(
+                f"cidr {self.cidr} has no room for balancers and servers"
+                f" (allowed: /{_LONGEST_PREFIX} or larger)"
+            )
         return self
 
 
@@ -119,3 +130,19 @@ class SandboxConfig(Model):
     `sandbox`, and Linux."""
     object_store_folder: Path | None = None
     """Where that keeps its objects, for good; None: in a folder that goes with the sandbox."""
+
+    @model_validator(mode="after")
+    def _regions_apart(self) -> Self:
+        refuse(self, self._mistakes())
+        return self
+
+    def _mistakes(self) -> Iterator[str]:
+        names = [region.name for region in self.regions]
+        if len(set(names)) < len(names):
+            yield f"regions: each name stands once; given {', '.join(names)}"
+        for one, other in combinations(self.regions, 2):
+            if one.cidr.overlaps(other.cidr):
+                yield (
+                    f"regions: {one.name} and {other.name} share addresses:"
+                    f" cidr {one.cidr} and {other.cidr}"
+                )

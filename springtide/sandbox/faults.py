@@ -17,6 +17,8 @@ from pydantic import (
 
 from springtide.model.base import Model
 
+Service = Literal["identity", "compute", "image", "network", "load-balancer"]
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Share = Annotated[float, Field(ge=0, le=1)]
 HttpStatus = Annotated[int, Field(ge=100, le=599)]
 
@@ -32,12 +34,12 @@ def _compiles(pattern: str) -> str:
 class FaultRule(Model):
     """Which requests meet a fault, and what that is. The first rule that matches is the one."""
 
-    service: str | None = None
-    """Service type (compute, image, network, load-balancer, identity); None: every one."""
+    service: Service | None = None
+    """Service type, as the catalogue names it; None: every one."""
     region: str | None = None
     """None: every region."""
-    method: str | None = None
-    """HTTP method; None: every one."""
+    method: Method | None = None
+    """HTTP method, in capitals; None: every one."""
     path_regex: Annotated[str, AfterValidator(_compiles)] = ""
     """Searched in the path after the service's root, such as `^/servers$`."""
     effect: Literal["status", "drop", "hold"] = "status"

@@ -2,11 +2,13 @@
 
 import asyncio
 import random
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
-from springtide.sandbox.faults import Call, FaultRule, Faults, ServerBehaviour
+from springtide.sandbox.app import SERVICES
+from springtide.sandbox.faults import Call, FaultRule, Faults, ServerBehaviour, Service
 
 CREATE = Call("compute", "GRA11", "POST", "/servers")
 
@@ -69,12 +71,20 @@ def test_the_first_rule_that_matches_is_the_one() -> None:
         pytest.param({"status": 500, "probability": 1.1}, id="more than certain"),
         pytest.param({"status": 500, "times": 0}, id="never"),
         pytest.param({"status": 500, "colour": "red"}, id="an unknown field"),
+        pytest.param({"status": 500, "service": "nova"}, id="a service by its program's name"),
+        pytest.param({"status": 500, "service": "placement"}, id="a service that is not there"),
+        pytest.param({"status": 500, "method": "post"}, id="a method in small letters"),
     ],
 )
 def test_wrong_rules_are_refused(wrong: dict[str, object]) -> None:
     """A rule that means nothing is no rule."""
     with pytest.raises(ValidationError):
         FaultRule.model_validate(wrong)
+
+
+def test_rules_know_the_services_that_are_there() -> None:
+    """A rule can name each, and none beside."""
+    assert {"identity", *(kind for kind, _, _ in SERVICES)} == set(get_args(Service))
 
 
 def test_behaviours_strike_their_region_image_and_number() -> None:

@@ -10,7 +10,7 @@ it is asked at the control port by the sandbox's admin API: `/admin/clock`, `/ad
 import asyncio
 import re
 import sys
-from ipaddress import ip_address
+from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +49,7 @@ class DoorConfig(Model):
 
     port: Port
     service: str
-    """Service type, as fault rules name it: compute, image, network, load-balancer…"""
+    """Service type; fault rules know those that the sandbox has."""
     region: str | None = None
     """None: one for all regions; a fault rule that names a region does not strike it."""
     target: Annotated[str, AfterValidator(_loopback)]
@@ -74,7 +74,10 @@ class FrontDoor:
         """
         # A cloud with nothing in it: its clock, its counts and its faults are what is used.
         regions = dict.fromkeys(door.region for door in config.doors if door.region is not None)
-        named = tuple(SandboxRegion(name=region) for region in regions)
+        named = tuple(
+            SandboxRegion(name=name, cidr=IPv4Network(f"127.{number}.0.0/20"))
+            for number, name in enumerate(regions, 1)
+        )
         cloud = Cloud(SandboxConfig(regions=named, data_plane=False))
         offered = [route for route in Admin(cloud.controls).routes() if _OFFERED.match(route.path)]
         self._sockets = [listening_socket(LOOPBACK, door.port) for door in config.doors]
