@@ -8,12 +8,18 @@ import typer
 
 from springtide.estate import read_model
 from springtide.sandbox.config import SandboxConfig
+from springtide.sandbox.haproxy import HAProxyError
+from springtide.sandbox.object_store import ObjectStoreError
 from springtide.sandbox.process import Sandbox, serve
+from springtide.sandbox.sockets import AddressBusyError
 
 
 def run_sandbox(
     clouds_yaml: Annotated[
-        Path, typer.Option(help="Where to write the clouds.yaml that leads to it.")
+        Path,
+        typer.Option(
+            help="Where to write the clouds.yaml that leads to it; never over one of other clouds."
+        ),
     ] = Path("clouds.yaml"),
     config: Annotated[
         Path | None, typer.Option(help="YAML file with regions, quotas, boot times, rate limits.")
@@ -23,10 +29,13 @@ def run_sandbox(
     ] = None,
 ) -> None:
     """Run a sandbox cloud on 127.0.0.1 until Ctrl-C."""
+    # The folder's clouds.yaml is what openstacksdk reads first: credentials may stand in it.
+    if clouds_yaml.is_file() and not _is_a_sandboxs(clouds_yaml):
+        raise Misconfigured(f"{clouds_yaml} is no sandbox's: name another file by --clouds-yaml")
 
     def ready(sandbox: Sandbox) -> None:
         sandbox.clouds_yaml(clouds_yaml)
-        front = sandbox.cloud.dataplane.front_url if sandbox.cloud.dataplane else None
+        front = sandbox.control(lambda _: sandbox.cloud.dataplane.front_url)
         typer.echo(f"cloud:   OS_CLIENT_CONFIG_FILE={clouds_yaml} OS_CLOUD=sandbox openstack …")
         typer.echo(f"control: {sandbox.url}/admin/state")
         typer.echo(f"entry:   {front or 'none: HAProxy is not installed'}")
@@ -38,7 +47,25 @@ def run_sandbox(
             partial.write_text(json.dumps({"url": sandbox.url, "front_url": front}))
             partial.replace(ready_file)
 
-    serve(_read_config(config), ready)
+    try:
+        serve(_read_config(config), ready)
+    except AddressBusyError as error:
+        raise Misconfigured(str(error.strerror)) from error
+    except (HAProxyError, ObjectStoreError) as error:
+        raise Misconfigured(str(error)) from error
+
+
+def _is_a_sandboxs(path: Path) -> bool:
+    """Whether a clouds.yaml is empty, or names nothing but a sandbox."""
+    try:
+        text = path.read_text("utf-8")
+        found = yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    match found:
+        case {"clouds": {"sandbox": {"auth": {"auth_url": str(url)}}, **others}, **more}:
+            return url.startswith("http://127.0.0.1:") and not others and not more
+    return not text
 
 
 def _read_config(path: Path | None) -> SandboxConfig:

@@ -201,6 +201,8 @@ def serve(config: SandboxConfig, ready: Callable[[Sandbox], None]) -> None:
 
     Raises:
         AddressBusyError: when an address that it needs is taken.
+        HAProxyError: when HAProxy is installed and does not start.
+        ObjectStoreError: when an object store is wanted that cannot be run here.
     """
     ending = threading.Event()
 
