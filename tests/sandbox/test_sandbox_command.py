@@ -1,4 +1,4 @@
-"""`springtide sandbox`: whose clouds.yaml it writes over, and what it says where it cannot start."""
+"""`springtide sandbox`: which clouds.yaml it spares, and what it says where it cannot start."""
 
 import json
 import os
