@@ -1,8 +1,13 @@
 """A Prefect server for flows that run in the tests' own process."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from prefect import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.objects import Artifact
+from prefect.client.schemas.sorting import ArtifactSort
 from prefect.events.worker import EventsWorker
 from prefect.testing.utilities import prefect_test_harness
 
@@ -17,6 +22,21 @@ def a_prefect_server() -> Iterator[None]:
     with prefect_test_harness(server_startup_timeout=_START_S):
         yield
         _part()
+
+
+def newest_artifact(key: str) -> Artifact | None:
+    """The newest artifact of that key."""
+    return asyncio.run(_newest(key))
+
+
+async def _newest(key: str) -> Artifact | None:
+    async with get_client() as client:
+        found = await client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
+            sort=ArtifactSort.CREATED_DESC,
+            limit=1,
+        )
+    return found[0] if found else None
 
 
 def _part() -> None:

@@ -22,7 +22,7 @@ from springtide.model.server import Server
 from springtide.sandbox.config import BootTime, SandboxConfig
 from springtide.sandbox.process import Sandbox
 from tests.clouds.stage import a_drain, a_join, a_leave
-from tests.sandbox.running import wait_until
+from tests.waiting import wait_until
 
 RULES = Path(__file__).resolve().parent.parent / "deployments" / "access-rules.json"
 Call = tuple[str, str, str]

@@ -1,10 +1,9 @@
 """Builders for the tests of the clouds: a sandbox, an estate on it, its fleet, waves, members."""
 
-import os
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -21,12 +20,16 @@ from springtide.model.server import Member, Server
 from springtide.sandbox.config import BootTime, SandboxConfig, SandboxRegion
 from springtide.sandbox.faults import FaultRule
 from springtide.sandbox.process import Sandbox
+from tests import waiting
+from tests.environment import environment
 
 REGIONS = ("GRA11", "SBG5", "RBX1")
 FLEET_TAG = "springtide:fleet:api"
 RATE = {"requests_per_s": 500, "burst": 100}
 UNLISTED = FaultRule(service="compute", region="GRA11", path_regex="^/servers/detail", status=200)
 """As while the database of a cell is away: Nova answers, and lists none of its servers."""
+
+wait_until = partial(waiting.wait_until, timeout_s=10, poll_s=0.05)
 
 
 def a_sandbox() -> Sandbox:
@@ -118,18 +121,9 @@ def silent_audit() -> AuditLog:
     return AuditLog(None, run="test", who="tests")
 
 
-@contextmanager
-def clouds_file(path: Path) -> Iterator[None]:
+def clouds_file(path: Path) -> AbstractContextManager[None]:
     """Have the SDK read that clouds.yaml, as an operator would."""
-    before = os.environ.get("OS_CLIENT_CONFIG_FILE")
-    os.environ["OS_CLIENT_CONFIG_FILE"] = str(path)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["OS_CLIENT_CONFIG_FILE"]
-        else:
-            os.environ["OS_CLIENT_CONFIG_FILE"] = before
+    return environment(OS_CLIENT_CONFIG_FILE=str(path))
 
 
 def with_password(path: Path, password: str) -> Path:
@@ -183,14 +177,6 @@ class Stage:
     def pool_id(self) -> str:
         """The pool of GRA11."""
         return self.gra.resolve_pool(self.fleet).pool_id
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Return as soon as it holds; fail after ten seconds."""
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 class Case(Model):

@@ -19,7 +19,7 @@ from springtide.sandbox.config import SandboxQuota
 from springtide.sandbox.control_inputs import RegionChange
 from springtide.sandbox.faults import FaultRule
 from tests.clouds.stage import Stage, a_launch, an_estate
-from tests.convergence.stage import environment
+from tests.environment import environment
 
 
 def lines_of(path: Path) -> list[dict[str, object]]:

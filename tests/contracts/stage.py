@@ -1,6 +1,5 @@
 """The contract's stage: a fleet of its own on either ground, and how to leave nothing behind."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,16 +22,17 @@ from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet, FleetRegion
 from springtide.model.plan import Drain, Join, Launch, Leave, MemberOrder
 from springtide.model.server import Member, Server
+from tests import waiting
 from tests.clouds.stage import clouds_file, silent_audit
 from tests.contracts.control import Control
 from tests.contracts.grounds import CLOUD, POOLS, REGIONS, Ground, connect
 
 FLEET = "contract"
 TAG = fleet_tag(FLEET)
-WAIT_S = 60.0
-PAUSE_S = 0.1
 MICROVERSION = "2.79"
 RATE = {"requests_per_s": 500, "burst": 100}
+
+wait_until = partial(waiting.wait_until, timeout_s=60, poll_s=0.1)
 
 
 def a_fleet(**changes: object) -> Fleet:
@@ -289,14 +289,6 @@ def until_busy(change: Callable[[], object]) -> BalancerBusy:
         except BalancerBusy as busy:
             return busy
     raise AssertionError("ten changes at once, and none of them met another")
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    """Return as soon as it holds; fail after a minute."""
-    deadline = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(PAUSE_S)
 
 
 class Case(Model):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from springtide.sandbox.process import Sandbox
-from tests.convergence.stage import Stage, a_sandbox, environment
+from tests.convergence.stage import Stage, a_sandbox
+from tests.environment import environment
 
 
 @pytest.fixture(scope="package")

@@ -1,8 +1,6 @@
 """Builders for the tests of the convergence: a sandbox, an estate file, hands over a fleet."""
 
 import asyncio
-import os
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +26,7 @@ from springtide.sandbox.records import Server
 from springtide.sandbox.regions import RegionState
 from springtide.sandbox.servers import Servers
 from springtide.sandbox.sockets import free_port
+from tests.waiting import wait_until
 
 REGIONS = ("GRA11", "RBX1", "SBG5")
 IMAGE = "api-iis-2026-11-16"
@@ -253,10 +252,7 @@ class Stage:
     @staticmethod
     def wait_until(holds: Callable[[], bool]) -> None:
         """Return as soon as it holds; fail after thirty seconds."""
-        deadline = time.monotonic() + 30
-        while not holds():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(holds, timeout_s=30, poll_s=0.02)
 
     def of_region(self, region: str, read: Callable[[RegionState], Result]) -> Result:
         """What `read` returns of the region's state, read or changed in the sandbox's thread."""
@@ -272,18 +268,3 @@ class Stage:
             return found
 
         return self.sandbox.control(read)
-
-
-@contextmanager
-def environment(**variables: str) -> Iterator[None]:
-    """Have these environment variables set, as an operator would."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

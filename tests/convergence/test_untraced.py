@@ -7,7 +7,8 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from springtide.cli import app
-from tests.convergence.stage import OPENS_AT, Stage, a_window, environment
+from tests.convergence.stage import OPENS_AT, Stage, a_window
+from tests.environment import environment
 
 
 @pytest.fixture

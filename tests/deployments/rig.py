@@ -4,13 +4,13 @@ import json
 import os
 import re
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -24,6 +24,7 @@ from deployments.stack import SERVER, WORKER, Stack, environment
 from deployments.wanted import all_tags
 from springtide.planning.approvals import signing_command
 from springtide.planning.claim_book import PREFIX
+from tests import waiting
 from tests.signing import Person
 
 OPEN, CLOSE, KEEP = "open-evening-window/api", "close-evening-window/api", "keep-fleet/api"
@@ -35,8 +36,9 @@ UNFINISHED = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED")
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 COMMANDS = {"server": SERVER, "worker": WORKER}
 RUN_S = 240.0  # on SQLite Prefect's server may wait a whole minute for a lock of its own
-_POLL_S = 0.2
-Found = TypeVar("Found")
+
+# Each look is a request to Prefect's server.
+wait_until = partial(waiting.wait_until, poll_s=0.2)
 
 
 @dataclass(frozen=True)
@@ -344,22 +346,6 @@ def _processes_of(run_id: str) -> list[int]:
             if mark in (folder / "environ").read_bytes().split(b"\0"):
                 found.append(int(folder.name))
     return found
-
-
-def wait_until(
-    found: Callable[[], Found | None], what: str, timeout_s: float, *, poll_s: float = _POLL_S
-) -> Found:
-    """What `found` returns, once that is true; it is asked every `poll_s` seconds.
-
-    Raises:
-        TimeoutError: when it is not within that time.
-    """
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if result := found():
-            return result
-        time.sleep(poll_s)
-    raise TimeoutError(f"not within {timeout_s:g} s: {what}")
 
 
 def _busy(error: BaseException) -> bool:

@@ -16,6 +16,7 @@ from springtide.cli import app
 from springtide.sandbox.config import BootTime, SandboxConfig, SandboxIdentity
 from springtide.sandbox.process import Sandbox
 from tasks.cloud import read_estate
+from tests.environment import environment
 from tests.flows.desk import Desk, write_desk
 from tests.flows.evening import ESTATE, MONDAY_16H, Evening, clear_store, fast_estate
 from tests.flows.storage import SECRET, Storage, write_storage_estate
@@ -50,12 +51,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox,
             ESTATE, folder / "estate.yaml", sandbox_url=running.url, server_port=server_port
         )
         fast_estate(estate)
-        before = dict(os.environ)
-        os.environ["OS_CLIENT_CONFIG_FILE"] = str(running.clouds_yaml(folder / "clouds.yaml"))
-        os.environ["SPRINGTIDE_ESTATE"] = str(estate)
-        yield running, estate
-        os.environ.clear()
-        os.environ.update(before)
+        clouds = running.clouds_yaml(folder / "clouds.yaml")
+        with environment(OS_CLIENT_CONFIG_FILE=str(clouds), SPRINGTIDE_ESTATE=str(estate)):
+            yield running, estate
 
 
 @pytest.fixture
@@ -96,17 +94,14 @@ def storage(prefect_server: None, swift: Path, tmp_path: Path) -> Iterator[Stora
         "SPRINGTIDE_ESTATE": str(estate),
         "SPRINGTIDE_CACHE": str(tmp_path / "cache"),
     }
-    before = dict(os.environ)
-    os.environ.update(changes)
-    read_estate.cache_clear()
     # Each test has a container of its own, made where the estate says.
     text = estate.read_text("utf-8").replace("backup-documents", f"backup-{tmp_path.name}")
     estate.write_text(text, "utf-8")
-    made = CliRunner().invoke(app, ["vault", "create", "documents"], catch_exceptions=False)
-    assert 0 == made.exit_code, made.output
-    yield Storage(estate, documents, tmp_path / "restores")
-    os.environ.clear()
-    os.environ.update(before)
+    read_estate.cache_clear()
+    with environment(**changes):
+        made = CliRunner().invoke(app, ["vault", "create", "documents"], catch_exceptions=False)
+        assert 0 == made.exit_code, made.output
+        yield Storage(estate, documents, tmp_path / "restores")
 
 
 @pytest.fixture(scope="session")
@@ -155,14 +150,12 @@ def sites(storage: Storage, second_cloud: Path, tmp_path: Path) -> Storage:
 def desk(prefect_server: None, swift: Path, tmp_path: Path) -> Iterator[Desk]:  # noqa: ARG001 - must run
     """An estate that reports its cost, and publishes into a real Swift."""
     desk = write_desk(tmp_path)
-    before = dict(os.environ)
-    os.environ |= {
+    changes = {
         "OS_CLIENT_CONFIG_FILE": str(swift / "clouds.yaml"),
         "SPRINGTIDE_ESTATE": str(desk.estate_file),
         "SPRINGTIDE_TEMP_URL_KEY": "a key of the tests",
     }
     read_estate.cache_clear()
-    yield desk
-    os.environ.clear()
-    os.environ.update(before)
+    with environment(**changes):
+        yield desk
     read_estate.cache_clear()

@@ -10,14 +10,13 @@ from typing import Any
 import openstack
 import yaml
 from prefect import Flow, State, get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-from prefect.client.schemas.sorting import ArtifactSort
 from prefect.variables import Variable
 
 from flows.fleet_orders import lift_entry
 from springtide.planning.claim_book import PREFIX
 from springtide.sandbox.faults import FaultRule
 from springtide.sandbox.process import Sandbox
+from tests.prefect_servers import newest_artifact
 
 ESTATE = Path(__file__).parents[2] / "deployments" / "estate.yaml"
 FLEET_TAG = "springtide:fleet:api"
@@ -111,7 +110,8 @@ class Evening:
 
     def artifact(self, key: str) -> str:
         """The newest artifact of that key, with its description, as text."""
-        return asyncio.run(_artifact(key))
+        found = newest_artifact(key)
+        return f"{found.description}\n{found.data}" if found else ""
 
     def _members(self) -> list[Any]:
         return [member for cloud in self._clouds() for member in _members_of(cloud)]
@@ -137,13 +137,3 @@ async def clear_store() -> None:
     """Remove every stored entry of ours."""
     for name in await stored():
         await Variable.aunset(name)
-
-
-async def _artifact(key: str) -> str:
-    async with get_client() as client:
-        found = await client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
-            sort=ArtifactSort.CREATED_DESC,
-            limit=1,
-        )
-    return f"{found[0].description}\n{found[0].data}" if found else ""

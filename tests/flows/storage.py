@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from prefect import Flow, State, get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-from prefect.client.schemas.sorting import ArtifactSort
+from prefect import Flow, State
 
 from springtide.estate import load_estate
 from springtide.model.approval import Approval, Proposal, Signer
@@ -20,6 +18,7 @@ from springtide.model.vault_keys import KeyRole
 from springtide.stores.vaults import opened_vault
 from springtide.vault.repository import Repository
 from tasks.cloud import read_estate
+from tests.prefect_servers import newest_artifact
 
 SECRET = "pupil-1234"  # noqa: S105 - stands in names and contents, and must show up nowhere
 
@@ -39,7 +38,8 @@ class Storage:
 
     def artifact(self, key: str) -> str:
         """The newest artifact of that key, as the UI gets it."""
-        return asyncio.run(_artifact(key))
+        found = newest_artifact(key)
+        return json.dumps([found.data, found.description], ensure_ascii=False) if found else ""
 
     def opened(self) -> Any:  # noqa: ANN401 - a context
         """The vault's repository."""
@@ -124,13 +124,3 @@ def two_have_signed(proposal: Proposal) -> Approval:
 def packs_of(repository: Repository) -> list[str]:
     """The object names of all packs."""
     return [found.name for found in repository.store.listing("data/")]
-
-
-async def _artifact(key: str) -> str:
-    async with get_client() as client:
-        found = await client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
-            sort=ArtifactSort.CREATED_DESC,
-            limit=1,
-        )
-    return json.dumps([found[0].data, found[0].description], ensure_ascii=False) if found else ""

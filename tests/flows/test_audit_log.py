@@ -16,7 +16,7 @@ from springtide.stores.audit_sites import open_site
 from tasks.cloud import open_audit
 from tests.auditing.journals import doubts, sealed, write
 from tests.clouds.stage import an_estate
-from tests.convergence.stage import environment
+from tests.environment import environment
 from tests.flows.storage import Storage
 from tests.signing import a_person, allow
 from tests.vault.folder_store import FolderStore

@@ -40,7 +40,7 @@ from tasks.cost_editions import CostOrder, choose_standpoint
 from tests.clouds.ovhcloud.fake_api import ENDPOINT, ENVIRONMENT, fake_provider
 from tests.clouds.ovhcloud.usage import PROJECT, USAGE, listed, usage
 from tests.clouds.stage import wait_until
-from tests.convergence.stage import environment
+from tests.environment import environment
 from tests.flows.desk import BOOK, EVENINGS, FIRST, Desk
 from tests.flows.evening import MONDAY_16H, Evening
 from tests.pricing.using import a_record

@@ -1,7 +1,6 @@
 """What has state and what has none are told apart by type, whichever flow is asked."""
 
 import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from flows.database_change import (
 )
 from flows.emergency_surge import emergency_surge
 from flows.evening_window import close_evening_window, keep_fleet, open_evening_window
+from tests.environment import environment
 from tests.estates import an_estate, written
 from tests.planning.clusters import a_cluster
 
@@ -28,13 +28,8 @@ def estate(tmp_path: Path) -> Iterator[Path]:
     cluster = a_cluster().model_dump(mode="json", exclude_defaults=True)
     cluster |= {"backup_source": None, "waivers": {"backup": "the source is not there yet"}}
     path = written(tmp_path, an_estate() | {"database_clusters": [cluster]})
-    before = os.environ.get("SPRINGTIDE_ESTATE")
-    os.environ["SPRINGTIDE_ESTATE"] = str(path)
-    yield path
-    if before is None:
-        del os.environ["SPRINGTIDE_ESTATE"]
-    else:
-        os.environ["SPRINGTIDE_ESTATE"] = before
+    with environment(SPRINGTIDE_ESTATE=str(path)):
+        yield path
 
 
 async def _ended(flow: Flow[..., Any], parameters: dict[str, Any]) -> Any:  # noqa: ANN401 - a state

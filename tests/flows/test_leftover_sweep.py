@@ -15,7 +15,7 @@ from springtide.model.leftover import SweepPlan
 from springtide.planning.claim_book import entry_name
 from springtide.sandbox.faults import FaultRule, ServerBehaviour
 from tests.flows.evening import MONDAY_16H, TAIL, Evening, stored
-from tests.sandbox.running import wait_until
+from tests.waiting import wait_until
 
 MIDNIGHT = MONDAY_16H + timedelta(hours=8)
 HOUR = timedelta(hours=1)

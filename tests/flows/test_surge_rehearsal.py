@@ -1,11 +1,8 @@
 """A surge's rehearsal as Prefect runs it: on a sandbox of its own, with nothing else touched."""
 
 import asyncio
-import os
 import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from springtide.model.rehearsal import RehearsalReport
 from springtide.sandbox.config import SandboxQuota
 from springtide.sandbox.control_inputs import RegionChange
 from springtide.sandbox.faults import FaultRule
+from tests.environment import environment
 from tests.flows.evening import ESTATE, THURSDAY, Evening, fast_estate, stored
 
 AT_ONCE: dict[str, Any] = {"boot_least_s": 0, "boot_most_s": 0, "answer_s": 0}
@@ -42,18 +40,6 @@ def report(evening: Evening, **changes: object) -> RehearsalReport:
 def sandbox_threads() -> int:
     """How many sandboxes serve in this process; other tests' among them."""
     return sum(thread.name == "springtide-sandbox" for thread in threading.enumerate())
-
-
-@contextmanager
-def environment(**changes: str) -> Iterator[None]:
-    """The environment of a run, changed so for as long as the context lasts."""
-    before = dict(os.environ)
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def test_thirty_serve_where_a_surge_may_be_so_large(evening: Evening) -> None:

@@ -1,7 +1,6 @@
 """The watcher as Prefect runs it, on the sandbox: one ask, by the deployment that people use."""
 
 import asyncio
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -28,6 +27,7 @@ from springtide.planning.claim_book import entry_name
 from springtide.sandbox.balancer_resources import seeded_id
 from springtide.sandbox.faults import FaultRule
 from tests.clouds.scripted_server import scripted_server
+from tests.environment import environment
 from tests.flows.evening import THURSDAY, Evening, stored
 from tests.planning.traffic_history import a_note, points
 
@@ -55,12 +55,8 @@ def policy(evening: Evening, traffic: dict[str, Any] | None, *more_regions: str)
     name = "-".join(["watched" if traffic else "unwatched", *more_regions])
     path = evening.estate_file.with_name(f"{name}.yaml")
     path.write_text(yaml.safe_dump(estate, sort_keys=False), "utf-8")
-    before = os.environ["SPRINGTIDE_ESTATE"]
-    os.environ["SPRINGTIDE_ESTATE"] = str(path)
-    try:
+    with environment(SPRINGTIDE_ESTATE=str(path)):
         yield
-    finally:
-        os.environ["SPRINGTIDE_ESTATE"] = before
 
 
 async def deploy() -> UUID:

@@ -1,7 +1,6 @@
 """The flows of a PostgreSQL cluster: refusals; and a real server under load, on a real Swift."""
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from flows.wal_archive import archive_wal, watch_recovery_point
 from springtide.model.postgres import BASE, DUMPS
 from springtide.model.wal_state import WalOutcome
 from tasks.cloud import read_estate
+from tests.environment import environment
 from tests.flows.evening import ESTATE
 from tests.flows.storage import Storage
 from tests.real.clusters import Ground, Writer, a_ground, numbers_in
@@ -111,12 +111,8 @@ def test_a_cluster_is_restored_to_a_named_time(database: Storage, ground: Ground
 @pytest.fixture
 def estate(prefect_server: None) -> Iterator[None]:  # noqa: ARG001 - must run
     """The estate that is delivered, with a cluster and with directories."""
-    before = os.environ.get("SPRINGTIDE_ESTATE")
-    os.environ["SPRINGTIDE_ESTATE"] = str(ESTATE)
-    yield
-    os.environ.pop("SPRINGTIDE_ESTATE")
-    if before is not None:
-        os.environ["SPRINGTIDE_ESTATE"] = before
+    with environment(SPRINGTIDE_ESTATE=str(ESTATE)):
+        yield
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,13 @@
 """Builders for tests that speak to a running sandbox."""
 
-import time
-from collections.abc import Callable
 from ipaddress import IPv4Network
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
 from springtide.sandbox.config import BootTime, SandboxConfig, SandboxQuota, SandboxRegion
 from springtide.sandbox.process import Sandbox
-
-Found = TypeVar("Found")
+from tests.waiting import wait_until
 
 SMALL_QUOTA = SandboxQuota(instances=20, cores=64, ram_mib=20 * 7168, ports=20)
 
@@ -27,20 +24,6 @@ def a_config(**changes: object) -> SandboxConfig:
         "data_plane": False,
     }
     return SandboxConfig.model_validate(settings | changes)
-
-
-def wait_until(found: Callable[[], Found], timeout_s: float = 20.0) -> Found:
-    """What `found` returns, once that is true.
-
-    Raises:
-        TimeoutError: when it is not within that time.
-    """
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if result := found():
-            return result
-        time.sleep(0.01)
-    raise TimeoutError(f"not so within {timeout_s} s")
 
 
 class Api:

@@ -6,7 +6,8 @@ from datetime import datetime
 import pytest
 
 from springtide.sandbox.process import Sandbox
-from tests.sandbox.running import Api, a_config, wait_until
+from tests.sandbox.running import Api, a_config
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

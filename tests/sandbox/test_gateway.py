@@ -12,7 +12,8 @@ from springtide.sandbox.faults import FaultRule
 from springtide.sandbox.gateway import TokenBucket
 from springtide.sandbox.process import Sandbox
 from springtide.sandbox.world import CallKey
-from tests.sandbox.running import Api, a_config, wait_until
+from tests.sandbox.running import Api, a_config
+from tests.waiting import wait_until
 
 POSTED = {"service": "compute", "region": "GRA11", "method": "POST", "path_regex": "^/servers$"}
 

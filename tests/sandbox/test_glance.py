@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from springtide.sandbox.process import Sandbox
-from tests.sandbox.running import Api, a_config, wait_until
+from tests.sandbox.running import Api, a_config
+from tests.waiting import wait_until
 
 OLD, NEW = "api-iis-2026-11-01", "api-iis-2026-11-16"
 

@@ -8,7 +8,8 @@ import pytest
 from springtide.sandbox.config import SandboxQuota
 from springtide.sandbox.control_inputs import RegionChange
 from springtide.sandbox.process import Sandbox
-from tests.sandbox.running import SMALL_QUOTA, Api, a_config, wait_until
+from tests.sandbox.running import SMALL_QUOTA, Api, a_config
+from tests.waiting import wait_until
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 

@@ -11,7 +11,8 @@ from springtide.sandbox.control_inputs import RegionChange
 from springtide.sandbox.faults import ServerBehaviour
 from springtide.sandbox.process import Sandbox
 from springtide.sandbox.records import NO_VALID_HOST, ServerUp
-from tests.sandbox.running import Api, a_config, wait_until
+from tests.sandbox.running import Api, a_config
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

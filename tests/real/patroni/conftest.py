@@ -1,12 +1,12 @@
 """One cluster with its vCenter and a whole stack for the tests of this folder."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.clouds.ovhcloud.fake_api import FakeProvider, fake_provider
 from tests.deployments.rig import PrefectRig
+from tests.environment import environment
 from tests.real.patroni.bed import running_bed
 from tests.real.patroni.machines import bound, database_core
 from tests.real.patroni.stack import running_stack
@@ -28,15 +28,13 @@ def cluster(
 ) -> Iterator[Stage]:
     """Three members, each on a machine of its own; they come up while the stack does."""
     folder = tmp_path_factory.mktemp("database")
-    before = dict(os.environ)
     with (
+        environment(),
         running_simulator(folder / "vcenter", database_core()) as simulator,
         running_bed() as bed,
         bound(simulator, bed),
     ):
         yield Stage.of(bed, simulator, folder)
-    os.environ.clear()
-    os.environ.update(before)
 
 
 @pytest.fixture(scope="package")

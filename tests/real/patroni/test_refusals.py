@@ -21,6 +21,7 @@ from springtide.model.core import VirtualMachineSize
 from springtide.model.database_plan import PlanKind, Wish
 from springtide.planning.approvals import statement_of
 from tasks.database_change import DatabaseChange
+from tests.environment import environment
 from tests.real.patroni.bed import MEMBERS, PASSWORD, USER, PatroniBed
 from tests.real.patroni.machines import MACHINES
 from tests.real.patroni.stage import Stage, carried_out
@@ -320,12 +321,8 @@ def test_a_lease_that_was_lost(stage: Stage) -> None:
 
 def test_wrong_credentials(stage: Stage) -> None:
     """Patroni takes no change from whom it does not know; it stops at the first."""
-    before = os.environ["SPRINGTIDE_PATRONI_PASSWORD"]
-    os.environ["SPRINGTIDE_PATRONI_PASSWORD"] = "another"  # noqa: S105 - a wrong one
-    try:
+    with environment(SPRINGTIDE_PATRONI_PASSWORD="another"):  # noqa: S106 - a wrong one
         outcome = carried_out(stage.change(PlanKind.SWITCHOVER), stage.on_call)
-    finally:
-        os.environ["SPRINGTIDE_PATRONI_PASSWORD"] = before
     assert "refuses our user (401)" in str(outcome.trouble)
 
 

@@ -6,16 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prefect import Flow, State, get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-from prefect.client.schemas.sorting import ArtifactSort
+from prefect import Flow, State
 from prefect.settings import PREFECT_API_URL
 from prefect.variables import Variable
 
@@ -28,7 +25,9 @@ from springtide.planning.approvals import statement_of
 from springtide.planning.virtual_machine_change import resize_plan
 from tasks.cloud import read_estate
 from tasks.virtual_machine_change import KIND
+from tests.environment import environment
 from tests.estates import an_estate, written
+from tests.prefect_servers import newest_artifact
 from tests.real.vcenter.simulator import Simulator
 from tests.signing import Person, a_person, allow
 
@@ -56,7 +55,7 @@ class Stage:
 
     def run(self, flow: Flow[Any, Any], **parameters: Any) -> State[Any]:  # noqa: ANN401 - a form's
         """The state in which the flow ends."""
-        with variables(self.environment):
+        with environment(**self.environment):
             state: State[Any] = asyncio.run(flow(**parameters, return_state=True))
         return state
 
@@ -75,7 +74,8 @@ class Stage:
 
     def artifact(self, key: str) -> str:
         """What the newest artifact of that key shows."""
-        return asyncio.run(_artifact(key))
+        found = newest_artifact(key)
+        return str(found.data) if found else ""
 
     def kill_when(self, program: str, due: Callable[[], bool]) -> None:
         """Run a program in a process of its own, and end it by SIGKILL once `due` says so."""
@@ -109,26 +109,5 @@ def make_stage(simulator: Simulator, folder: Path, **core: object) -> Stage:
     return Stage(simulator, written(folder, estate), anna)
 
 
-@contextmanager
-def variables(said: Mapping[str, str]) -> Iterator[None]:
-    """Those variables in the environment, for as long as the context lasts."""
-    before = dict(os.environ)
-    os.environ.update(said)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
 async def _store(name: str, value: dict[str, Any]) -> None:
     await Variable.aset(name, value, overwrite=True)
-
-
-async def _artifact(key: str) -> str:
-    async with get_client() as client:
-        found = await client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
-            sort=ArtifactSort.CREATED_DESC,
-        )
-    return str(found[0].data) if found else ""

@@ -22,9 +22,10 @@ from tests.clouds.ovhcloud.fake_api import (
     FakeProvider,
     fake_provider,
 )
+from tests.environment import environment
 from tests.real.vcenter.inventory import GIB
 from tests.real.vcenter.simulator import Simulator
-from tests.real.vcenter.stage import Stage, make_stage, variables
+from tests.real.vcenter.stage import Stage, make_stage
 
 pytestmark = pytest.mark.real
 
@@ -85,7 +86,7 @@ def carried_out(shop: Stage, asked: int) -> ChangeOutcome:
         )
         return await change.act(found.proposal, approval)
 
-    with variables(shop.environment | ENVIRONMENT):
+    with environment(**(shop.environment | ENVIRONMENT)):
         return asyncio.run(flow(act, name="approved")())
 
 
@@ -96,7 +97,7 @@ def mounts(simulator: Simulator) -> int:
 
 def test_a_dry_run_proposes_and_orders_nothing(shop: Stage, provider: FakeProvider) -> None:
     """What would be ordered, what it costs, and that two sign it."""
-    with variables(ENVIRONMENT):
+    with environment(**ENVIRONMENT):
         state = shop.run(extend_datastores, count=2)
     assert str(state.message).startswith("dry run: plan"), state.message
     shown = shop.artifact("proposal-extend-datastores")
@@ -109,7 +110,7 @@ def test_nothing_is_ordered_where_the_forecast_wants_nothing(
     shop: Stage, provider: FakeProvider
 ) -> None:
     """Half of it is free, and nothing grows."""
-    with variables(ENVIRONMENT):
+    with environment(**ENVIRONMENT):
         state = shop.run(extend_datastores, dry_run=False)
     assert "nothing to do" in str(state.message)
     assert "below 90%" in str(state.message)
@@ -126,7 +127,7 @@ def test_what_was_approved_is_ordered_delivered_and_mounted_everywhere(
     assert 4 == mounts(simulator)
     assert 6 == len(outcome.done)
     assert [400] == [sum(record.amount for record in asyncio.run(read_orders()))]
-    with variables(ENVIRONMENT):
+    with environment(**ENVIRONMENT):
         state = shop.run(extend_datastores, count=1)
     assert "100" in str(state.message)
     assert "budget" in str(state.message)
@@ -135,7 +136,7 @@ def test_what_was_approved_is_ordered_delivered_and_mounted_everywhere(
 def test_an_order_under_way_is_seen_first(shop: Stage, provider: FakeProvider) -> None:
     """Somebody else's, too."""
     provider.add_task("doing")
-    with variables(ENVIRONMENT):
+    with environment(**ENVIRONMENT):
         state = shop.run(extend_datastores, count=1)
     assert state.is_failed()
     assert "under way at the provider" in str(state.message)
@@ -151,7 +152,7 @@ def test_a_lost_answer_stops_all_orders_until_a_person_has_looked(
     assert "Nothing is ordered again by itself" in outcome.what_next
     provider.lose_reply = False
     provider.tasks.clear()
-    with variables(ENVIRONMENT):
+    with environment(**ENVIRONMENT):
         state = shop.run(extend_datastores, count=1)
     assert "never answered" in str(state.message)
     assert 1 == provider.orders
@@ -164,7 +165,7 @@ def test_a_refused_order_was_not_bought_and_blocks_nothing(
     provider.refuse_with = 409
     assert "refused" in str(carried_out(shop, 1).trouble)
     assert ((), 0) == (asyncio.run(read_orders()), provider.orders)
-    with variables(ENVIRONMENT):
+    with environment(**ENVIRONMENT):
         assert shop.run(extend_datastores, count=1).is_completed()
 
 
