@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from springtide.estate import read_model
+from springtide.errors import Misconfigured
+from springtide.estate import read_model, read_yaml
 from springtide.sandbox.config import SandboxConfig
 from springtide.sandbox.haproxy import HAProxyError
 from springtide.sandbox.object_store import ObjectStoreError
@@ -57,15 +58,16 @@ def run_sandbox(
 
 def _is_a_sandboxs(path: Path) -> bool:
     """Whether a clouds.yaml is empty, or names nothing but a sandbox."""
+    if path.stat().st_size == 0:
+        return True
     try:
-        text = path.read_text("utf-8")
-        found = yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError):
+        found = read_yaml(path)
+    except Misconfigured:
         return False
     match found:
         case {"clouds": {"sandbox": {"auth": {"auth_url": str(url)}}, **others}, **more}:
             return url.startswith("http://127.0.0.1:") and not others and not more
-    return not text
+    return False
 
 
 def _read_config(path: Path | None) -> SandboxConfig:
