@@ -11,7 +11,9 @@ from springtide.model.mistakes import listed
 from springtide.model.second_site import copy_mistakes
 
 if TYPE_CHECKING:
+    from springtide.model.audit import AuditSite
     from springtide.model.estate import Estate
+    from springtide.model.object_storage import StorePlace
 
 
 def estate_mistakes(estate: "Estate") -> Iterator[str]:
@@ -67,10 +69,10 @@ def _of_sources(estate: "Estate") -> Iterator[str]:
 
 def _of_sites(estate: "Estate") -> Iterator[str]:
     audit, report = estate.audit, estate.cost_report
-    sites = {
-        "audit.site": audit and audit.site,
-        "audit.second": audit and audit.second,
-        "cost_report.place": report and report.place,
+    sites: dict[str, AuditSite | StorePlace | None] = {
+        "audit.site": audit.site if audit else None,
+        "audit.second": audit.second if audit else None,
+        "cost_report.place": report.place if report else None,
     }
     for field, site in sites.items():
         if site is not None:
