@@ -107,7 +107,7 @@ def test_a_ledger_without_a_server_saves_nothing(tmp_path: Path) -> None:
 
 
 def a_plan(region: str, sku: str = "b2-60") -> Purchase:
-    """November's savings plan for fifteen servers: 500."""
+    """November's savings plan for sixteen servers: 500."""
     return Purchase(
         name=f"plan for {sku} in {region}",
         sku="savings-plan",
@@ -116,7 +116,7 @@ def a_plan(region: str, sku: str = "b2-60") -> Purchase:
         bought_on=NOVEMBER.first,
         serves_until=date(2026, 12, 1),
         source="a test's own plan",
-        covers=Commitment(sku=sku, region=region, instances=15),
+        covers=Commitment(sku=sku, region=region, instances=16),
     )
 
 
@@ -124,7 +124,7 @@ def a_plan(region: str, sku: str = "b2-60") -> Purchase:
     ("plans", "done"),
     [
         pytest.param(
-            [a_plan("GRA11")], 500 + EVENINGS * 15 * 6 * Decimal("0.51"), id="half of thirty"
+            [a_plan("GRA11")], 500 + EVENINGS * 14 * 6 * Decimal("0.51"), id="sixteen of thirty"
         ),
         pytest.param([a_plan(r) for r in ("GRA11", "RBX1", "SBG5")], Decimal(1500), id="all"),
         pytest.param(

@@ -259,7 +259,7 @@ async def announced(alert: BudgetAlert) -> list[str]:
     """What the server's events say of that alert."""
     about = EventResourceFilter(id=[f"springtide.budget.{alert.key}"])
     async with get_client() as client:
-        found = await client.read_events(filter=EventFilter(resource=about))
+        found = await client.read_events(EventFilter(resource=about), limit=2)
     return [event.payload["body"] for event in found.events]
 
 
