@@ -53,6 +53,8 @@ class World:
     broken: set[str] = field(default_factory=set)
     """They run and do not stream: what they would need of the log is gone."""
     copying: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
+    copy_looks: int = 2
+    """How many looks the next copy takes."""
     timeline: int = 1
     acts: list[tuple[ActKind, str]] = field(default_factory=list)
 
@@ -95,7 +97,7 @@ class World:
                 assert [] == [n for n in NAMES if n != member and not self.serves(n)], "second one"
                 assert member != self.leader, "a leader's data were thrown away"
                 self.broken.discard(member)
-                self.copying[member] = 2
+                self.copying[member], self.copy_looks = self.copy_looks, 2
 
     def start(self, member: str) -> None:
         """PostgreSQL starts; it takes some looks until it streams."""

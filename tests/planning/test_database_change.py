@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from springtide.errors import GuardRefused
@@ -24,7 +24,15 @@ from springtide.planning.database_parameters import (
     memory_advice,
     parameter_plan,
 )
-from tests.planning.cluster_world import Killed, Stopped, Store, World, lagging, run
+from tests.planning.cluster_world import (
+    MOST_ACTS,
+    Killed,
+    Stopped,
+    Store,
+    World,
+    lagging,
+    run,
+)
 from tests.planning.clusters import (
     LARGE,
     MIB,
@@ -336,7 +344,10 @@ def test_a_switchover_back_is_not_taken_for_the_one_that_was() -> None:
     assert () == plan_of(SWITCH, a_sight(OVER), first).steps
 
 
-EVENTS = ("nothing", "failover", "lag", "stranger", "caught up", "broken", "approval over")
+EVENTS = (
+    *("nothing", "failover", "lag", "stranger", "caught up"),
+    *("broken", "slow copy", "approval over"),
+)
 
 
 def happen(event: str, world: World, store: Store) -> None:
@@ -350,8 +361,12 @@ def happen(event: str, world: World, store: Store) -> None:
         world.size[serving[0]] = "9 vCPU, 40960 MiB"
     elif event == "caught up":
         world.behind = dict.fromkeys(NAMES, 0)
-    elif event == "broken" and "db3" in serving:
-        world.broken.add("db3")
+    elif event == "broken":
+        settle(world)
+        if world.serves("db3") and world.leader != "db3":
+            world.broken.add("db3")
+    elif event == "slow copy":
+        world.copy_looks = MOST_ACTS + 2
     elif event == "approval over":
         store.pass_approval()
 
@@ -366,7 +381,7 @@ def people_help(world: World, wish: Wish, store: Store) -> None:
     """A day later: who was behind has caught up, and what no change of this kind mends is well."""
     store.pass_approval()
     settle(world)
-    world.behind = dict.fromkeys(NAMES, 0)
+    world.behind, world.copy_looks = dict.fromkeys(NAMES, 0), 2
     if wish is not REPAIR:
         world.broken.clear()
     elif world.leader == wish.member:
@@ -375,6 +390,7 @@ def people_help(world: World, wish: Wish, store: Store) -> None:
 
 
 @settings(max_examples=150, deadline=None)
+@example(wish=REPAIR, kills=[(9, "slow copy"), (9, "broken")])
 @given(
     wish=st.sampled_from([RESIZE, RESTART, REPAIR]),
     kills=st.lists(st.tuples(st.integers(0, 12), st.sampled_from(EVENTS)), max_size=6),
