@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+import httpx
 import yaml
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
@@ -47,13 +48,15 @@ def main() -> None:
         asyncio.run(deploy())
     except (RuntimeError, SpringtideError) as error:
         sys.exit(str(error))
+    except httpx.TransportError as error:
+        sys.exit(f"Prefect's server (PREFECT_API_URL) does not answer: {error}")
 
 
 async def deploy() -> None:
     """Make the server hold what `prefect.yaml`, `automations.py` and the estate say.
 
     Raises:
-        RuntimeError: Prefect's server does not answer, or does not take a deployment.
+        RuntimeError: Prefect does not take a deployment.
         Misconfigured: the estate is wrong.
     """
     estate = load_estate(estate_path())

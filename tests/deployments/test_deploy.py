@@ -15,11 +15,12 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCre
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.schemas.automations import Automation
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.automations import NOTICE, put_automations
-from deployments.deploy import POOL, put_flows
+from deployments.deploy import POOL, main, put_flows
 from deployments.wanted import FILE, title
+from springtide.sandbox.sockets import free_port
 from tests.prefect_servers import a_prefect_server
 
 SAID: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
@@ -160,3 +161,11 @@ def test_an_automation_that_is_wanted_otherwise_is_replaced(standing: Standing) 
     off = [{name for name in each if not each[name].enabled} for each in (second, third)]
     assert [{"springtide: tell failures"}] * 2 == off
     assert ["stays off: the automation springtide: tell failures"] * 2 == standing.told_off
+
+
+def test_a_server_that_does_not_answer_is_told() -> None:
+    """In a line: which variable says where it is."""
+    nowhere = {PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}
+    with temporary_settings(nowhere), pytest.raises(SystemExit) as ended:
+        main()
+    assert str(ended.value).startswith("Prefect's server (PREFECT_API_URL) does not answer: ")
