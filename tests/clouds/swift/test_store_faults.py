@@ -204,9 +204,10 @@ def test_a_write_that_may_have_been_made_is_told_as_such(
     ],
 )
 def test_the_session_of_a_snapshot_that_may_arrive_is_left(
-    store: SwiftStore, proxy: FaultyProxy, tmp_path: Path, kind: str, left: int
+    swift: ObjectStore, proxy: FaultyProxy, tmp_path: Path, kind: str, left: int
 ) -> None:
     """Prune goes on waiting for it; what else may arrive needs nothing that goes."""
+    store = a_store(proxy.url, swift.token, policy=HASTY)
     with a_repository(tmp_path, store) as repository:
         proxy.add(Fault("PUT", f"/{kind}/", Kind.ANSWER, times=99, status=503))
         writing = write_session(repository, identity=IDENTITY, policy=PrunePolicy())
