@@ -69,26 +69,11 @@ def back_up_database_part(order: VaultOrder, source: PostgresSource, part: int) 
         known, damaged = read_snapshots(repository)
         earlier = newest_snapshot(known, source.name, path)
         meter = Meter(f"backup-{source.name}-{part}", earlier)
-        tree, counts, tags = save(repository, source, meter.show)
+        saved = save(repository, source, meter.show)
         repository.flush()
         session.refuse_if_expired()
-        snapshot = save_snapshot(
-            repository,
-            Snapshot(
-                time=repository.store.now().astimezone(UTC),
-                tree=tree.hex(),
-                paths=(path,),
-                hostname=source.name,
-                username=writer_identity().username,
-                parent=earlier.id if earlier else None,
-                tags=tags,
-                summary=Summary(
-                    data_added=counts.new_bytes,
-                    total_files_processed=counts.files,
-                    total_bytes_processed=counts.bytes,
-                ),
-            ),
-        )
+        snapshot = save_snapshot(repository, _snapshot(repository, source, path, (saved, earlier)))
+        _, counts, _ = saved
         sample, findings = read_back_sample(repository)
         meter.end(counts)
     return PartOutcome(
@@ -103,6 +88,29 @@ def back_up_database_part(order: VaultOrder, source: PostgresSource, part: int) 
         failure=in_one_line(
             failures_of(findings) or _unconfirmed(order, source, part, snapshot.id),
             unread(damaged),
+        ),
+    )
+
+
+def _snapshot(
+    repository: Repository,
+    source: PostgresSource,
+    path: str,
+    made: tuple[Saved, Snapshot | None],
+) -> Snapshot:
+    (tree, counts, tags), earlier = made
+    return Snapshot(
+        time=repository.store.now().astimezone(UTC),
+        tree=tree.hex(),
+        paths=(path,),
+        hostname=source.name,
+        username=writer_identity().username,
+        parent=earlier.id if earlier else None,
+        tags=tags,
+        summary=Summary(
+            data_added=counts.new_bytes,
+            total_files_processed=counts.files,
+            total_bytes_processed=counts.bytes,
         ),
     )
 

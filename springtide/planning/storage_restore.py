@@ -105,13 +105,14 @@ def over_settled(found: RestoreOverView) -> str | None:
 def over_rows(found: RestoreOverView) -> tuple[Row, ...]:
     """The plan for those who sign it."""
     plan = found.plan
+    others: tuple[Row, ...] = ({"measure": "other snapshots", "value": found.unread},)
     return (
         {"measure": "source", "value": f"{plan.source}, part {plan.part}"},
         {"measure": "snapshot", "value": plan.snapshot[:16]},
         {"measure": "from the vault", "value": plan.vault},
         {"measure": "size", "value": megabytes(found.bytes)},
         {"measure": "what stands there now", "value": "is moved beside it, and not removed"},
-        *([{"measure": "other snapshots", "value": found.unread}] if found.unread else []),
+        *(others if found.unread else ()),
     )
 
 
