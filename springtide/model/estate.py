@@ -199,7 +199,7 @@ class Estate(Model):
 
 
 def _named(items: Iterable[Item], name: str, *, field: str, what: str = "") -> Item:
-    """The item of that name; `field` asks for it, `what` is it where that is another word."""
+    """The item of that name; a refusal names the parameter, and what it asks for."""
     known = {item.name: item for item in items}
     if name not in known:
         raise Misconfigured(
