@@ -167,8 +167,8 @@ def machines_of(cluster: DatabaseCluster, inventory: Inventory) -> dict[str, Mac
     for member in cluster.members:
         if member.virtual_machine is not None:
             machine = inventory.virtual_machine(member.virtual_machine)
-            if not machine.change_version:
-                raise Retryable(f"{machine.name}: vCenter shows no configuration of it")
+            if not machine.configured:
+                raise Retryable(f"{machine.name}: vCenter cannot read its configuration")
             found[member.name] = MachineFacts(
                 member=member.name,
                 size=str(machine.size),

@@ -33,7 +33,7 @@ class VirtualMachine(Model):
     cores_per_socket: int = 1
     power: Power
     connected: bool = True
-    """Whether its host answers for it, and vCenter can read its configuration."""
+    """Whether its host answers for it."""
     question: str | None = None
     """What it waits to be answered before it goes on."""
     template: bool = False
@@ -59,6 +59,11 @@ class VirtualMachine(Model):
     change_version: str
     """Moves on with each change of its configuration; empty where vCenter cannot read that."""
     annotation: str = ""
+
+    @property
+    def configured(self) -> bool:
+        """Whether vCenter can read its configuration: else nothing of it is known, nor its size."""
+        return bool(self.change_version)
 
     @property
     def swap_mib(self) -> int:

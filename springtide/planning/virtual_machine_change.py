@@ -93,6 +93,8 @@ def machine_limitation(machine: VirtualMachine) -> str | None:
     name = machine.name
     if machine.template:
         return f"{name}: it is a template"
+    if not machine.configured:
+        return f"{name}: vCenter cannot read its configuration"
     if not machine.connected:
         return f"{name}: its host does not answer for it"
     if machine.power is Power.SUSPENDED:

@@ -369,7 +369,7 @@ def test_a_machine_without_a_configuration_has_no_size() -> None:
     """Its files are out of reach for a moment: nothing is planned, or done, by that."""
     names = [str(member.virtual_machine) for member in a_cluster().members]
     seen = inventory(*(machine(name, change_version="") for name in names))
-    with pytest.raises(Retryable, match="database-1: vCenter shows no configuration of it"):
+    with pytest.raises(Retryable, match="database-1: vCenter cannot read its configuration"):
         machines_of(a_cluster(), seen)
 
 

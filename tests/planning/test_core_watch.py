@@ -44,10 +44,12 @@ def test_a_sound_core_is_green_throughout() -> None:
     assert core_alarm(judged, None, NOW) is None
 
 
+UNREAD: dict[str, Any] = {"change_version": ""}
 MACHINES = [
     pytest.param({"power": Power.OFF}, RED, "off", id="off"),
     pytest.param({"power": Power.SUSPENDED}, RED, "suspended", id="suspended"),
     pytest.param({"connected": False}, RED, "does not answer", id="orphaned"),
+    pytest.param(UNREAD | {"connected": False}, RED, "cannot read", id="out of reach"),
     pytest.param({"question": "moved or copied?"}, RED, "copied", id="a question"),
     pytest.param({"snapshots": ("old",)}, AMBER, "old", id="a snapshot"),
     pytest.param({"tools_running": False}, AMBER, "VMware Tools", id="no tools"),
@@ -72,6 +74,12 @@ def test_a_machine_that_the_estate_does_not_name(
     one = others.get((MACHINE, "other"))
     assert expected == (one.verdict if one else None)
     assert one is None or detail in one.detail
+
+
+def test_a_machine_that_is_being_made() -> None:
+    """VCenter has no configuration of it yet: nobody is woken, but where the estate names it."""
+    seen = found(inventory(machine(**UNREAD), machine("other", **UNREAD)))
+    assert [RED, AMBER] == [seen[MACHINE, name].verdict for name in ("web-1", "other")]
 
 
 def test_a_machine_that_is_gone() -> None:

@@ -57,6 +57,7 @@ MODES = [
     pytest.param(size(8, 64), {"power": Power.SUSPENDED}, REFUSED, "suspended", id="suspended"),
     pytest.param(size(8, 64), {"template": True}, REFUSED, "template", id="a template"),
     pytest.param(size(8, 64), {"connected": False}, REFUSED, "does not answer", id="orphaned"),
+    pytest.param(size(8, 64), {"change_version": ""}, REFUSED, "cannot read", id="out of reach"),
     pytest.param(
         size(8, 64), {"question": "moved or copied?"}, REFUSED, "moved or", id="a question"
     ),

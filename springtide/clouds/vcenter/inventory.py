@@ -119,8 +119,6 @@ def _sorted(found: Any) -> Any:  # noqa: ANN401 - any of our models that has a n
 def _machine(id_: str, found: Properties, names: Mapping[str, str]) -> VirtualMachine:
     get = found.get
     linux = get("guest.guestFamily") == "linuxGuest" or _names_linux(get("config.guestId"))
-    # Without access to its files vCenter knows nothing of its configuration.
-    configured = "config.changeVersion" in found
     return VirtualMachine(
         id=id_,
         name=get("name", id_),
@@ -129,7 +127,7 @@ def _machine(id_: str, found: Properties, names: Mapping[str, str]) -> VirtualMa
         ),
         cores_per_socket=get("config.hardware.numCoresPerSocket") or 1,
         power=_POWERS[get("runtime.powerState", "poweredOff")],
-        connected=configured and get("runtime.connectionState") == "connected",
+        connected=get("runtime.connectionState") == "connected",
         question=_question(get("runtime.question")),
         template=bool(get("config.template")),
         host=names.get(id_of(get("runtime.host"))),

@@ -63,7 +63,7 @@ def test_a_machine_whose_files_are_out_of_reach_is_shown(
     simulator.set_virtual_machine("web-1", inaccessible=True)
     for shown in (vcenter.read().virtual_machine("web-1"), vcenter.virtual_machine("web-1")):
         assert (Power.ON, "esx-1", "") == (shown.power, shown.host, shown.change_version)
-        assert "web-1: its host does not answer for it" == machine_limitation(shown)
+        assert "web-1: vCenter cannot read its configuration" == machine_limitation(shown)
 
 
 def test_a_hot_add_sends_the_change_version_and_what_changes(

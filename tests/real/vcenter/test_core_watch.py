@@ -65,7 +65,7 @@ def test_a_machine_whose_files_are_out_of_reach_is_red(stage: Stage) -> None:
         stage.simulator.set_virtual_machine(name, inaccessible=True)
     told = str(stage.run(watch_core).message)
     for name in ("web-1", "database-3"):
-        assert f"{name}: its host does not answer for it" in told
+        assert f"{name}: vCenter cannot read its configuration" in told
 
 
 def test_a_fill_is_foretold_from_the_days_before(stage: Stage) -> None:

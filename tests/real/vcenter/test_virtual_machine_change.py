@@ -115,7 +115,7 @@ def test_a_machine_whose_files_are_out_of_reach_is_refused(stage: Stage) -> None
     stage.simulator.set_virtual_machine("web-1", inaccessible=True)
     state = stage.run(resize_virtual_machine, name="web-1", **BIGGER)
     assert state.is_failed()
-    assert "web-1: its host does not answer for it" in str(state.message)
+    assert "web-1: vCenter cannot read its configuration" in str(state.message)
 
 
 def test_a_change_since_the_approval_needs_another_one(stage: Stage) -> None:
