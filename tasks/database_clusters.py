@@ -167,7 +167,7 @@ def machines_of(cluster: DatabaseCluster, inventory: Inventory) -> dict[str, Mac
     for member in cluster.members:
         if member.virtual_machine is not None:
             machine = inventory.virtual_machine(member.virtual_machine)
-            if not machine.configured:
+            if not machine.change_version:
                 raise Retryable(f"{machine.name}: vCenter cannot read its configuration")
             found[member.name] = MachineFacts(
                 member=member.name,

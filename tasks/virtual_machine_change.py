@@ -17,6 +17,7 @@ from springtide.model.virtual_machine_change import (
     ResizeStep,
 )
 from springtide.planning.virtual_machine_change import (
+    ran_with,
     resize_limitation,
     resize_plan,
     resize_rows,
@@ -40,8 +41,8 @@ class VirtualMachineChange(EstateChange):
     may_shut_down: bool
     emergency: str = ""
     """Why a shutdown cannot wait for a better hour; empty: it can."""
-    _approved: ResizePlan | None = field(default=None, init=False)
-    """What was approved of a run that was killed, where this one does the rest of it."""
+    _left: ApprovedResize | None = field(default=None, init=False)
+    """What a run that was killed has left of a change of this machine."""
 
     async def propose(self) -> Proposed:
         """The plan, as what vCenter shows now lets it.
@@ -54,7 +55,8 @@ class VirtualMachineChange(EstateChange):
         if (why_not := resize_limitation(self.name, core)) is not None:
             raise GuardRefused(why_not)
         inventory = await asyncio.to_thread(read_core.submit(self.estate_file).result)
-        plan = resize_plan(inventory, self.name, self.size, core)
+        self._left = await _left_of(inventory.virtual_machine(self.name).id)
+        plan = resize_plan(inventory, self.name, self.size, core, left=self._left)
         if plan.mode is ResizeMode.REFUSED:
             raise GuardRefused(plan.reason)
         if ResizeStep.SHUT_DOWN in plan.steps:
@@ -81,24 +83,20 @@ class VirtualMachineChange(EstateChange):
 
         Its signatures are verified again: whoever can write Prefect's variables approves nothing.
         """
-        plan = ResizePlan.model_validate(proposal.plan)
-        stored = await Variable.aget(_variable(plan))
-        if not isinstance(stored, dict):
+        left = self._left
+        if left is None:
             return None
-        try:
-            left = ApprovedResize.model_validate(stored)
-            why_not = rest_limitation(plan, left.plan)
-            if why_not is None:
-                approval = self.approvers.approval(
+        why_not = rest_limitation(ResizePlan.model_validate(proposal.plan), left.plan)
+        if why_not is None:
+            try:
+                return self.approvers.approval(
                     Proposal.of(KIND, self.name, left.plan),
                     left.statement,
                     left.signatures,
                     now=self.now(),
                 )
-                self._approved = left.plan
-                return approval
-        except (GuardRefused, ValueError) as error:
-            why_not = str(error)
+            except GuardRefused as error:
+                why_not = str(error)
         get_run_logger().info("approval=not-standing why=%s", why_not)
         return None
 
@@ -115,16 +113,19 @@ class VirtualMachineChange(EstateChange):
             except SpringtideError as error:
                 return await self._stopped((plan, step), error, done=done, approval=approval)
             done.append(str(step))
-        await Variable.aunset(_variable(plan))
+        await Variable.aunset(_variable(plan.id))
         facts = (("from", str(plan.before)), ("to", str(plan.after)))
         return ChangeOutcome(done=tuple(done), facts=facts)
 
     async def _remember(self, plan: ResizePlan, approval: Approval) -> None:
         """Keep what a run that takes over has to verify."""
         left = ApprovedResize(
-            plan=plan, statement=approval.statement, signatures=approval.signatures
+            plan=plan,
+            statement=approval.statement,
+            signatures=approval.signatures,
+            ran_with=ran_with(plan, self._left),
         )
-        await Variable.aset(_variable(plan), left.model_dump(mode="json"), overwrite=True)
+        await Variable.aset(_variable(plan.id), left.model_dump(mode="json"), overwrite=True)
 
     async def _stopped(
         self,
@@ -137,7 +138,7 @@ class VirtualMachineChange(EstateChange):
         plan, step = where
         refused = isinstance(error, GuardRefused | CapacityExhausted)
         # Whoever shut it down, this run or the one that was killed.
-        was_on = ResizeStep.SHUT_DOWN in (self._approved or plan).steps
+        was_on = ran_with(plan, self._left) is not None
         if refused and step is ResizeStep.RECONFIGURE and was_on:
             future = start_again.submit(plan, self.estate_file, approval)
             try:
@@ -151,6 +152,15 @@ class VirtualMachineChange(EstateChange):
         )
 
 
-def _variable(plan: ResizePlan) -> str:
+async def _left_of(machine: str) -> ApprovedResize | None:
+    """What is kept of that virtual machine's change; None where nothing is, or nothing readable."""
+    stored = await Variable.aget(_variable(machine))
+    try:
+        return ApprovedResize.model_validate(stored)
+    except ValueError:
+        return None
+
+
+def _variable(machine: str) -> str:
     """Where the approval of that virtual machine's change is kept."""
-    return f"approved_resize_{plan.id.lower()}"
+    return f"approved_resize_{machine.lower()}"

@@ -31,6 +31,10 @@ class VirtualMachineSize(Model):
         """As a person reads it."""
         return f"{self.vcpus} vCPU, {self.ram_mib} MiB"
 
+    def exceeds(self, other: "VirtualMachineSize") -> bool:
+        """Whether it has more cores or more memory than that."""
+        return self.vcpus > other.vcpus or self.ram_mib > other.ram_mib
+
 
 class HostReserve(Model):
     """What must be left on the hosts when a virtual machine has grown."""

@@ -61,9 +61,11 @@ class VirtualMachine(Model):
     annotation: str = ""
 
     @property
-    def configured(self) -> bool:
-        """Whether vCenter can read its configuration: else nothing of it is known, nor its size."""
-        return bool(self.change_version)
+    def out_of_reach(self) -> str | None:
+        """Why vCenter does not know how it is; None where it does."""
+        if not self.change_version:
+            return "vCenter cannot read its configuration"
+        return None if self.connected else "its host does not answer for it"
 
     @property
     def swap_mib(self) -> int:

@@ -52,3 +52,5 @@ class ApprovedResize(Model):
     plan: ResizePlan
     statement: str
     signatures: tuple[str, ...]
+    ran_with: VirtualMachineSize | None = None
+    """What it had when it was first shut down for it; None: it was not."""

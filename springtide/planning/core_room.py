@@ -38,8 +38,7 @@ def headroom_limitation(
     if own.cluster not in core.clusters:
         known = ", ".join(core.clusters)
         return f"{machine.name}: its cluster {own.cluster} is not one of the estate's ({known})"
-    grows = size.vcpus > machine.size.vcpus or size.ram_mib > machine.size.ram_mib
-    if machine.power is Power.ON and not grows:
+    if machine.power is Power.ON and not size.exceeds(machine.size):
         return None
     cluster = inventory.cluster(own.cluster)
     anywhere = restarted and cluster is not None and cluster.places_anywhere

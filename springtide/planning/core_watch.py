@@ -2,10 +2,10 @@
 
 As an operator reads it: red is what hurts now or soon: vCenter does not answer, a cluster or a
 machine of the estate is missing, a host is away, a datastore is not accessible or above its red
-share, a machine of the estate is off, a machine is away or waits for an answer, and a cluster whose
-largest host could not fail any more. Amber wants a look: a host in maintenance, a datastore above its amber
-share, one that will be red within `forecast_days`, one that a host of its cluster has not mounted,
-snapshots, and VMware Tools that do not run.
+share, a machine of the estate is off, one of any is away or waits for an answer, and a cluster
+whose largest host could not fail any more. Amber wants a look: a host in maintenance, a datastore
+above its amber share, one that will be red within `forecast_days`, one that a host of its cluster
+has not mounted, snapshots, and VMware Tools that do not run.
 
 People are told when something becomes red, and every six hours while it is. Where hundreds are red
 at once, one more is no news.
@@ -221,12 +221,9 @@ def _machines(inventory: Inventory, hosts: set[str], core: Core) -> Iterator[Cor
 
 def _machine(machine: VirtualMachine, *, named: bool) -> tuple[Readiness, str]:
     """What is wrong with it; what the estate names is missed, others may be off."""
-    if not machine.configured:
-        # While one is made that is so for a moment.
-        verdict = _RED if named or not machine.connected else _AMBER
-        return verdict, "vCenter cannot read its configuration"
-    if not machine.connected:
-        return _RED, "its host does not answer for it"
+    if machine.out_of_reach is not None:
+        # One that is being made has no configuration for a moment, and its host answers for it.
+        return (_AMBER if machine.connected and not named else _RED), machine.out_of_reach
     if machine.question is not None:
         return _RED, f"it waits for an answer: {machine.question}"
     if machine.power is not Power.ON:

@@ -5,7 +5,8 @@ below the limit that vCenter set at its start (16 times what it started with) an
 step, and, for a Linux of 3 GiB or less, not above 3 GiB. Anything else means shutting it down: to
 shrink it, above all. It is refused where it has snapshots, waits for an answer, would be larger
 than the estate allows, or finds no room (`core_room`); and where it would have to be shut down and
-VMware Tools do not run in it, as nobody can then ask its guest.
+VMware Tools do not run in it, as nobody can then ask its guest. One that a run has shut down and
+left, as it was killed, has its room still: for what it ran with, or less.
 
 Example: 8 vCPU and 32 GiB, flags set, wanted 8 and 64: hot. Without the memory flag: cold. With a
 snapshot of last week: refused, and the snapshot is named.
@@ -18,7 +19,12 @@ from collections.abc import Iterator
 
 from springtide.model.core import Core, VirtualMachineSize
 from springtide.model.inventory import Inventory, Power, VirtualMachine
-from springtide.model.virtual_machine_change import ResizeMode, ResizePlan, ResizeStep
+from springtide.model.virtual_machine_change import (
+    ApprovedResize,
+    ResizeMode,
+    ResizePlan,
+    ResizeStep,
+)
 from springtide.planning.core_room import (
     headroom_limitation,
     snapshot_limitation,
@@ -37,9 +43,16 @@ _COLD = (ResizeStep.SHUT_DOWN, ResizeStep.RECONFIGURE, ResizeStep.POWER_ON)
 
 
 def resize_plan(
-    inventory: Inventory, name: str, size: VirtualMachineSize, core: Core
+    inventory: Inventory,
+    name: str,
+    size: VirtualMachineSize,
+    core: Core,
+    *,
+    left: ApprovedResize | None = None,
 ) -> ResizePlan:
     """The plan for that virtual machine; refused where a guard says no.
+
+    `left` is what a run that was killed has left of it.
 
     Raises:
         NotFound: vCenter shows no such virtual machine.
@@ -50,17 +63,17 @@ def resize_plan(
     mode = ResizeMode.COLD if colds else ResizeMode.HOT
     if machine.size == size and machine.power is Power.ON:
         return _plan(machine, size, ResizeMode.NOTHING, "it is as wanted already")
+    reason = "; ".join(colds) or "its flags and limits allow it while it runs"
+    plan = _plan(machine, size, mode, reason)
+    roomy = _as_it_ran(machine, plan, left)
     why_not = (
         machine_limitation(machine)
         or _size_limitation(machine, size, core)
         or (tools_limitation(machine) if mode is ResizeMode.COLD else None)
-        or headroom_limitation(inventory, machine, size, core, restarted=bool(colds))
-        or swap_limitation(inventory, machine, size, core)
+        or headroom_limitation(inventory, roomy, size, core, restarted=bool(colds))
+        or swap_limitation(inventory, roomy, size, core)
     )
-    if why_not is not None:
-        return _plan(machine, size, ResizeMode.REFUSED, why_not)
-    reason = "; ".join(colds) or "its flags and limits allow it while it runs"
-    return _plan(machine, size, mode, reason)
+    return plan if why_not is None else _plan(machine, size, ResizeMode.REFUSED, why_not)
 
 
 def resize_limitation(name: str, core: Core) -> str | None:
@@ -93,10 +106,8 @@ def machine_limitation(machine: VirtualMachine) -> str | None:
     name = machine.name
     if machine.template:
         return f"{name}: it is a template"
-    if not machine.configured:
-        return f"{name}: vCenter cannot read its configuration"
-    if not machine.connected:
-        return f"{name}: its host does not answer for it"
+    if machine.out_of_reach is not None:
+        return f"{name}: {machine.out_of_reach}"
     if machine.power is Power.SUSPENDED:
         return f"{name}: it is suspended"
     if machine.question is not None:
@@ -128,6 +139,18 @@ def rest_limitation(plan: ResizePlan, approved: ResizePlan) -> str | None:
         same = plan.change_version == approved.change_version
         return None if same else f"{plan.name} was changed since it was approved"
     return None
+
+
+def ran_with(plan: ResizePlan, left: ApprovedResize | None) -> VirtualMachineSize | None:
+    """What it had when it was shut down for this plan, or for what was left of it.
+
+    None: it was not. `left` is what a run that was killed has left, be its approval over or not.
+    """
+    if ResizeStep.SHUT_DOWN in plan.steps:
+        return plan.before
+    if left is None or rest_limitation(plan, left.plan) is not None:
+        return None
+    return left.ran_with
 
 
 def resize_rows(plan: ResizePlan) -> list[Row]:
@@ -204,9 +227,19 @@ def _cold_memory_reasons(machine: VirtualMachine, ram_mib: int) -> Iterator[str]
         yield f"memory is added in steps of {step} MiB"
 
 
+def _as_it_ran(
+    machine: VirtualMachine, plan: ResizePlan, left: ApprovedResize | None
+) -> VirtualMachine:
+    """The machine as its room is looked for: shut down for this, and made no larger, it has it."""
+    ran = ran_with(plan, left)
+    if machine.power is Power.ON or ran is None or plan.after.exceeds(ran):
+        return machine
+    return machine.model_copy(update={"power": Power.ON, "size": ran})
+
+
 def _size_limitation(machine: VirtualMachine, size: VirtualMachineSize, core: Core) -> str | None:
     most = core.largest
-    if size.vcpus > most.vcpus or size.ram_mib > most.ram_mib:
+    if size.exceeds(most):
         return f"{machine.name}: {size} is more than the estate allows, {most}"
     if size.vcpus % machine.cores_per_socket:
         return (

@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 from springtide.errors import GuardRefused, NotFound
 from springtide.model.core import VirtualMachineSize
 from springtide.model.inventory import Inventory, Power, VirtualMachine
-from springtide.model.virtual_machine_change import ResizeMode, ResizePlan, ResizeStep
+from springtide.model.virtual_machine_change import (
+    ApprovedResize,
+    ResizeMode,
+    ResizePlan,
+    ResizeStep,
+)
 from springtide.planning.virtual_machine_change import (
+    ran_with,
     resize_plan,
     resize_rows,
     rest_limitation,
@@ -176,6 +182,53 @@ def test_a_cluster_survives_the_loss_of_its_largest_host(
     seen = inventory(machine(**said), *others, hosts=tuple(away))
     plan = resize_plan(seen, "web-1", wanted, core())
     assert mode is plan.mode, plan.reason
+
+
+def left_of(plan: ResizePlan, left: ApprovedResize | None = None) -> ApprovedResize:
+    """What a run of that plan leaves when it is killed."""
+    ran = ran_with(plan, left)
+    return ApprovedResize(plan=plan, statement="a line", signatures=("signed",), ran_with=ran)
+
+
+CROWDED = tuple(machine(f"db-{n}", host=f"esx-{n}", size=size(4, 345)) for n in (2, 3))
+FULL = (datastore(free_bytes=100 * GIB),)
+OFF: dict[str, Any] = {"power": Power.OFF}
+
+
+@pytest.mark.parametrize(
+    ("approved", "wanted", "said", "mode"),
+    [
+        pytest.param(size(4, 16), size(4, 16), OFF, COLD, id="it was shut down for it"),
+        pytest.param(size(4, 16), size(4, 16), OFF | {"size": size(4, 16)}, COLD, id="and has it"),
+        pytest.param(size(4, 16), size(4, 8), OFF, REFUSED, id="for another size"),
+        pytest.param(size(4, 16), size(4, 16), OFF | {"size": size(2, 8)}, REFUSED, id="changed"),
+        pytest.param(size(4, 64), size(4, 64), OFF, REFUSED, id="it is to grow"),
+    ],
+)
+def test_what_a_killed_run_has_shut_down_has_its_room(
+    approved: VirtualMachineSize, wanted: VirtualMachineSize, said: dict[str, Any], mode: ResizeMode
+) -> None:
+    """Hosts and datastore are full: it ran there, and is brought back."""
+    first = planned(approved)
+    seen = inventory(machine(**said), *CROWDED, datastores=FULL)
+    assert mode is resize_plan(seen, "web-1", wanted, core(), left=left_of(first)).mode
+    assert REFUSED is resize_plan(seen, "web-1", wanted, core()).mode
+
+
+def test_a_machine_that_was_off_has_no_room_of_its_own() -> None:
+    """Whatever run was killed: nobody has shut it down."""
+    first = planned(size(4, 16), **OFF)
+    seen = inventory(machine(**OFF), *CROWDED)
+    plan = resize_plan(seen, "web-1", size(4, 16), core(), left=left_of(first))
+    assert (REFUSED, None) == (plan.mode, ran_with(first, None))
+
+
+def test_what_it_ran_with_is_known_however_often_it_is_approved() -> None:
+    """The second plan shuts nothing down, and the third one has nothing left but the start."""
+    first, second = planned(size(4, 16)), planned(size(4, 16), **OFF)
+    third = planned(size(4, 16), **OFF, size=size(4, 16))
+    left = left_of(second, left_of(first))
+    assert [size(8, 32)] * 2 == [left.ran_with, ran_with(third, left)]
 
 
 def test_cores_are_promised_several_times_and_none_is_wider_than_its_host() -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from prefect.variables import Variable
 
 from springtide.clouds.audit import AuditLog
 from springtide.clouds.vcenter.access import VCenter
-from springtide.model.approval import Proposal
+from springtide.model.approval import Approval, Proposal, Signer
 from springtide.model.core import VirtualMachineSize
 from springtide.model.virtual_machine_change import ApprovedResize
 from springtide.planning.approvals import statement_of
-from springtide.planning.virtual_machine_change import resize_plan
+from springtide.planning.virtual_machine_change import ran_with, resize_plan
 from tasks.cloud import read_estate
 from tasks.virtual_machine_change import KIND
 from tests.environment import environment
@@ -59,16 +59,26 @@ class Stage:
             state: State[Any] = asyncio.run(flow(**parameters, return_state=True))
         return state
 
-    def approve(self, name: str, size: VirtualMachineSize) -> None:
-        """Have Anna approve the plan as it is now, as a run that was killed then would leave it."""
+    def approve(
+        self, name: str, size: VirtualMachineSize, *, ago: timedelta = timedelta(0)
+    ) -> None:
+        """Have Anna approve the plan as it is now, as a run that was killed then would leave it.
+
+        `ago`: her approval is as old as that.
+        """
         estate = read_estate(self.estate_file)
         core, policy = estate.private_cloud(), estate.approvals
         assert policy is not None
         audit = AuditLog(None, run="approving", who="tests")
         with VCenter.open(core, audit, environment=self.simulator.environment) as vcenter:
             plan = resize_plan(vcenter.read(), name, size, core)
-        line = statement_of(Proposal.of(KIND, name, plan), policy, datetime.now(UTC))
-        left = ApprovedResize(plan=plan, statement=line, signatures=(self.anna.sign(line),))
+        line = statement_of(Proposal.of(KIND, name, plan), policy, datetime.now(UTC) - ago)
+        left = ApprovedResize(
+            plan=plan,
+            statement=line,
+            signatures=(self.anna.sign(line),),
+            ran_with=ran_with(plan, None),
+        )
         value = left.model_dump(mode="json")
         asyncio.run(_store(f"approved_resize_{plan.id}", value))
 
@@ -107,6 +117,17 @@ def make_stage(simulator: Simulator, folder: Path, **core: object) -> Stage:
         "approvals": {"allowed_signers_file": "allowed_signers"},
     }
     return Stage(simulator, written(folder, estate), anna)
+
+
+def signed(proposal: Proposal) -> Approval:
+    """An approval of it: how one is given has its own tests."""
+    return Approval(
+        digest=proposal.digest,
+        until=datetime.now(UTC),
+        statement="as approved",
+        signatures=("signed",),
+        signers=(Signer(name="anna@example.org", key=f"SHA256:{'a' * 43}"),),
+    )
 
 
 async def _store(name: str, value: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from prefect import flow
 from prefect.variables import Variable
 
 from flows.datastore_extension import extend_datastores
-from springtide.model.approval import Approval, Signer
 from springtide.model.change import ChangeOutcome
 from tasks.datastore_extension import DatastoreExtension
 from tasks.provider import read_orders
@@ -25,7 +23,7 @@ from tests.clouds.ovhcloud.fake_api import (
 from tests.environment import environment
 from tests.real.vcenter.inventory import GIB
 from tests.real.vcenter.simulator import Simulator
-from tests.real.vcenter.stage import Stage, make_stage
+from tests.real.vcenter.stage import Stage, make_stage, signed
 
 pytestmark = pytest.mark.real
 
@@ -76,15 +74,8 @@ def carried_out(shop: Stage, asked: int) -> ChangeOutcome:
 
     async def act() -> ChangeOutcome:
         change = DatastoreExtension(shop.estate_file, asked)
-        found = await change.propose()
-        approval = Approval(
-            digest=found.proposal.digest,
-            until=datetime.now(UTC),
-            statement="as approved",
-            signatures=("signed",),
-            signers=(Signer(name="anna@example.org", key=f"SHA256:{'a' * 43}"),),
-        )
-        return await change.act(found.proposal, approval)
+        proposal = (await change.propose()).proposal
+        return await change.act(proposal, signed(proposal))
 
     with environment(**(shop.environment | ENVIRONMENT)):
         return asyncio.run(flow(act, name="approved")())

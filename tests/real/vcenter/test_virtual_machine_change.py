@@ -1,16 +1,22 @@
 """Resizing a virtual machine on Prefect's own engine and a vCenter that refuses what it should."""
 
+import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 import yaml
+from prefect import flow
 
 from flows.virtual_machine_change import resize_virtual_machine
+from springtide.model.change import ChangeOutcome
 from springtide.model.core import VirtualMachineSize
 from tasks.cloud import read_estate
+from tasks.virtual_machine_change import VirtualMachineChange
 from tests.deployments.rig import wait_until
+from tests.environment import environment
 from tests.real.vcenter.inventory import GIB
-from tests.real.vcenter.stage import Stage
+from tests.real.vcenter.stage import Stage, signed
 
 pytestmark = pytest.mark.real
 
@@ -166,6 +172,46 @@ def test_a_refused_size_starts_again_what_a_killed_run_has_shut_down(stage: Stag
     assert state.is_failed()
     assert "InvalidVmConfig" in str(state.message)
     assert (True, 8, 32) == shape(stage)
+
+
+def approved_anew(stage: Stage) -> ChangeOutcome:
+    """What becomes of what is left once people have approved it: what stands is not enough."""
+
+    async def act() -> ChangeOutcome:
+        change = VirtualMachineChange(stage.estate_file, "web-1", SMALLER, may_shut_down=True)
+        proposal = (await change.propose()).proposal
+        assert await change.standing_approval(proposal) is None
+        return await change.act(proposal, signed(proposal))
+
+    with environment(**stage.environment):
+        return asyncio.run(flow(act, name="approved")())
+
+
+def test_what_a_killed_run_has_shut_down_is_brought_back_when_it_is_found_hours_later(
+    stage: Stage,
+) -> None:
+    """The first approval is over, and two hosts are lost: it ran there, and does again."""
+    stage.approve("web-1", SMALLER, ago=timedelta(hours=2))
+    stage.simulator.set_virtual_machine("web-1", on=False)
+    for name in ("esx-2", "esx-3"):
+        stage.simulator.set_host(name, state="notResponding")
+    stage.simulator.order("ReconfigVM_Task", "InvalidVmConfig", in_task=True)
+    outcome = approved_anew(stage)
+    assert "InvalidVmConfig" in str(outcome.trouble)
+    assert ("started again as it was",) == outcome.done
+    assert (True, 8, 32) == shape(stage)
+
+
+def test_a_start_that_was_refused_hours_ago_is_made_where_hosts_are_lost(stage: Stage) -> None:
+    """What was approved anew shuts nothing down: that it ran is known all the same."""
+    stage.approve("web-1", SMALLER, ago=timedelta(hours=2))
+    stage.simulator.set_virtual_machine("web-1", on=False)
+    stage.simulator.order("PowerOnVM_Task", "NoDiskSpace", in_task=True)
+    assert "NoDiskSpace" in str(approved_anew(stage).trouble)
+    for name in ("esx-2", "esx-3"):
+        stage.simulator.set_host(name, state="notResponding")
+    assert approved_anew(stage).trouble is None
+    assert (True, 4, 16) == shape(stage)
 
 
 def test_a_guest_that_does_not_shut_down_stops_the_run(stage: Stage) -> None:
