@@ -58,7 +58,8 @@ _SETTLE_S = 15.0
 cluster may still choose whom it waits for."""
 _AWAY_S = 120.0
 """So long what is asked, or told to do something, may be away within a step, and so long nothing
-may come of an act: a member may be down for it, and is brought back by whoever waits."""
+may come of what Patroni was told: a member may be down for it, and is brought back by whoever
+waits. A guest that shuts down has the step's own time."""
 _MOST_STEPS = 100
 
 
@@ -163,7 +164,11 @@ class DatabaseChange(EstateChange):
         if inventory is None or self.wish.size is None:
             return None
         core = read_estate(self.estate_file).private_cloud()
-        return members_room_limitation(desk.cluster, inventory, self.wish.size, core)
+        approved = self._approved()
+        looked_at = approved is not None and approved.target == self.wish.target
+        return members_room_limitation(
+            desk.cluster, inventory, self.wish.size, core, looked_at=looked_at
+        )
 
     async def _backup(
         self, cluster: DatabaseCluster, facts: tuple[DatabaseFacts, ...]
@@ -189,22 +194,24 @@ class DatabaseChange(EstateChange):
 class _Doubt:
     """What speaks against going on, and since when."""
 
-    since: float | None = field(default=None, init=False)
+    since: float = field(default=0.0, init=False)
+    most_s: float | None = field(default=None, init=False)
 
     def grows(self, why: str, most_s: float) -> None:
-        """Bear it for so long.
+        """Bear it for so long. What is borne for another time is another doubt, and begins anew.
 
         Raises:
             GuardRefused: for longer than that.
         """
         now = time.monotonic()
-        self.since = now if self.since is None else self.since
+        if self.most_s != most_s:
+            self.since, self.most_s = now, most_s
         if now - self.since > most_s:
             raise GuardRefused(why)
 
     def is_over(self) -> None:
         """All is well again."""
-        self.since = None
+        self.most_s = None
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,7 +124,10 @@ class ClusterDesk:
         await lease.write(_RECORD, record.model_dump_json() if record is not None else None)
 
     async def perform(self, wish: Wish, step: Step, act: Act, *, why: str) -> str:
-        """Do it; what was said to it. Whether it came to pass is seen by looking alone."""
+        """Do it; what the cluster's manager said to it, empty where a machine was changed.
+
+        Whether it came to pass is seen by looking alone.
+        """
         try:
             match act.kind:
                 case ActKind.SWITCH_OVER:
@@ -135,8 +138,9 @@ class ClusterDesk:
                 case ActKind.REINITIALISE:
                     return await self.manager.reinitialise(step.member, why=why)
                 case _:
-                    await asyncio.to_thread(self._change_machine, wish, step, act, why)
-                    return "vCenter says done"
+                    with suppress(ReplyLost):
+                        await asyncio.to_thread(self._change_machine, wish, step, act, why)
+                    return ""
         except ReplyLost as error:
             return str(error)
 

@@ -3,7 +3,7 @@
 As an operator reads it: each member's machine has to find its room with the others grown before it,
 or the last of them would be refused when the first are done. Each is shut down for it, also where
 its flags would let it grow while it runs: so VMware Tools have to run in it. A member that is off
-is in its step: it was looked at before, and is brought back in any case.
+is in its step: for the size of that step it was looked at before, and is brought back in any case.
 """
 
 from springtide.model.core import Core, VirtualMachineSize
@@ -18,9 +18,16 @@ from springtide.planning.virtual_machine_change import (
 
 
 def members_room_limitation(
-    cluster: DatabaseCluster, inventory: Inventory, size: VirtualMachineSize, core: Core
+    cluster: DatabaseCluster,
+    inventory: Inventory,
+    size: VirtualMachineSize,
+    core: Core,
+    *,
+    looked_at: bool,
 ) -> str | None:
     """Why not all members can be given that size; None where they can.
+
+    `looked_at` says that the change that was cut off was to that size.
 
     Raises:
         NotFound, GuardRefused: vCenter shows no machine of a member's, or several.
@@ -28,7 +35,8 @@ def members_room_limitation(
     grown = inventory
     for name in cluster.virtual_machines:
         machine = grown.virtual_machine(name)
-        if (why_not := _limitation(grown, machine, size, core)) is not None:
+        why_not = _limitation(grown, machine, size, core, looked_at=looked_at)
+        if why_not is not None:
             return why_not
         changed = machine.model_copy(update={"size": size, "power": Power.ON})
         machines = (changed if m.name == name else m for m in grown.virtual_machines)
@@ -37,9 +45,14 @@ def members_room_limitation(
 
 
 def _limitation(
-    grown: Inventory, machine: VirtualMachine, size: VirtualMachineSize, core: Core
+    grown: Inventory,
+    machine: VirtualMachine,
+    size: VirtualMachineSize,
+    core: Core,
+    *,
+    looked_at: bool,
 ) -> str | None:
-    if machine.power is Power.OFF:
+    if looked_at and machine.power is Power.OFF:
         return machine_limitation(machine)
     plan = resize_plan(grown, machine.name, size, core)
     if plan.mode is ResizeMode.REFUSED:

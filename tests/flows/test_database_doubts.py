@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prefect.logging import disable_run_logger
 
-from springtide.errors import CapacityExhausted, GuardRefused, Retryable
+from springtide.errors import CapacityExhausted, GuardRefused, ReplyLost, Retryable
 from springtide.model.change import ChangeOutcome
 from springtide.model.cluster_view import ClusterView, DatabaseFacts, MachineFacts
 from springtide.model.core import VirtualMachineSize
@@ -23,11 +23,11 @@ from springtide.model.database_plan import (
     StepKind,
     Wish,
 )
-from springtide.planning.database_acts import Act
+from springtide.planning.database_acts import Act, ActKind
 from springtide.planning.database_change import Sight, plan_of
 from tasks import database_change
 from tasks.database_change import UnderWay
-from tasks.database_clusters import machines_of
+from tasks.database_clusters import ClusterDesk, machines_of
 from tests.planning.cluster_world import World
 from tests.planning.clusters import LARGE, MIB, NOW, SMALL, a_cluster, a_record
 from tests.planning.cores import inventory, machine
@@ -36,6 +36,7 @@ RESIZE = Wish(
     kind=PlanKind.RESIZE, cluster="school", size=VirtualMachineSize(vcpus=16, ram_mib=65_536)
 )
 AWAY = Retryable("vCenter does not answer")
+OF_MACHINES = (ActKind.SHUT_DOWN, ActKind.RESIZE, ActKind.POWER_ON)
 
 
 @dataclass
@@ -117,7 +118,7 @@ class Desk:
         self.meet(str(act.kind))
         if act.kind not in self.ignored:
             self.world.do(act, step.member)
-        return "an answer"
+        return "" if act.kind in OF_MACHINES else "an answer"
 
     async def long_view(self) -> ClusterView:
         """The cluster alone, with how fast its primary writes its log."""
@@ -277,6 +278,51 @@ def test_an_act_that_nothing_comes_of_ends_it(clock: Clock) -> None:
         asyncio.run(_carried_out(desk, switch, switch.steps[0]))
     assert 1 == desk.calls.count("switch over")
     assert 100 < clock.now < 150
+
+
+def test_each_doubt_has_a_time_of_its_own(clock: Clock) -> None:
+    """A switchover comes late; for a moment before it nobody is there to take over."""
+    desk = Desk(clock, ignored=("switch over",))
+    desk.world.size |= {"db1": LARGE, "db3": LARGE}
+    switch = plan_of(RESIZE, desk.world.look())
+
+    def meanwhile(call: str) -> None:
+        looks = desk.calls.count("look") if call == "look" else 0
+        if looks == 30:
+            desk.unsettled = 2
+        if looks == 40:
+            desk.world.do(Act(ActKind.SWITCH_OVER, "it comes late", "db1"), "db2")
+
+    desk.away = meanwhile
+    assert "db1 leads" == asyncio.run(_carried_out(desk, switch, switch.steps[0]))
+
+
+def test_a_guest_has_the_whole_step_to_shut_down(clock: Clock) -> None:
+    """Whether vCenter was there all the while or not; the member is brought back then."""
+    desk = Desk(clock, ignored=("shut down",))
+
+    def meanwhile(call: str) -> None:
+        if call == "look" and clock.now > 200 and not desk.calls.count("resize"):
+            desk.world.on["db3"] = False
+
+    desk.away = meanwhile
+    assert "db3 serves" == carry_out(desk)
+    assert [1, 1, 1] == [desk.calls.count(kind) for kind in OF_MACHINES]
+
+
+def test_a_lost_answer_of_a_machine_is_no_word_of_the_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its guest was asked to shut down, and vCenter was away then."""
+
+    def asked(*_: object) -> None:
+        raise ReplyLost("its guest was asked to shut down")
+
+    monkeypatch.setattr(ClusterDesk, "_change_machine", asked)
+    plan = plan_of(RESIZE, World().look())
+    desk = ClusterDesk(a_cluster(), None, None, None, None, plan.kind)  # type: ignore[arg-type]
+    act = Act(ActKind.SHUT_DOWN, "db3 is small")
+    assert "" == asyncio.run(desk.perform(RESIZE, plan.steps[0], act, why="a test"))
 
 
 def test_what_runs_on_the_member_itself_is_asked(clock: Clock) -> None:

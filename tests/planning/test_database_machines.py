@@ -15,14 +15,17 @@ HOT = {"cpu_hot_add": True, "memory_hot_add": True}
 COLD = {"cpu_hot_add": False, "memory_hot_add": False}
 
 
-def limitation(wanted: VirtualMachineSize, **said: Any) -> str | None:  # noqa: ANN401 - a machine's
+def limitation(
+    wanted: VirtualMachineSize, said: dict[str, Any], *, looked_at: bool = True
+) -> str | None:
     """Why not, where `said` is true of the third member."""
     names = (member.virtual_machine for member in a_cluster().members)
     one, two, three = (
         machine(str(name), host=f"esx-{n}", **(said if n == 3 else {}))
         for n, name in enumerate(names, 1)
     )
-    return members_room_limitation(a_cluster(), inventory(one, two, three), wanted, core())
+    seen = inventory(one, two, three)
+    return members_room_limitation(a_cluster(), seen, wanted, core(), looked_at=looked_at)
 
 
 @pytest.mark.parametrize(
@@ -43,5 +46,20 @@ def test_every_member_has_to_find_its_room(
     wanted: VirtualMachineSize, said: dict[str, Any], why: str | None
 ) -> None:
     """With the others grown before it; each can be shut down for it, whatever its flags."""
-    told = limitation(wanted, **said)
+    told = limitation(wanted, said)
+    assert told is None if why is None else why in str(told)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        pytest.param(size(16, 230), None, id="691 GiB hold three"),
+        pytest.param(size(16, 231), "would be promised", id="a GiB more for each"),
+    ],
+)
+def test_another_size_than_that_of_the_step_is_looked_at(
+    wanted: VirtualMachineSize, why: str | None
+) -> None:
+    """The member is off for a smaller one: it would not start with what has no room."""
+    told = limitation(wanted, OFF, looked_at=False)
     assert told is None if why is None else why in str(told)
