@@ -1,12 +1,15 @@
 """More datastores, as a guarded change of two signatures."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from springtide.errors import GuardRefused, ReplyLost, SpringtideError
+from prefect import get_run_logger
+
+from springtide.errors import GuardRefused, ReplyLost, Retryable, SpringtideError
 from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome, Proposed
-from springtide.model.datastore_extension import DatastorePlan, OrderRecord, ProviderView
+from springtide.model.datastore_extension import DatastorePlan, OrderRecord, ProviderTask
 from springtide.model.inventory import Inventory
 from springtide.planning.datastore_extension import (
     datastore_plan,
@@ -23,6 +26,7 @@ from tasks.private_cloud import read_core
 from tasks.provider import (
     await_delivery,
     forget_order,
+    look_at_filers,
     look_at_provider,
     mount_datastore,
     order_datastore,
@@ -33,7 +37,7 @@ from tasks.provider import (
 
 KIND = "extend-datastores"
 _LOOKS = 15
-"""At vCenter, which may show a datastore some time after the provider says that it is done."""
+"""At provider and vCenter, which may show a datastore some time after its task is done."""
 _LOOK_AGAIN = (
     "look at the provider's orders and tasks before anything else: what was ordered is paid for."
     " Nothing is ordered again by itself"
@@ -58,7 +62,7 @@ class DatastoreExtension(EstateChange):
         """
         core = read_estate(self.estate_file).private_cloud()
         orders, records = core.ordering(), await read_orders()
-        view = await self._provider()
+        view = await asyncio.to_thread(look_at_provider.submit(self.estate_file).result)
         if (why_not := order_limitation(orders, view, records)) is not None:
             raise GuardRefused(why_not)
         inventory = await self._inventory()
@@ -76,17 +80,22 @@ class DatastoreExtension(EstateChange):
 
     async def act(self, proposal: Proposal, approval: Approval) -> ChangeOutcome:
         """Order one, wait for it, mount it, then the next; stop at the first doubt."""
-        plan, done = DatastorePlan.model_validate(proposal.plan), []
+        plan = DatastorePlan.model_validate(proposal.plan)
+        told: list[str] = []
+        done: list[ProviderTask] = []
         for number in range(1, plan.count + 1):
             try:
-                done += await self._extend(plan, number, proposal.digest, approval)
+                done.append(await self._delivery(plan, number, proposal.digest, approval))
+                told.append(f"datastore {number} ordered and delivered (task {done[-1].id})")
+                told += await self._mount(plan, done, approval)
             except SpringtideError as error:
-                return ChangeOutcome(done=tuple(done), trouble=str(error), what_next=_LOOK_AGAIN)
-        return ChangeOutcome(done=tuple(done))
+                return ChangeOutcome(done=tuple(told), trouble=str(error), what_next=_LOOK_AGAIN)
+        return ChangeOutcome(done=tuple(told))
 
-    async def _extend(
+    async def _delivery(
         self, plan: DatastorePlan, number: int, digest: str, approval: Approval
-    ) -> list[str]:
+    ) -> ProviderTask:
+        """Order one, and wait until it is delivered; the provider's task."""
         record = OrderRecord(
             digest=digest,
             number=number,
@@ -105,14 +114,14 @@ class DatastoreExtension(EstateChange):
             raise
         await remember_answer(record, ordered.id)
         delivery = await_delivery.submit(ordered, self.estate_file)
-        await asyncio.to_thread(delivery.result)
-        told = [f"datastore {number} ordered and delivered (task {ordered.id})"]
-        return told + await self._mount(plan, number, approval)
+        return await asyncio.to_thread(delivery.result)
 
-    async def _mount(self, plan: DatastorePlan, number: int, approval: Approval) -> list[str]:
+    async def _mount(
+        self, plan: DatastorePlan, done: Sequence[ProviderTask], approval: Approval
+    ) -> list[str]:
         """Mount what was delivered on the hosts that lack it, and look whether all have it."""
         core = read_estate(self.estate_file).private_cloud()
-        inventory, delivered = await self._delivered(plan, number)
+        inventory, delivered = await self._delivered(plan, done)
         told = []
         for datastore, host in unmounted(inventory, delivered, core):
             mounting = mount_datastore.submit(datastore, host, self.estate_file, approval)
@@ -121,26 +130,41 @@ class DatastoreExtension(EstateChange):
             raise GuardRefused(f"{left[0][0]} is not mounted on {left[0][1]}")
         return told
 
-    async def _delivered(self, plan: DatastorePlan, number: int) -> tuple[Inventory, set[str]]:
+    async def _delivered(
+        self, plan: DatastorePlan, done: Sequence[ProviderTask]
+    ) -> tuple[Inventory, set[str]]:
         """What vCenter shows once all that was delivered is there, and the names of that.
 
         Whatever else is new there is somebody else's: it is neither waited for nor mounted.
         """
         pause_s = read_estate(self.estate_file).private_cloud().ordering().poll_interval_s
-        for _ in range(_LOOKS):
-            names = delivered_names(plan, await self._provider())
-            inventory = await self._inventory()
-            new = {each.name for each in inventory.datastores} - set(plan.datastores)
-            if len(names & new) >= number:
-                return inventory, names & new
+        for _ in range(_LOOKS - 1):
+            try:
+                return await self._look(plan, done)
+            except (GuardRefused, Retryable) as error:
+                get_run_logger().info("seen=not-all why=%s", error)
             await asyncio.sleep(pause_s)
+        return await self._look(plan, done)
+
+    async def _look(
+        self, plan: DatastorePlan, done: Sequence[ProviderTask]
+    ) -> tuple[Inventory, set[str]]:
+        """One look for it.
+
+        Raises:
+            GuardRefused: vCenter does not show all of it.
+            Retryable: provider or vCenter do not answer.
+        """
+        filers = await asyncio.to_thread(look_at_filers.submit(self.estate_file).result)
+        names = delivered_names(plan, done, filers)
+        inventory = await self._inventory()
+        new = {each.name for each in inventory.datastores} - set(plan.datastores)
+        if len(names & new) >= len(done):
+            return inventory, names & new
         raise GuardRefused(
-            f"{number} are delivered, and vCenter shows {len(names & new)} of them"
+            f"{len(done)} are delivered, and vCenter shows {len(names & new)} of them"
             f" (delivered: {_listed(names)}; new there: {_listed(new)})"
         )
-
-    async def _provider(self) -> ProviderView:
-        return await asyncio.to_thread(look_at_provider.submit(self.estate_file).result)
 
     async def _inventory(self) -> Inventory:
         return await asyncio.to_thread(read_core.submit(self.estate_file).result)

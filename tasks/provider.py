@@ -13,7 +13,7 @@ from prefect.variables import Variable
 from springtide.clouds.ovhcloud.datastores import ProviderDatastores, delivered
 from springtide.errors import DeadlinePassed, GuardRefused, Retryable
 from springtide.model.approval import Approval
-from springtide.model.datastore_extension import OrderRecord, ProviderTask, ProviderView
+from springtide.model.datastore_extension import Filer, OrderRecord, ProviderTask, ProviderView
 from tasks.cloud import open_audit, read_estate
 from tasks.prefect_api import own_server
 from tasks.private_cloud import open_vcenter
@@ -126,6 +126,13 @@ def await_delivery(ordered: ProviderTask, estate_file: Path) -> ProviderTask:
     raise DeadlinePassed(
         f"the provider's task {ordered.id} is not done after {orders.delivery_timeout_s:g} s"
     )
+
+
+# No retries: whoever looks for a delivery looks again.
+@task(task_run_name="look for what was delivered")
+def look_at_filers(estate_file: Path) -> tuple[Filer, ...]:
+    """The datastores that the provider has."""
+    return open_provider(estate_file).filers()
 
 
 @task(

@@ -21,6 +21,7 @@ class ProviderTask(Model):
     name: str
     state: str
     filer_id: int | None = None
+    """The datastore that it is about, where it tells."""
 
 
 class OrderRecord(Model):

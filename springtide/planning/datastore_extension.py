@@ -18,7 +18,9 @@ from springtide.model.core import Core, DatastoreOrders
 from springtide.model.core_watch import FillForecast
 from springtide.model.datastore_extension import (
     DatastorePlan,
+    Filer,
     OrderRecord,
+    ProviderTask,
     ProviderView,
 )
 from springtide.model.inventory import Inventory
@@ -82,12 +84,17 @@ def datastore_plan(
     )
 
 
-def delivered_names(plan: DatastorePlan, view: ProviderView) -> set[str]:
-    """Names of the datastores that the provider has and had not when the plan was made.
+def delivered_names(
+    plan: DatastorePlan, done: Iterable[ProviderTask], filers: Iterable[Filer]
+) -> set[str]:
+    """Names of the datastores that these tasks have delivered; vCenter shows them by the same.
 
-    By the same name vCenter shows them.
+    Where a task does not tell which: all that the provider has and had not when the plan was made.
     """
-    return {filer.name for filer in view.filers if filer.id not in plan.filers}
+    ours = {task.filer_id for task in done}
+    if None in ours:
+        return {filer.name for filer in filers if filer.id not in plan.filers}
+    return {filer.name for filer in filers if filer.id in ours}
 
 
 def unmounted(

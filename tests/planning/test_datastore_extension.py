@@ -183,12 +183,28 @@ def test_what_was_delivered_makes_it_another_plan() -> None:
     assert before.datastores != more.datastores
 
 
-def test_what_was_delivered_is_what_the_provider_had_not() -> None:
-    """By the name that vCenter has for it, too."""
-    more = Filer(id=2, name="ssd-2", state="delivered")
-    after = VIEW.model_copy(update={"filers": (*VIEW.filers, more)})
+def delivery(filer_id: int | None) -> ProviderTask:
+    """A task that is done."""
+    return ProviderTask(id=100, name="addFiler", state="done", filer_id=filer_id)
+
+
+@pytest.mark.parametrize(
+    ("told", "names"),
+    [
+        pytest.param((2,), {"ssd-2"}, id="the task tells which"),
+        pytest.param((2, 3), {"ssd-2", "ssd-3"}, id="both tell"),
+        pytest.param((4,), set(), id="it is not there yet"),
+        pytest.param((None,), {"ssd-2", "ssd-3"}, id="none tells: whatever was not there"),
+        pytest.param((2, None), {"ssd-2", "ssd-3"}, id="one of them does not"),
+    ],
+)
+def test_what_was_delivered(told: tuple[int | None, ...], names: set[str]) -> None:
+    """By the name that vCenter has for it, too; what somebody else ordered is not ours."""
+    more = tuple(Filer(id=n, name=f"ssd-{n}", state="delivered") for n in (2, 3))
+    done = [delivery(filer_id) for filer_id in told]
     plan = planned(forecast(2800, 100))
-    assert [set(), {"ssd-2"}] == [delivered_names(plan, view) for view in (VIEW, after)]
+    assert names == delivered_names(plan, done, (*VIEW.filers, *more))
+    assert set() == delivered_names(plan, [delivery(None)], VIEW.filers)
 
 
 def test_without_orders_in_the_estate_nothing_is_planned() -> None:

@@ -62,14 +62,18 @@ class ProviderDatastores:
 
     def look(self) -> ProviderView:
         """What there is, what is under way, and what can be ordered."""
-        filers = [self._get(f"/filer/{id_}") for id_ in self._get("/filer")]
         return ProviderView(
-            filers=tuple(
-                Filer(id=each["filerId"], name=each["name"], state=str(each.get("state", "")))
-                for each in filers
-            ),
+            filers=self.filers(),
             under_way=self._under_way(),
             profiles=tuple(sorted(each["name"] for each in self._get("/orderableFilerProfiles"))),
+        )
+
+    def filers(self) -> tuple[Filer, ...]:
+        """The datastores that there are."""
+        found = [self._get(f"/filer/{id_}") for id_ in self._get("/filer")]
+        return tuple(
+            Filer(id=each["filerId"], name=each["name"], state=str(each.get("state", "")))
+            for each in found
         )
 
     def task(self, id_: int) -> ProviderTask:

@@ -47,6 +47,8 @@ class FakeProvider:
         self.lose_reply = False
         self.fails_every_second_look = False
         """At the task of an order, with an error of the server."""
+        self.looks_to_fail = 0
+        """So many looks at the datastores end in an error of the server, once one was ordered."""
         self.refuse_with: int | None = None
         self.on_delivery: Callable[[int], None] = lambda _: None
 
@@ -67,6 +69,9 @@ class FakeProvider:
         what, _, id_ = rest.partition("/")
         if id_ and what in ("filer", "task"):
             return self.filers[int(id_)] if what == "filer" else self._looked_at(int(id_))
+        if rest == "filer" and self.orders and self.looks_to_fail:
+            self.looks_to_fail -= 1
+            raise ServerError
         states = query.get("state", [])
         lists = {
             "auth/time": int(time.time()),
@@ -90,6 +95,7 @@ class FakeProvider:
                 if self.ends_as == "done":
                     number = len(self.filers) + 1
                     self.filers[number] = {"filerId": number, "name": f"ssd-new-{number}"}
+                    task["filerId"] = number
                     self.on_delivery(number)
         return task
 

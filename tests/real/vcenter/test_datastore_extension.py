@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from prefect import flow
 from prefect.variables import Variable
 
 from flows.datastore_extension import extend_datastores
 from springtide.model.change import ChangeOutcome
+from tasks.cloud import read_estate
 from tasks.datastore_extension import DatastoreExtension
 from tasks.provider import read_orders
 from tests.clouds.ovhcloud.fake_api import (
@@ -208,6 +210,34 @@ def test_a_delivery_is_waited_for_however_often_a_look_fails(
     shop: Stage, provider: FakeProvider, simulator: Simulator
 ) -> None:
     """It is paid for: nothing but the deadline ends the wait."""
+    estate = yaml.safe_load(shop.estate_file.read_text("utf-8"))
+    estate["core"]["datastore_orders"]["delivery_timeout_s"] = 60
+    shop.estate_file.write_text(yaml.safe_dump(estate), "utf-8")
+    read_estate.cache_clear()
     provider.looks_to_deliver, provider.fails_every_second_look = 5, True
+    assert carried_out(shop, 1).trouble is None
+    assert 2 == mounts(simulator)
+
+
+def test_what_was_delivered_is_looked_for_however_often_a_look_fails(
+    shop: Stage, provider: FakeProvider, simulator: Simulator
+) -> None:
+    """The provider is away right after it is done: what was paid for is mounted all the same."""
+    provider.looks_to_fail = 4
+    assert carried_out(shop, 1).trouble is None
+    assert 2 == mounts(simulator)
+
+
+def test_what_somebody_else_orders_meanwhile_is_not_mounted(
+    shop: Stage, provider: FakeProvider, simulator: Simulator
+) -> None:
+    """The provider has it since we ordered, too: the task tells which one is ours."""
+
+    def deliver(number: int) -> None:
+        provider.filers[90] = {"filerId": 90, "name": "ssd-of-a-friend"}
+        for name in ("ssd-of-a-friend", f"ssd-new-{number}"):
+            simulator.set_datastore(name, hosts=["esx-1"], **NEW)
+
+    provider.on_delivery = deliver
     assert carried_out(shop, 1).trouble is None
     assert 2 == mounts(simulator)
