@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prefect.logging import disable_run_logger
@@ -23,6 +24,7 @@ from springtide.model.database_plan import (
     StepKind,
     Wish,
 )
+from springtide.model.inventory import Inventory, Power
 from springtide.planning.database_acts import Act, ActKind
 from springtide.planning.database_change import Sight, plan_of
 from tasks import database_change
@@ -30,7 +32,7 @@ from tasks.database_change import UnderWay
 from tasks.database_clusters import ClusterDesk, machines_of
 from tests.planning.cluster_world import World
 from tests.planning.clusters import LARGE, MIB, NOW, SMALL, a_cluster, a_record
-from tests.planning.cores import inventory, machine
+from tests.planning.cores import core, inventory, machine, size
 
 RESIZE = Wish(
     kind=PlanKind.RESIZE, cluster="school", size=VirtualMachineSize(vcpus=16, ram_mib=65_536)
@@ -69,6 +71,8 @@ class Desk:
     left: ChangeRecord | None = None
     """What a run before has left in the store."""
     wal_bytes_per_s: float = 0.0
+    shown: Inventory | None = None
+    """What vCenter shows; None: it is not asked."""
     remembered: list[ChangeRecord | None] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -129,8 +133,9 @@ class Desk:
         """The members' machines."""
         return dict((await self.sight()).machines)
 
-    async def inventory(self) -> None:
-        """No vCenter is asked."""
+    async def inventory(self) -> Inventory | None:
+        """What vCenter shows."""
+        return self.shown
 
     async def record(self) -> ChangeRecord | None:
         """What is left in the store."""
@@ -376,6 +381,36 @@ def test_a_switchover_needs_no_room_for_the_log(
         assert asyncio.run(change.propose()).settled is None
     else:
         with pytest.raises(GuardRefused, match="MiB of WAL would be kept"):
+            asyncio.run(change.propose())
+
+
+@pytest.mark.parametrize(
+    ("ram_gib", "why"),
+    [
+        pytest.param(64, None, id="the size of its step"),
+        pytest.param(231, "would be promised", id="another one"),
+    ],
+)
+def test_another_size_for_a_member_that_is_off_has_to_find_its_room(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, ram_gib: int, why: str | None
+) -> None:
+    """It is brought back with what was looked at, and with nothing larger unseen: 691 GiB hold it."""
+    desk = Desk(clock)
+    desk.left = a_record(plan_of(RESIZE, desk.world.look())).model_copy(update={"member": "db3"})
+    desk.world.on["db3"] = False
+    powers = (Power.ON, Power.ON, Power.OFF)
+    desk.shown = inventory(
+        *(machine(f"database-{n}", host=f"esx-{n}", power=p) for n, p in enumerate(powers, 1))
+    )
+    wanted = {"size": size(16, ram_gib), "emergency": "a test has no better hour"}
+    change = a_change(desk, RESIZE.model_copy(update=wanted), monkeypatch)
+    monkeypatch.setattr(
+        database_change, "read_estate", lambda _: SimpleNamespace(private_cloud=core)
+    )
+    if why is None:
+        assert asyncio.run(change.propose()).settled is None
+    else:
+        with pytest.raises(GuardRefused, match=why):
             asyncio.run(change.propose())
 
 
