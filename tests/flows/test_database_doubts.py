@@ -394,7 +394,7 @@ def test_a_switchover_needs_no_room_for_the_log(
 def test_another_size_for_a_member_that_is_off_has_to_find_its_room(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, ram_gib: int, why: str | None
 ) -> None:
-    """It is brought back with what was looked at, and with nothing larger unseen: 691 GiB hold it."""
+    """It is brought back with the size of its step, and given no larger one unseen."""
     desk = Desk(clock)
     desk.left = a_record(plan_of(RESIZE, desk.world.look())).model_copy(update={"member": "db3"})
     desk.world.on["db3"] = False
