@@ -216,13 +216,12 @@ def _unit_cost(facts: ProofFacts) -> Proof:
 def _storage(facts: ProofFacts) -> Proof:
     statement = Statement(
         name="storage-moved",
-        sentence="In object storage a document costs a ninth of what it cost on fast blocks.",
+        sentence="In object storage a document costs an eighth of what it cost on fast blocks.",
         formula="block price / object price, for the same bytes and hours",
         baseline=f"{BLOCK_SKU} for the same bytes",
         comparison=Comparison.AT_LEAST,
-        expected=Decimal(9),
+        expected=Decimal(8),
         unit="times",
-        tolerance=Decimal("0.01"),
     )
     rows = [row for row in facts.hours if row.kind is UsageKind.OBJECT_STORAGE]
     byte_hours = sum(row.amount for row in rows)

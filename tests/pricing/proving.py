@@ -12,7 +12,7 @@ EVENINGS = tuple(f"2026-11-{day:02}" for day in (2, 3, 4, 9, 10, 11, 16, 17, 18,
 BOOK = a_book(
     an_entry(price="0.51"),
     an_entry(price="182", plan=Plan.MONTHLY, unit=PriceUnit.MONTH),
-    an_entry("volume.high-speed", "0.09", unit=PriceUnit.GB_MONTH),
+    an_entry("volume.high-speed", "0.09", unit=PriceUnit.GIB_MONTH),
     an_entry("object", "0.01", unit=PriceUnit.GB_MONTH),
 )
 

@@ -2,10 +2,12 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from springtide.model.price import PriceUnit
+from springtide.estate import read_price_book
+from springtide.model.price import PriceBook, PriceUnit
 from springtide.model.proof import ProofVerdict
 from springtide.model.usage import UsageKind, UsageRecord, UsageSource, UsageTotal
 from springtide.pricing.charges import price_totals
@@ -13,6 +15,7 @@ from springtide.pricing.proofs import prove_all
 from tests.pricing.proving import BOOK, EVENINGS, a_figure, a_surge, an_evening, facts, named
 from tests.pricing.using import a_book, a_record, an_entry
 
+SHIPPED = Path(__file__).parents[2] / "deployments" / "prices" / "ovhcloud-2025-01.yaml"
 PASS, FAIL, UNPROVEN = ProofVerdict.PASS, ProofVerdict.FAIL, ProofVerdict.UNPROVEN
 
 
@@ -297,19 +300,27 @@ def test_a_thousand_connections() -> None:
     assert PASS == named(prove_all(beside), "cost-per-1000-connections").verdict
 
 
-def test_documents_moved_to_object_storage() -> None:
-    """30 TB for a month of 720 hours: 2,700 on fast blocks, 300 as objects."""
-    found = named(prove_all(facts(stored(30 * 10**12))), "storage-moved")
-    assert {"on blocks": 2700, "in object storage": 300} == {
+@pytest.mark.parametrize(
+    ("book", "sku"),
+    [
+        pytest.param(BOOK, "object", id="a test's prices"),
+        pytest.param(read_price_book(SHIPPED), "object-storage", id="the book that is shipped"),
+    ],
+)
+def test_documents_moved_to_object_storage(book: PriceBook, sku: str) -> None:
+    """30 TB for a month of 720 hours: 2,515 on fast blocks, by the GiB, and 300 as objects."""
+    documents = stored(30 * 10**12).model_copy(update={"sku": sku})
+    found = named(prove_all(facts(documents, book=book)), "storage-moved")
+    assert {"on blocks": 2515, "in object storage": 300} == {
         each.name: round(each.value) for each in found.inputs[1:] if each.value is not None
     }
-    assert PASS == found.verdict
+    assert (PASS, Decimal("8.38")) == (found.verdict, round(found.result or 0, 2))
 
 
 def test_object_storage_for_nothing_has_no_ratio() -> None:
     """A price of 0 divides nothing."""
     given_away = an_entry("object", "0", unit=PriceUnit.GB_MONTH)
-    book = a_book(an_entry("volume.high-speed", "0.09", unit=PriceUnit.GB_MONTH), given_away)
+    book = a_book(an_entry("volume.high-speed", "0.09", unit=PriceUnit.GIB_MONTH), given_away)
     found = named(prove_all(facts(stored(10**12), book=book)), "storage-moved")
     assert (UNPROVEN, True) == (found.verdict, "costs nothing" in found.why)
 
