@@ -12,7 +12,7 @@ of the window and 30 late ones.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from springtide.model.base import Model
@@ -91,10 +91,15 @@ def allot(facts: ProofFacts) -> Allotment:
     occasions = sorted(facts.occasions, key=lambda each: (each.begins_at, each.name))
     owners = _owners(occasions)
     own = Counter(owners.values())
+    claiming = {
+        number: each
+        for number, each in enumerate(occasions)
+        if each.kind is OccasionKind.SURGE or own[number]
+    }
     counts: dict[tuple[int, str], int] = defaultdict(int)
     idle: list[tuple[datetime, int]] = []
     for hour, count in sorted(servers.items()):
-        shares = _shares(hour, count, occasions, owner=owners.get(hour))
+        shares = _shares(hour, count, claiming, owner=owners.get(hour))
         if not shares:
             idle.append((hour, count))
         for number, part, share in shares:
@@ -126,27 +131,28 @@ def _owners(occasions: Sequence[Occasion]) -> dict[datetime, int]:
 
 
 def _shares(
-    hour: datetime, count: int, occasions: Sequence[Occasion], *, owner: int | None
+    hour: datetime, count: int, claiming: Mapping[int, Occasion], *, owner: int | None
 ) -> list[tuple[int, str, int]]:
     """Which occasions have how many of that hour's servers, and as which part.
 
-    `owner` is the evening that the hour belongs to.
+    `claiming` are the surges, and the evenings with an hour of their own: another one has no early
+    and no late hours either. `owner` is the evening that the hour belongs to.
     """
     surges = [
         number
-        for number, each in enumerate(occasions)
+        for number, each in claiming.items()
         if each.kind is OccasionKind.SURGE and each.begins_at < hour + _HOUR and hour < each.ends_at
     ]
     if owner is None and surges:
         return [(surges[0], "inside", count)]
     if owner is not None:
-        wanted = min(count, occasions[owner].servers) if surges else count
+        wanted = min(count, claiming[owner].servers) if surges else count
         rest = [(number, "inside", count - wanted) for number in surges[:1]]
         return [(owner, "inside", wanted), *rest]
     for part, distance in (("early", _until_begin), ("late", _since_end)):
         near = [
             (away, number)
-            for number, each in enumerate(occasions)
+            for number, each in claiming.items()
             if timedelta(0) <= (away := distance(hour, each)) < _NEAR
         ]
         if near:

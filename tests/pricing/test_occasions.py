@@ -87,6 +87,13 @@ def stood(servers: int, hours: str) -> UsageRecord:
             [("exam", 360, 330)],
             id="all hours are the larger one's, which came late",
         ),
+        pytest.param(
+            "16:00-22:00",
+            (60, "16:00-22:00"),
+            (30, "15:00-23:00"),
+            [("exam", 360, 420)],
+            id="all hours are the larger one's, and so are those before and after",
+        ),
     ],
 )
 def test_two_windows_of_a_fleet_share_no_hour(
@@ -108,7 +115,9 @@ def test_two_windows_of_a_fleet_share_no_hour(
     assert verdict == reconcile_plan(given).verdict
     proofs = prove_all(given)
     assert ProofVerdict.PASS == named(proofs, "idle-hours").verdict
-    assert ProofVerdict.PASS == named(proofs, "early-and-late").verdict
+    outside = sum(each.early + each.late for each in found)
+    verdict = ProofVerdict.FAIL if outside else ProofVerdict.PASS
+    assert verdict == named(proofs, "early-and-late").verdict
 
 
 def test_other_fleets_and_kinds_are_not_counted() -> None:
