@@ -52,7 +52,7 @@ async def offload_documents(
 
 @flow(name="fetch-document", flow_run_name="fetch a document of {source}")
 async def fetch_offloaded_document(source: str, document: str) -> State[FetchOutcome]:
-    """Put one document that was offloaded back in its place; Failed where it lacks its owner.
+    """Put one document that was offloaded back in its place; Failed where it may not be as it was.
 
     Args:
         source: Name of the source in the estate file.

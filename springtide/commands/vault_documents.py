@@ -45,6 +45,9 @@ def fetch(source: SourceName, document: DocumentPath, estate: EstateFile = None)
     typer.echo(f"{told} after {time.monotonic() - began:.1f} s")
     if fetched.lacking:
         typer.echo(f"it lacks some of its owner, mode or attributes: {fetched.lacking}", err=True)
+    if fetched.unread:
+        typer.echo(f"it may be older than what was offloaded last: {fetched.unread}", err=True)
+    if fetched.lacking or fetched.unread:
         raise typer.Exit(1)
 
 

@@ -57,4 +57,6 @@ class FetchOutcome(Model):
     """It stood there already, and was left as it is."""
     lacking: str = ""
     """Where it has not all of its owner, mode, time and attributes: the system's word for why."""
+    unread: str = ""
+    """Which snapshots of its vault cannot be read: one of them may tell of a newer one."""
     took_s: float

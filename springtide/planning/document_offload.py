@@ -102,12 +102,15 @@ def fetch_summary(found: FetchOutcome) -> str:
 
 def fetch_alarm(found: FetchOutcome) -> str | None:
     """Why the run has failed; None: the document stands as it stood."""
-    if not found.lacking:
-        return None
-    return (
-        f"{found.source}: the document is back, and has not all of its owner, mode, time and"
-        f" attributes ({found.lacking}): set them by hand; only as root a worker can set owners"
-    )
+    wrong = []
+    if found.lacking:
+        wrong.append(
+            f"has not all of its owner, mode, time and attributes ({found.lacking}): set them by"
+            " hand; only as root a worker can set owners"
+        )
+    if found.unread:
+        wrong.append(f"may be older than what was offloaded last: {found.unread}")
+    return f"{found.source}: the document is back, and {'; and '.join(wrong)}" if wrong else None
 
 
 def _files(count: int, size: int) -> str:

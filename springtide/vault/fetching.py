@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from springtide.vault.blobs import BlobId
 from springtide.vault.offloading import newest_offloaded, nodes_at
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import load_for_reading
-from springtide.vault.snapshots import Snapshot, read_snapshots, unread
+from springtide.vault.snapshots import Snapshot, naming, read_snapshots, unread
 from springtide.vault.tree_restore import restore_tree
 
 
@@ -30,6 +30,8 @@ class Fetched:
     """It stood there already, and was left as it is."""
     lacking: str = ""
     """Where it has not all of its owner, mode, time and attributes: the system's word for why."""
+    unread: str = ""
+    """Which snapshots cannot be read: one of them may tell of a newer one."""
 
 
 def fetch_path(repository: Repository, source: BackupSource, path: bytes) -> Fetched:
@@ -58,13 +60,10 @@ def _standing(repository: Repository, source: BackupSource, path: bytes) -> Fetc
         return Fetched(os.lstat(path).st_size, was_there=True)
     load_for_reading(repository)
     known, damaged = read_snapshots(repository)
-    try:
+    with naming(damaged):
         tree = _tree_with(repository, newest_offloaded(known, source.name, part), path)
-    except NotFound as error:
-        if damaged:  # one of those may tell of it
-            raise Damaged(f"{error}; {unread(damaged)}", objects=damaged) from error
-        raise
-    return _fetched(repository, tree, path, Path(source.restore_folder))
+    fetched = _fetched(repository, tree, path, Path(source.restore_folder))
+    return fetched if fetched.was_there else replace(fetched, unread=unread(damaged))
 
 
 def _tree_with(repository: Repository, manifest: Snapshot | None, path: bytes) -> BlobId:

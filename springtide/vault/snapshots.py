@@ -3,7 +3,8 @@
 Source: restic, "Design", section "Snapshots".
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError
@@ -85,6 +86,21 @@ def unread(damaged: Sequence[str]) -> str:
     """What people are told of snapshots that cannot be read, by their names; empty: of none."""
     more = [f"{len(damaged) - _NAMED} more"] if len(damaged) > _NAMED else []
     return f"{', '.join([*damaged[:_NAMED], *more])} cannot be read" if damaged else ""
+
+
+@contextmanager
+def naming(damaged: Sequence[str]) -> Iterator[None]:
+    """What is looked for within, and not found, may be one of those that cannot be read.
+
+    Raises:
+        Damaged: where there are such, in place of NotFound and of Misconfigured; they are named.
+    """
+    try:
+        yield
+    except (NotFound, Misconfigured) as error:
+        if damaged:
+            raise Damaged(f"{error}; {unread(damaged)}", objects=tuple(damaged)) from error
+        raise
 
 
 def chosen_snapshot(known: tuple[Snapshot, ...], start: str) -> Snapshot:

@@ -157,6 +157,21 @@ def test_what_cannot_be_offloaded(storage: Storage) -> None:
         assert said in (state.message or "")
 
 
+def test_a_document_that_may_be_an_older_one(old: Storage) -> None:
+    """It is put in place; where a snapshot cannot be read flow and command fail, and name it."""
+    offloaded(old)
+    path, told = old.source / "2024" / f"{SECRET}-7.txt", "snapshots/bad cannot be read"
+    with old.opened() as repository:
+        repository.store.put("snapshots/bad", b"rotten")
+    path.unlink()
+    done = CliRunner().invoke(app, ["vault", "fetch", "documents", str(path)])
+    assert (1, True, True) == (done.exit_code, told in done.output, path.exists())
+    path.unlink()
+    word = CliRunner().invoke(app, ["vault", "reference", "documents", str(path)]).output.strip()
+    state = old.run(fetch_offloaded_document, source="documents", document=word)
+    assert (True, True, True) == (state.is_failed(), told in (state.message or ""), path.exists())
+
+
 def test_a_document_that_cannot_be_fetched(old: Storage) -> None:
     """Neither by a made-up word nor one that was never offloaded; what stands there stays."""
     offloaded(old)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from springtide.model.offload import FetchOutcome, OffloadOutcome, OffloadPolicy
 from springtide.planning.document_offload import (
     Document,
+    fetch_alarm,
     fetch_summary,
     offload_alarm,
     offload_rows,
@@ -114,3 +115,24 @@ def test_what_is_told_of_a_document_that_is_back() -> None:
     assert "documents: 2.0 MB back in their place after 0.7 s" == fetch_summary(found)
     there = found.model_copy(update={"was_there": True})
     assert "stands there already" in fetch_summary(there)
+    assert fetch_alarm(found) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        pytest.param({"lacking": "EPERM"}, ["attributes (EPERM)"], id="not its owner's"),
+        pytest.param({"unread": "snapshots/ab"}, ["older", "snapshots/ab"], id="an older one"),
+        pytest.param(
+            {"lacking": "EPERM", "unread": "snapshots/ab"}, ["(EPERM)", "snapshots/ab"], id="both"
+        ),
+    ],
+)
+def test_a_document_that_is_back_and_may_not_be_as_it_was(
+    wrong: dict[str, str], told: list[str]
+) -> None:
+    """The run has failed, and says all that is wrong."""
+    found = FetchOutcome(source="documents", bytes=2, was_there=False, took_s=0.7, **wrong)
+    alarm = fetch_alarm(found) or ""
+    assert [each for each in told if each in alarm] == told
+    assert alarm.startswith("documents: the document is back, and ")

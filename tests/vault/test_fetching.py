@@ -16,10 +16,16 @@ from springtide.model.retention import OFFLOADED
 from springtide.vault.blobs import BlobId, BlobKind
 from springtide.vault.fetching import Fetched, fetch_path
 from springtide.vault.nodes import parse_tree, tree_bytes
-from springtide.vault.offloading import offload_host, save_manifest, store_documents
+from springtide.vault.offloading import (
+    newest_offloaded,
+    offload_host,
+    save_manifest,
+    store_documents,
+)
 from springtide.vault.repository import Repository
+from springtide.vault.snapshots import Snapshot, list_snapshots
 from tests.vault.places import a_repository
-from tests.vault.vaults import a_snapshot
+from tests.vault.vaults import a_snapshot, flip
 
 CONTENT = b"marks of martin\n" * 1000
 
@@ -70,11 +76,12 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
         yield Stand(repository, source, document, state, tree)
 
 
-def keep_manifest(repository: Repository, source: BackupSource, tree: BlobId) -> None:
-    """The tree is the first manifest."""
+def keep_manifest(repository: Repository, source: BackupSource, tree: BlobId) -> Snapshot:
+    """The tree is the newest manifest."""
     update = {"hostname": offload_host("documents"), "paths": source.paths, "tags": (OFFLOADED,)}
     manifest = a_snapshot(repository, tree.hex()).model_copy(update=update)
-    save_manifest(repository, manifest, earlier=None)
+    earlier = newest_offloaded(list_snapshots(repository), source.name, source.paths[0])
+    return save_manifest(repository, manifest, earlier=earlier)
 
 
 def test_a_document_comes_back_across_file_systems(stand: Stand) -> None:
@@ -139,13 +146,27 @@ def marked(repository: Repository, tree: BlobId, parts: tuple[str, ...]) -> Blob
 
 
 def test_another_snapshot_that_cannot_be_read(stand: Stand) -> None:
-    """It stops nothing; it is named where the document is not found, as it may tell of that."""
+    """It stops nothing, and is named: it may tell of the document, or of a newer one."""
     bad = f"snapshots/{stand.repository.save_document('snapshots', {'of': 'nothing'})}"
-    assert not stand.fetch().was_there
+    told = f"{bad} cannot be read"
+    assert Fetched(len(CONTENT), was_there=False, unread=told) == stand.fetch()
+    assert Fetched(len(CONTENT), was_there=True) == stand.fetch()
     stand.document.rename(stand.document.with_name("another.txt"))
     other = replace(stand, document=stand.document.with_name("third.txt"))
-    with pytest.raises(Damaged, match=f"{bad} cannot be read"):
+    with pytest.raises(Damaged, match=told):
         other.fetch()
+
+
+def test_a_newer_manifest_that_cannot_be_read(stand: Stand, tmp_path: Path) -> None:
+    """What was offloaded before comes back, and is not taken for what was offloaded last."""
+    stand.fetch()
+    stand.document.write_bytes(b"marks of the second term\n")
+    tree, _ = store_documents(stand.repository, [bytes(stand.document)], earlier=stand.tree)
+    newer = f"snapshots/{keep_manifest(stand.repository, stand.source, tree).id}"
+    stand.document.unlink()
+    flip(tmp_path / "repository" / newer, 40, 0)
+    assert f"{newer} cannot be read" == stand.fetch().unread
+    assert CONTENT == stand.document.read_bytes()
 
 
 def test_a_place_where_nothing_can_be_made(stand: Stand) -> None:

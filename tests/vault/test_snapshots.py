@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from springtide.errors import Damaged, NotFound
+from springtide.errors import Damaged, Misconfigured, NotFound, SpringtideError
 from springtide.vault.repository import Repository
 from springtide.vault.snapshots import (
     KIND,
     Snapshot,
     list_snapshots,
     load_snapshot,
+    naming,
     read_snapshots,
     save_snapshot,
     unread,
@@ -136,6 +137,19 @@ def test_what_is_no_snapshot_is_named(repository: Repository, document: dict[str
 def test_what_is_told_of_many(count: int, told: str) -> None:
     """The first three by their names."""
     assert told == unread([str(number) for number in range(count)])
+
+
+@pytest.mark.parametrize(
+    "error", [NotFound("nothing"), Misconfigured("none begins so", field="snapshot")], ids=str
+)
+def test_what_is_not_found_may_be_one_of_the_damaged(error: SpringtideError) -> None:
+    """They are named beside it; where all can be read it is told as it is."""
+    told = f"^{error}; snapshots/ab cannot be read$"
+    with pytest.raises(Damaged, match=told) as damaged, naming(["snapshots/ab"]):
+        raise error
+    assert (("snapshots/ab",), error) == (damaged.value.objects, damaged.value.__cause__)
+    with pytest.raises(type(error), match=f"^{error}$"), naming([]):
+        raise error
 
 
 def test_a_flipped_bit_is_named(repository: Repository, tmp_path: Path) -> None:
