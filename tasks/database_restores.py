@@ -30,7 +30,7 @@ from springtide.planning.database_restore import (
 )
 from springtide.vault.base_backups import base_backups
 from springtide.vault.repository import Repository
-from springtide.vault.snapshots import load_snapshot, read_snapshots, unread
+from springtide.vault.snapshots import load_snapshot, naming, read_snapshots, unread
 from springtide.vault.tree_restore import Restored, restore_tree
 from springtide.vault.wal_archive import WalArchive
 from tasks.restores import SnapshotDrill, reading
@@ -57,7 +57,8 @@ def restore_database(
     folder = Path(source.restore_folder) / name
     with reading(order) as repository:
         place = Place(folder, repository, source)
-        plan = plan_database_restore(place.contents, place.bases, point)
+        with naming(place.damaged):
+            plan = plan_database_restore(place.contents, place.bases, point)
         with place.recovered(plan, durable=True) as server:
             restored_to = last_commit(server)
         sync(source, place.data)
@@ -69,7 +70,7 @@ def restore_database(
         files=place.restored.files,
         bytes=place.restored.bytes,
         troubles=0,
-        unread=place.unread,
+        unread=unread(place.damaged),
         restored_to=restored_to,
         took_s=time.monotonic() - began,
     )
@@ -97,7 +98,7 @@ def drill_database(order: VaultOrder, source: PostgresSource) -> tuple[DrillOutc
             "by": "springtide",
             "snapshot": place.bases[-1].snapshot if place.bases else "",
             "recovery_point_s": max(0.0, lost.total_seconds()) if lost else 0.0,
-            "unread": place.unread,
+            "unread": unread(place.damaged),
         }
         try:
             measured = _drill(place)
@@ -144,8 +145,7 @@ class Place:
 
     def __post_init__(self) -> None:
         """Know what the vault has of the source."""
-        snapshots, damaged = read_snapshots(self.repository)
-        self.unread = unread(damaged)
+        snapshots, self.damaged = read_snapshots(self.repository)
         self.archive = WalArchive(self.repository, self.source.name, snapshots)
         self.contents: WalContents = self.archive.contents()
         self.bases = base_backups(snapshots, self.source.name)

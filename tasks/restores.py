@@ -24,7 +24,7 @@ from springtide.vault.offloading import newest_offloaded, offload_host
 from springtide.vault.repository import Repository
 from springtide.vault.sessions import load_for_reading, read_session
 from springtide.vault.sharding import newest_snapshot
-from springtide.vault.snapshots import Snapshot, chosen_snapshot, read_snapshots, unread
+from springtide.vault.snapshots import Snapshot, chosen_snapshot, naming, read_snapshots, unread
 from springtide.vault.tree_comparison import compare_tree
 from springtide.vault.tree_restore import restore_tree
 from springtide.vault.troubles import Trouble
@@ -184,12 +184,8 @@ def chosen_for(
         Damaged: it may be one of those that cannot be read.
     """
     known, damaged = read_snapshots(repository)
-    try:
+    with naming(damaged):
         return _chosen(known, source, part, start), unread(damaged)
-    except (NotFound, Misconfigured) as error:
-        if damaged:
-            raise Damaged(f"{error}; {unread(damaged)}", objects=damaged) from error
-        raise
 
 
 def _chosen(known: tuple[Snapshot, ...], source: Source, part: int, start: str) -> Snapshot:

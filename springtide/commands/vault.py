@@ -24,7 +24,7 @@ from springtide.stores.vaults import (
 )
 from springtide.vault.reports import load_report
 from springtide.vault.repository import Identity, Repository
-from springtide.vault.snapshots import chosen_snapshot, read_snapshots, unread
+from springtide.vault.snapshots import chosen_snapshot, naming, read_snapshots, unread
 
 VaultName = Annotated[str, typer.Argument(help="Name of the vault in the estate file.")]
 SnapshotId = Annotated[str, typer.Argument(help="The first digits of the snapshot's id.")]
@@ -98,8 +98,9 @@ def report(vault: VaultName, snapshot: SnapshotId, estate: EstateFile = None) ->
             "reports are not copied", field="vault", allowed=f"the first site: {wanted.copy_of}"
         )
     with opened_vault(found, wanted) as repository:
-        known, _ = read_snapshots(repository)
-        chosen = chosen_snapshot(known, snapshot)
+        known, damaged = read_snapshots(repository)
+        with naming(damaged):
+            chosen = chosen_snapshot(known, snapshot)
         troubles = load_report(repository, chosen)
     for trouble in troubles:
         path = trouble.path.decode("utf-8", "backslashreplace")

@@ -180,6 +180,8 @@ def test_one_snapshot_that_cannot_be_read_stops_no_other(storage: Storage) -> No
     listed = CliRunner().invoke(app, ["vault", "snapshots", "documents"])
     assert (0, True) == (listed.exit_code, told in listed.output)
     assert outcome.snapshot[:8] in listed.output
+    report = CliRunner().invoke(app, ["vault", "report", "documents", "bad"])
+    assert (True, True) == (report.exit_code != 0, told in report.output)
 
 
 SOON = {"listing_lag": "PT0S", "grace": "PT16S", "resume_within": "PT0S"}

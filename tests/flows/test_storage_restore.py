@@ -14,11 +14,15 @@ from flows.storage_restore import (
     restore_over_production,
 )
 from springtide.clouds.restic import is_installed
+from springtide.errors import Damaged
 from springtide.estate import load_estate
 from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome
+from springtide.model.postgres import PostgresSource
 from springtide.model.restoring import RestoreOverPlan
+from springtide.planning.database_restore import RestorePoint
 from springtide.vault.snapshots import list_snapshots, save_snapshot
+from tasks.database_restores import restore_database
 from tasks.restore_over import RestoreOver, look_at_part, restore_beside
 from tasks.vaults import VaultOrder
 from tests.flows.storage import SECRET, Storage, packs_of, two_have_signed
@@ -94,6 +98,24 @@ def restored_over(storage: Storage, snapshot: str = "latest") -> State[Any]:
         return await guarded(change, dry_run=False)
 
     return storage.run(restore_it)
+
+
+def test_a_cluster_whose_backup_may_be_one_that_cannot_be_read(storage: Storage) -> None:
+    """What is not found is told with the damaged snapshot's name."""
+    storage.run(back_up_to_object_storage, source="documents")
+    with storage.opened() as repository:
+        repository.store.put("snapshots/bad", b"rotten")
+    source = PostgresSource(
+        kind="postgresql",
+        name="core",
+        vault="documents",
+        service="core",
+        spool_folder="/srv/spool",
+        restore_folder=str(storage.restores),
+    )
+    order = VaultOrder(estate_file=storage.estate_file, vault="documents")
+    with pytest.raises(Damaged, match="no log is archived; snapshots/bad cannot be read"):
+        restore_database.fn(order, source, RestorePoint(), "again")
 
 
 def test_a_snapshot_in_the_place_of_production(storage: Storage) -> None:
