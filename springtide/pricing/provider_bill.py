@@ -8,16 +8,19 @@ is a CSV with the columns `resource`, `reference`, `region`, `quantity`, `unit`,
 may be empty, and a line whose `unit` is `month` is of the monthly plan. Numbers stay exact: the
 JSON's are read as decimals, never as floating numbers. A bill is held against its own period alone.
 
+Example: 700 lines of a group may differ from its sum by half a cent each, as each was rounded. The
+document's sum may differ from those of its groups by half a cent for each group, and by no more.
+
 Source: OVHcloud's control panel, ovh/manager on GitHub, pci-billing, api/data/consumption.ts, 2026.
 """
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 
 from springtide.errors import Misconfigured
 from springtide.model.bill import ANY_ZONE, BillLine, ProviderBill
@@ -35,6 +38,14 @@ HALF_CENT = Decimal("0.005")
 """A bill's line is rounded to cents, ours are exact."""
 
 Json = Mapping[str, Any]
+
+
+class _Group(NamedTuple):
+    """Lines of a bill that belong together."""
+
+    lines: tuple[BillLine, ...]
+    sums: tuple[Decimal, ...]
+    """What of it was rounded by itself: its own sum or, where it tells none, its lines."""
 
 
 def read_usage_history(text: str, *, currency: str, source: str) -> ProviderBill:
@@ -58,7 +69,7 @@ def read_usage_history(text: str, *, currency: str, source: str) -> ProviderBill
             ends_at=period["to"],
             updated_at=document.get("lastUpdate"),
             currency=currency,
-            lines=tuple(_itemised(_lines(document), document, sku=REST, field="totalPrice")),
+            lines=tuple(_lines(document)),
         )
     except ValueError as error:
         raise Misconfigured(f"{source} makes no bill: {error}") from error
@@ -120,12 +131,20 @@ def _invoiced(row: dict[str | None, Any], *, field: str) -> BillLine:
 
 
 def _lines(document: Json) -> Iterator[BillLine]:
+    groups = tuple(_groups(document))
+    for group in groups:
+        yield from group.lines
+    sums = [cost for group in groups for cost in group.sums]
+    yield from _rest(document, sums, sku=REST, field="totalPrice")
+
+
+def _groups(document: Json) -> Iterator[_Group]:
     for usage, plan in _PLANS.items():
         for section, group, field in _sections(document.get(usage), usage):
             about = {"region": _text(group.get("region")), "plan": plan}
-            yield from _group(section, group, about, field=field)
+            yield _group(section, group, about, field=field)
     for group, field in _objects(document.get("resourcesUsage"), "resourcesUsage"):
-        yield from _resources(group, field=field)
+        yield _resources(group, field=field)
 
 
 def _sections(usage: object, field: str) -> Iterator[tuple[str, Json, str]]:
@@ -138,7 +157,7 @@ def _sections(usage: object, field: str) -> Iterator[tuple[str, Json, str]]:
             yield from ((section, group, at) for group, at in _objects(found, where))
 
 
-def _group(section: str, group: Json, about: Json, *, field: str) -> Iterator[BillLine]:
+def _group(section: str, group: Json, about: Json, *, field: str) -> _Group:
     """A line for each instance; of all else one for the whole, or for its parts where it has none.
 
     Options and disks of an instance name it, too: their quantities are no hours of its.
@@ -159,10 +178,10 @@ def _group(section: str, group: Json, about: Json, *, field: str) -> Iterator[Bi
         )
         for part, at in parts
     )
-    return _itemised(lines, group, sku=f"{sku}, {REST}", field=f"{field}.totalPrice")
+    return _itemised(lines, group, sku=sku, field=field)
 
 
-def _resources(group: Json, *, field: str) -> Iterator[BillLine]:
+def _resources(group: Json, *, field: str) -> _Group:
     """A line for each component of each resource, or for the whole group where it names none."""
     sku = _text(group.get("type")) or "unknown"
     parts = [
@@ -174,7 +193,7 @@ def _resources(group: Json, *, field: str) -> Iterator[BillLine]:
         _line(part, {"sku": sku, "region": region, "resource": None}, field=at)
         for part, region, at in parts or [(group, _text(group.get("region")), field)]
     )
-    return _itemised(lines, group, sku=f"{sku}, {REST}", field=f"{field}.totalPrice")
+    return _itemised(lines, group, sku=sku, field=field)
 
 
 def _line(part: Json, about: Json, *, field: str) -> BillLine:
@@ -187,18 +206,23 @@ def _line(part: Json, about: Json, *, field: str) -> BillLine:
     )
 
 
-def _itemised(
-    lines: Iterable[BillLine], whole: Json, *, sku: str, field: str
-) -> Iterator[BillLine]:
-    """The lines, and one of that SKU for what the whole costs beside them, if it tells a price."""
-    found = tuple(lines)
-    yield from found
-    if whole.get("totalPrice") is not None:
-        told = sum((line.cost for line in found), Decimal(0))
-        rest = _price(whole["totalPrice"], field) - told
-        if abs(rest) > HALF_CENT * max(len(found), 1):
-            nothing: dict[str, Any] = {"resource": None, "region": "", "unit": ""}
-            yield BillLine(sku=sku, quantity=Decimal(0), cost=rest, **nothing)
+def _itemised(lines: Iterable[BillLine], group: Json, *, sku: str, field: str) -> _Group:
+    """The group's lines, with one for what it costs beside them."""
+    found, where = tuple(lines), f"{field}.totalPrice"
+    costs = tuple(line.cost for line in found)
+    rest = tuple(_rest(group, costs, sku=f"{sku}, {REST}", field=where))
+    told = group.get("totalPrice")
+    return _Group((*found, *rest), costs if told is None else (_price(told, where),))
+
+
+def _rest(whole: Json, parts: Sequence[Decimal], *, sku: str, field: str) -> Iterator[BillLine]:
+    """A line of that SKU for what the whole costs beside its parts, where it tells a price."""
+    if whole.get("totalPrice") is None:
+        return
+    rest = _price(whole["totalPrice"], field) - sum(parts, Decimal(0))
+    if abs(rest) > HALF_CENT * max(len(parts), 1):
+        nothing: dict[str, Any] = {"resource": None, "region": "", "unit": ""}
+        yield BillLine(sku=sku, quantity=Decimal(0), cost=rest, **nothing)
 
 
 def _object(given: object, field: str) -> Json:

@@ -156,6 +156,17 @@ def test_every_section_is_on_the_bill(total: object, rest: list[tuple[str, Decim
     assert Decimal("254.93") + sum(cost for _, cost in rest) == bill.total
 
 
+def test_the_sum_is_held_against_groups_and_not_against_each_instance() -> None:
+    """Seven hundred rounded lines may hide euros within their group, and none beside it."""
+    details = [hours(6, 3.06) | {"instanceId": f"i-{number}"} for number in range(700)]
+    group = {"reference": "b2-60", "region": "GRA11", "totalPrice": 2142, "details": details}
+    only = {"hourlyUsage": {"instance": [group]}, "resourcesUsage": None}
+    bill = read(a_history(**only, totalPrice=2145.4))
+    assert [("not itemised", Decimal("3.4"))] == [(e.sku, e.cost) for e in bill.lines[700:]]
+    group["totalPrice"] = 2145.4
+    assert 700 == len(read(a_history(**only, totalPrice=2145.4)).lines)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
