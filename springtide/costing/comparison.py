@@ -14,6 +14,7 @@ from springtide.model.fleet import Fleet
 from springtide.model.price import PriceBook
 from springtide.model.usage import RunningHour, UsageKind, UsageRecord, UsageSource
 from springtide.pricing.charges import purchase_charges
+from springtide.pricing.cost_breakdown import CostBreakdown, servers_of
 from springtide.pricing.planned_cost import monthly_plan_cost, usage_cost
 
 _HOUR_S = 3600
@@ -27,15 +28,11 @@ def comparison(
 
     Where none of them is in the ledger, what was done is not known, and no saving is told.
     """
-    cells = running_cells(found.running, fleet.name)
+    cells, group = running_cells(found.running, fleet.name), servers_of(fleet.name)
     peak = max((cell.servers for cell in cells), default=0)
     done = sum(
-        (
-            cost.billed
-            for cost in found.breakdown.daily(days[0], days[-1])
-            if cost.group == f"servers of {fleet.name}"
-        ),
-        _plans_cost(fleet, book, days),
+        (cost.billed for cost in found.breakdown.daily(days[0], days[-1]) if cost.group == group),
+        _plans_cost(fleet, book, days, found=found.breakdown),
     )
     told = "the fleet's servers, as they stood and are billed, with the plans that cover them"
     actual = Alternative(name="as it was", how=told, cost=done if cells else None, actual=True)
@@ -75,22 +72,26 @@ def running_cells(hours: Sequence[RunningHour], fleet: str) -> tuple[HourServers
     )
 
 
-def _plans_cost(fleet: Fleet, book: PriceBook, days: Sequence[date]) -> Decimal:
-    """The share of `days` in the savings plans for the fleet's flavour in its regions.
+def _plans_cost(
+    fleet: Fleet, book: PriceBook, days: Sequence[date], *, found: CostBreakdown
+) -> Decimal:
+    """What `days` of the savings plans for the fleet's flavour in its regions cost the fleet.
 
-    Hours that a plan covers are billed nothing: what they cost is the plan.
+    Hours that a plan covers are billed nothing: what they cost is the plan, of which the fleet has
+    as large a share as of these hours. Where a plan covers nobody's hours it has all of it.
     """
     regions = {region.name for region in fleet.regions}
-    plans = tuple(
-        purchase
-        for purchase in book.purchases
-        if (covers := purchase.covers) is not None
-        and covers.sku == fleet.flavour
-        and covers.region in regions
-    )
-    bought = book.model_copy(update={"purchases": plans})
-    charges = purchase_charges(bought, days[0], days[-1] + _DAY)
-    return sum((charge.effective_cost for charge in charges), Decimal(0))
+    cost = Decimal(0)
+    for plan in book.purchases:
+        covers = plan.covers
+        if covers is None or covers.sku != fleet.flavour or covers.region not in regions:
+            continue
+        bought = book.model_copy(update={"purchases": (plan,)})
+        whole = (c.effective_cost for c in purchase_charges(bought, days[0], days[-1] + _DAY))
+        hours = found.covered_hours(covers, days[0], days[-1])
+        own, total = (hours[servers_of(fleet.name)], hours.total()) if hours else (1, 1)
+        cost += sum(whole, Decimal(0)) * own / total
+    return cost
 
 
 def _always_on(

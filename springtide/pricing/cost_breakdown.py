@@ -1,6 +1,6 @@
 """What charges come to by group and day, gathered as they come: they are never all in memory."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -8,7 +8,7 @@ from decimal import Decimal
 from springtide.errors import NotFound
 from springtide.model.charge import Charge
 from springtide.model.cost_figures import BreakEven, DayCost, DayHours, StorageDay, UnitCost
-from springtide.model.price import Plan, PriceBook
+from springtide.model.price import Commitment, Plan, PriceBook
 from springtide.model.usage import ServerHours, UsageKind, UsageSum
 from springtide.pricing.price_book import find_price
 
@@ -33,12 +33,15 @@ class CostBreakdown:
         self._effective: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
         self._stored: dict[tuple[date, str], int] = defaultdict(int)
         self._storing: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
+        self._covered: Counter[tuple[date, str, str, str]] = Counter()
 
     def add(self, charge: Charge) -> None:
         """Count it."""
         key = charge.day, self.group_of(charge)
         self._billed[key] += charge.billed_cost
         self._effective[key] += charge.effective_cost
+        if charge.covered:
+            self._covered[*key, charge.sku, charge.region] += charge.clock_hours
         if charge.kind in _STORAGE and charge.clock_hours >= _LEAST_BYTE_HOURS:
             self._stored[charge.day, charge.kind.value] += charge.clock_hours
             self._storing[charge.day, charge.kind.value] += charge.effective_cost
@@ -48,7 +51,7 @@ class CostBreakdown:
         if charge.name in self._own or charge.resource in self._own:
             return OWN
         if charge.kind is UsageKind.INSTANCE:
-            return f"servers of {charge.fleet}" if charge.fleet else "servers of no fleet"
+            return servers_of(charge.fleet or "no fleet")
         return charge.kind.value
 
     def daily(self, first: date, last: date) -> tuple[DayCost, ...]:
@@ -58,6 +61,14 @@ class CostBreakdown:
             for (day, group), billed in sorted(self._billed.items())
             if first <= day <= last
         )
+
+    def covered_hours(self, by: Commitment, first: date, last: date) -> Counter[str]:
+        """Clock hours by group that such a plan covers, from `first` to `last`, both inclusive."""
+        hours: Counter[str] = Counter()
+        for (day, group, sku, region), covered in self._covered.items():
+            if first <= day <= last and (sku, region) == (by.sku, by.region):
+                hours[group] += covered
+        return hours
 
     def by_day(self) -> Mapping[date, Decimal]:
         """Effective cost of each day that has one."""
@@ -78,6 +89,11 @@ class CostBreakdown:
             for (day, group), byte_hours in sorted(self._stored.items())
             if first <= day <= last
         )
+
+
+def servers_of(fleet: str) -> str:
+    """The group of the fleet's servers."""
+    return f"servers of {fleet}"
 
 
 def day_hours(servers: Iterable[ServerHours], fleet: str) -> tuple[DayHours, ...]:

@@ -144,6 +144,24 @@ def test_a_fleet_costs_what_its_savings_plan_does(
     assert done == actual.cost
 
 
+def test_fleets_share_a_savings_plan_by_their_hours(tmp_path: Path) -> None:
+    """Each costs as much of it as the plan covers of its hours: what is paid once counts once."""
+    exam = FLEET.model_copy(update={"name": "exam"})
+    records = [
+        a_record("2 16:00", "2 19:00", resource="i-1"),
+        a_record("3 16:00", "3 17:00", resource="i-2", fleet="exam"),
+    ]
+    ledger = UsageLedger(tmp_path)
+    ledger.merge(cut_into_hours(records, midnight(NOVEMBER.first), midnight(date(2026, 12, 1))))
+    book = BOOK.model_copy(update={"purchases": (a_plan("GRA11"),)})
+    found = Gathering(ledger, book, NOVEMBER, known_until=NOVEMBER.last).gathered()
+    costs = [
+        comparison(fleet, book, days=found.days, window=1, found=found)[0].cost
+        for fleet in (FLEET, exam)
+    ]
+    assert [Decimal(375), Decimal(125)] == costs
+
+
 def test_what_if_names_a_flavour_without_a_price(final: CostReport) -> None:
     """It is told as unknown, and the others all the same."""
     costs = {each.name: each.cost for each in final.alternatives}
