@@ -3,8 +3,10 @@
 As an operator reads it: the ledger is a folder. What is collected for a day is merged into its
 month's file: of two rows of the same resource, SKU and hour the greater numbers hold. Usage only
 grows while one looks, so a repeated, a late and a disordered collection come to the same file.
-`replace_day` alone takes anything back, for a source that was wrong. A month's file is replaced as
-a whole or not at all, and whoever writes holds the ledger's lock.
+`replace_day` takes back what a source had wrong. A volume's hour under its type alone, as volumes
+were called once, goes where that hour comes under `volume.` and its type; nothing else is taken
+back. A month's file is replaced as a whole or not at all, and whoever writes holds the ledger's
+lock.
 """
 
 import fcntl
@@ -47,6 +49,11 @@ _KEEP = f"""
     INSERT INTO given SELECT {_NAMES} FROM read_parquet(?)
     WHERE CAST(hour AS DATE) IS DISTINCT FROM ?
 """  # noqa: S608
+_RENAMED = """
+    DELETE FROM given WHERE kind = 'volume'
+    AND (resource, hour, 'volume.' || sku)
+        IN (SELECT (resource, hour, sku) FROM given WHERE kind = 'volume')
+"""
 _COPY = f"""
     COPY (SELECT {_MERGED} FROM given GROUP BY {", ".join(_KEY)} ORDER BY {", ".join(_KEY)})
     TO ? (FORMAT parquet, COMPRESSION zstd)
@@ -102,6 +109,7 @@ class UsageLedger:
             _load(connection, rows)
             if path.exists():
                 connection.execute(_KEEP, [str(path), but])
+            connection.execute(_RENAMED)
             connection.execute(_COPY, [str(fresh)])
             if path.exists() and _hash(connection, path) == _hash(connection, fresh):
                 fresh.unlink()

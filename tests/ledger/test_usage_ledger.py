@@ -9,7 +9,7 @@ import pytest
 
 from springtide.ledger.sums import daily_sums, totals
 from springtide.ledger.usage_ledger import UsageLedger, fingerprint
-from springtide.model.usage import UsageRecord
+from springtide.model.usage import UsageKind, UsageRecord
 from tests.pricing.using import a_record, hours_of, totals_of
 
 BEGIN, END = date(2026, 1, 1), date(2028, 1, 1)
@@ -71,6 +71,23 @@ def test_late_usage_is_merged(ledger: UsageLedger) -> None:
     assert 1 == ledger.merge(hours_of(a_record("23 16:00", "23 17:10")))
     assert totals_of(a_record("23 16:00", "23 17:10")) == list(totals(ledger, BEGIN, END))
     assert before != fingerprint(ledger, BEGIN, END)
+
+
+def test_a_volume_that_is_called_anew_has_each_hour_once(ledger: UsageLedger) -> None:
+    """The hours that are looked at again have the new name alone, whoever writes them; no other."""
+    volume = {"resource": "v-1", "kind": UsageKind.VOLUME, "amount": 2**30}
+    before = hours_of(a_record("23 10:00", "23 14:00", sku="classic", **volume))
+    other = hours_of(
+        a_record("23 10:00", "23 14:00", sku="classic", **volume | {"resource": "v-2"})
+    )
+    anew = hours_of(a_record("23 12:00", "23 16:00", sku="volume.classic", **volume))
+    ledger.merge(before + other)
+    assert 1 == ledger.merge(anew)
+    seen = rows_of(ledger)
+    hours = {(each.resource, each.sku): each.clock_hours for each in totals(ledger, BEGIN, END)}
+    assert {("v-1", "classic"): 2, ("v-1", "volume.classic"): 4, ("v-2", "classic"): 4} == hours
+    assert 0 == ledger.merge(before + anew)
+    assert seen == rows_of(ledger)
 
 
 @pytest.mark.parametrize(
