@@ -4,6 +4,7 @@ Usage is collected each hour into a ledger, where repeating is harmless; a repor
 ledger alone, so it can be made again for any period, and says the same from the same inputs.
 """
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Literal
 
@@ -14,7 +15,7 @@ from springtide.costing.proving import Evidence
 from springtide.costing.report import Findings, cost_report
 from springtide.estate import estate_path
 from springtide.model.bill import ProviderBill
-from springtide.model.cost_figures import CostReport
+from springtide.model.cost_figures import BudgetAlert, CostReport
 from springtide.model.cost_report import ReportPeriod
 from springtide.planning.cost_report import report_period
 from springtide.reporting.cost_summary import cost_summary
@@ -82,7 +83,7 @@ def report_cost(  # noqa: PLR0913 - the fields of its form
     bill: str | None = None,
     publish: bool = True,
 ) -> State[CostReport]:
-    """Report what a period cost, and what the figures say of each claim.
+    """Report what a period cost, and what the figures say of each claim; Failed without its alerts.
 
     Args:
         fleet: Name of the fleet in the estate file.
@@ -110,9 +111,18 @@ def report_cost(  # noqa: PLR0913 - the fields of its form
     published = publish_report(order, at, files) if publish else []
     with best_effort("report"):
         show_report(order, report, published)
-    for alert in report.alerts:
-        announce_alert(alert)
-    return Completed(message=cost_summary(report), data=report)
+    told = cost_summary(report)
+    if unsent := _announced(report.alerts):
+        return Failed(message="; ".join((told, *unsent)), data=report)
+    return Completed(message=told, data=report)
+
+
+def _announced(alerts: Iterable[BudgetAlert]) -> list[str]:
+    """Each is sent, whatever becomes of the others; why some could not be."""
+    sent = [(alert.key, announce_alert(alert, return_state=True)) for alert in alerts]
+    return [
+        f"{key} was not sent: {state.message}" for key, state in sent if not state.is_completed()
+    ]
 
 
 def _evidence(

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,13 @@ from springtide.errors import Misconfigured
 from springtide.estate import read_price_book
 from springtide.ledger.sums import running_hours
 from springtide.ledger.usage_ledger import UsageLedger
-from springtide.model.cost_figures import AlertKind, BudgetAlert
+from springtide.model.cost_figures import AlertKind, BudgetAlert, CostReport
 from springtide.model.cost_report import ReportPeriod
 from springtide.model.traffic import TrafficNote
 from springtide.model.usage import UsageKind
 from springtide.planning.cost_report import month_of, school_year
 from springtide.sandbox.faults import FaultRule
+from tasks import budgets
 from tasks.bills import find_bill
 from tasks.budgets import announce_alert
 from tasks.cloud import read_estate
@@ -289,6 +290,30 @@ def test_an_alert_that_cannot_be_sent_is_told_later(
     monkeypatch.undo()
     assert announce_alert(alert)
     wait_until(lambda: [str(alert)] == asyncio.run(announced(alert)))
+
+
+def test_an_alert_that_cannot_be_sent_keeps_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are tried and the run fails; of a last day they are told until the report is final."""
+
+    async def without_the_first(alert: BudgetAlert) -> None:
+        if alert.percent == 50:
+            raise OSError("the server takes no event")
+        await send(alert)
+
+    def told(report: CostReport) -> list[bool]:
+        names = [f"budget_told_{alert.key}" for alert in report.alerts]
+        return [Variable.get(name) is not None for name in names]
+
+    send = budgets._send  # noqa: SLF001 - what the server does not take
+    for day, fails in ((1, True), (3, False)):
+        at = datetime(2024, 12, day, 6, 45, tzinfo=UTC)
+        monkeypatch.setattr("tasks.cost_editions.present", lambda _estate, at=at: at)
+        monkeypatch.setattr(budgets, "_send", without_the_first if fails else send)
+        state = desk.run(period="last-month", day=None, publish=False)
+        assert (fails, fails) == (state.is_failed(), "takes no event" in (state.message or ""))
+        assert [not fails, True, True] == told(state.result(raise_on_failure=False))
 
 
 def test_a_period_that_is_over_raises_no_alert(desk: Desk) -> None:
