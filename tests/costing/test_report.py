@@ -148,8 +148,8 @@ def test_fleets_share_a_savings_plan_by_their_hours(tmp_path: Path) -> None:
     """Each costs as much of it as the plan covers of its hours: what is paid once counts once."""
     exam = FLEET.model_copy(update={"name": "exam"})
     records = [
-        a_record("2 16:00", "2 19:00", resource="i-1"),
-        a_record("3 16:00", "3 17:00", resource="i-2", fleet="exam"),
+        a_record("02 16:00", "02 19:00", resource="i-1"),
+        a_record("03 16:00", "03 17:00", resource="i-2", fleet="exam"),
     ]
     ledger = UsageLedger(tmp_path)
     ledger.merge(cut_into_hours(records, midnight(NOVEMBER.first), midnight(date(2026, 12, 1))))
