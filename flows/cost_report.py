@@ -83,7 +83,7 @@ def report_cost(  # noqa: PLR0913 - the fields of its form
     bill: str | None = None,
     publish: bool = True,
 ) -> State[CostReport]:
-    """Report what a period cost, and what the figures say of each claim; Failed without its alerts.
+    """Report what a period cost, and what the figures say; Failed where an alert was not sent.
 
     Args:
         fleet: Name of the fleet in the estate file.
