@@ -12,7 +12,9 @@ As an operator reads it:
 4. Where new servers do not answer, or are found sick, beyond the fleet's `rollout_stop_share` of
    them, the rollout is halted: what serves is kept, new servers get the image before, and a person
    is told. Lifting the halt goes on. A region in a storm (`planning/health_storm.py`) says nothing
-   of the image, unless only servers of it fail there and it has never served there.
+   of the image, unless only servers of it fail there, and it has never served there or another
+   image serves beside it; nor does one that a person has looked at (`whole_regions`), where it has
+   served and no other does.
 5. It waits while servers are missing (a surge), while some fail their checks, while a region cannot
    be read, and when fewer will be desired before a batch could serve (a window's end).
 
@@ -112,10 +114,23 @@ def find_halt(
 
 
 def _image_is_judged(view: RegionView, given: RoundInput, storm: StormWatch) -> bool:
-    """Whether those who fail say something of the image: in a storm only where it alone fails."""
+    """Whether those who fail in the region say something of the image."""
     doubted = storm.spared | storm.late
     images = {s.server.image_id for s in view.sightings if s.server.id in doubted}
-    return not images or (images == {view.image_id} and not image_proven(view, given))
+    if not image_proven(view, given) or _another_serves(view, storm):
+        return images <= {view.image_id}
+    return not images and not given.fleet.healing.whole_regions
+
+
+def _another_serves(view: RegionView, storm: StormWatch) -> bool:
+    """Whether a server of another image serves there, beyond doubt: then the region is well.
+
+    Where new servers are kept as late nobody answers us, so that nobody vouches for our way there.
+    """
+    if any(s.server.id in storm.late for s in view.sightings):
+        return False
+    serving = (s for s in view.of(Phase.SERVING) if not (s.doubted or s.held))
+    return any(s.server.image_id != view.image_id for s in serving)
 
 
 def _old(view: RegionView, sighting: Sighting) -> bool:

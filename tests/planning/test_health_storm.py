@@ -7,6 +7,7 @@ import pytest
 
 from springtide.planning.fleet_healing import healed_fleet
 from tests.planning.fleet_world import REGIONS, desired, played
+from tests.planning.rollouts import NEW, OLD, a_rollout, by_image
 from tests.planning.test_fleet_healing import launched, removed, standing
 
 
@@ -80,8 +81,13 @@ def test_who_is_held_in_a_storm_does_not_stand_in_for_others() -> None:
     ],
 )
 def test_who_has_looked_has_whole_regions_replaced(regions: set[str], share: float) -> None:
-    """Nova alone says that they run: as soon as a person says so, a tenth at a time is replaced."""
+    """Nova alone says that they run: as soon as a person says so, a tenth at a time is replaced.
+
+    The order of a rollout that is done still holds: its image is not at fault.
+    """
     world = standing()
+    world.rollouts, world.images = [a_rollout(OLD.name)], (NEW, OLD)
+    played(world, 30, 1)
     world.pass_time(600)
     world.down = {s.id for s in world.servers.values() if s.region in regions}
     assert {"mark"} == {a.kind for plan in played(world, 30, 12) for a in plan.actions}
@@ -89,4 +95,5 @@ def test_who_has_looked_has_whole_regions_replaced(regions: set[str], share: flo
     assert 3 == max(launched(*played(world, 30, 60)))
     assert () == world.settle(desired(30)).alarms
     assert dict.fromkeys(REGIONS, 10) == Counter(s.region for s in world.servers.values())
+    assert ({OLD.id: 30}, []) == (by_image(world), world.halts)
     assert not world.down & set(world.servers)

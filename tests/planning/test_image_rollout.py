@@ -11,6 +11,7 @@ from springtide.model.fleet import Canary, CanaryPolicy
 from springtide.model.plan import Drain, Launch
 from springtide.model.server import Server
 from springtide.model.snapshot import FleetSnapshot, Image, RegionSnapshot
+from springtide.planning.fleet_healing import healed_fleet
 from springtide.planning.image_choice import image_for
 from springtide.planning.rollout_orders import PREVIOUS, image_asked_for
 from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired, played
@@ -112,6 +113,30 @@ def test_an_image_that_fails_in_the_middle_is_halted_there() -> None:
     assert by_image(world)[OLD.id] >= 20
 
 
+@pytest.mark.parametrize("new", [20, 26, 30])
+def test_the_more_of_it_fail_the_less_it_is_launched(new: int) -> None:
+    """All of them at once, as under load: that is a storm, but the old ones beside them serve."""
+    world = an_old_fleet()
+    world.rollouts = [a_rollout()]
+    while by_image(world).get(NEW.id, 0) < new or well(world) < sum(by_image(world).values()):
+        played(world, 30, 1)
+    world.bad_images = {NEW.id}
+    assert 1 == sum("is halted" in alarm for p in played(world, 30, 40) for alarm in p.alarms)
+    launches = (a for p in played(world, 50, 12) for a in p.actions if isinstance(a, Launch))
+    assert {OLD.id} == {launch.image_id for launch in launches}
+
+
+def test_a_halt_stands_though_a_person_has_looked() -> None:
+    """A raised `stop_share` repairs who is dead, by an image that serves beside the bad one."""
+    world = an_old_fleet()
+    world.rollouts = [a_rollout()]
+    while by_image(world).get(NEW.id, 0) < 20:
+        played(world, 30, 1)
+    world.fleet, world.bad_images = healed_fleet(world.fleet, 1.0), {NEW.id}
+    world.settle(desired(30), rounds=300)
+    assert ({OLD.id: 30}, 1) == (by_image(world), len(world.halts))
+
+
 @pytest.mark.parametrize(("bad", "halts"), [(1, False), (2, True)])
 def test_so_many_may_fail(bad: int, *, halts: bool) -> None:
     """One of fifteen is bad luck; one more, and it is the image."""
@@ -157,6 +182,19 @@ def test_a_storm_over_new_servers_halts_nothing() -> None:
     world.cut_off = set(REGIONS)
     assert played(world, 30, 30)[-1].alarms
     assert ({NEW.id: 30}, []) == (by_image(world), world.halts)
+
+
+def test_new_servers_that_our_probe_does_not_reach_halt_nothing() -> None:
+    """Where members are the balancer's to judge, old ones that serve do not vouch for our way."""
+    world = an_old_fleet(healing={"signals": ["nova", "balancer"]})
+    world.rollouts = [a_rollout(max_surge=6)]
+    while by_image(world).get(NEW.id, 0) < 10:
+        played(world, 30, 1)
+    world.cut_off = set(REGIONS)
+    alarms = {alarm for plan in played(world, 30, 30) for alarm in plan.alarms}
+    told = {f"{region}: none of 2 new servers answers our probe" for region in REGIONS}
+    assert told == {alarm.partition(",")[0] for alarm in alarms}
+    assert [] == world.halts
 
 
 def test_going_back_needs_no_canary() -> None:
