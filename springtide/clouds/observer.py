@@ -160,11 +160,12 @@ class FleetObserver:
         ours = [m for m in known.members if m.ours]
         draining = {m.server_id for m in ours if m.weight == 0}
         serving = {m.server_id for m in ours if m.weight > 0}
+        ports = {m.server_id: m.port for m in ours if m.server_id}
         active = [s for s in known.servers if s.status == "ACTIVE" and s.address]
         asked = [s for s in active if s.id not in self._unasked(serving, draining)]
         answering, in_flight = await asyncio.gather(
-            probe_servers(self._fleet, asked),
-            self._count([s for s in active if s.id in draining]),
+            probe_servers(self._fleet, asked, joined_at=ports),
+            self._count([s for s in active if s.id in draining], ports),
         )
         return RegionSnapshot(
             region=region,
@@ -223,10 +224,10 @@ class FleetObserver:
             return {server.id for known in self._known.values() for server in known.servers}
         return draining if Signal.PROBE in self._fleet.healing.signals else serving | draining
 
-    async def _count(self, servers: list[Server]) -> dict[str, int]:
+    async def _count(self, servers: list[Server], ports: dict[str, int]) -> dict[str, int]:
         if not servers or self._fleet.health.in_flight_path is None:
             return {}
-        return await read_in_flight(self._fleet, servers)
+        return await read_in_flight(self._fleet, servers, joined_at=ports)
 
 
 def _told(listing: object) -> str | None:

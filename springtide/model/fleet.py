@@ -31,7 +31,8 @@ class HealthCheck(Model):
     path: Annotated[str, Field(pattern=r"^/")] = "/health"
     """Path of the health page."""
     port: Port = 80
-    """Port of the health page, and of the balancer's members: each keeps the one it joined with."""
+    """Port of the health page, and of the balancer's members: each keeps the one it joined with,
+    and is asked there."""
     expected_status: Annotated[int, Field(ge=100, le=599)] = 200
     """HTTP status of a healthy server."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0

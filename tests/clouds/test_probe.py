@@ -11,6 +11,7 @@ import pytest
 from springtide.clouds.probe import probe_servers, read_in_flight
 from springtide.model.fleet import Fleet, HealthCheck
 from springtide.model.server import Server
+from springtide.sandbox.sockets import free_port
 from tests.clouds.stage import a_fleet
 
 HEALTHY = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n 7\n"
@@ -92,6 +93,19 @@ def test_the_health_page_is_asked_for_at_the_servers_address() -> None:
 
     [request] = asyncio.run(probe())
     assert request.startswith("GET /up HTTP/1.0\r\nHost: 127.31.0.1\r\n")
+
+
+def test_a_member_is_asked_at_the_port_at_which_it_joined() -> None:
+    """Whatever port the health check has since."""
+
+    async def ask() -> tuple[frozenset[str], dict[str, int]]:
+        async with answering({"127.31.0.1": HEALTHY}) as (port, _):
+            fleet, joined_at = a_probed_fleet(free_port()), {"server-1": port}
+            both = [a_server(1), a_server(2, "127.31.0.1")]
+            healthy = await probe_servers(fleet, both, joined_at=joined_at)
+            return healthy, await read_in_flight(fleet, both, joined_at=joined_at)
+
+    assert ({"server-1"}, {"server-1": 7}) == asyncio.run(ask())
 
 
 def test_one_silent_server_holds_up_nobody() -> None:

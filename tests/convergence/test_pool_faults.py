@@ -34,11 +34,18 @@ def test_a_pool_stuck_in_pending_update_is_waited_for(stage: Stage, kind: str) -
 
 @pytest.mark.parametrize("kind", ["exclusive", "shared"])
 def test_members_leave_by_the_port_at_which_they_joined(stage: Stage, kind: str) -> None:
-    """The health check has another port since: no second member joins, and the window closes."""
+    """The health check has another port since: each is asked at its own, and no second one joins.
+
+    A drain that could not be asked would last its whole time-out.
+    """
     regions = [a_region(name, pool_kind=kind) for name in REGIONS]
     stage.write(window=SMALL, regions=regions)
     stage.open()
-    stage.write(window=SMALL, regions=regions, health={"port": free_port()})
+    moved = {"port": free_port(), "in_flight_path": "/in-flight"}
+    patient = {"boot_s": 20, "answer_s": 20, "drain_s": 600, "delete_s": 20}
+    stage.write(window=SMALL, regions=regions, health=moved, timeouts=patient)
+    kept = stage.converge()
+    assert (Ending.SETTLED, (), 0) == (kept.ending, kept.alarms, len(kept.last.waits))
     stage.assert_leaves_nothing()
 
 
