@@ -201,9 +201,10 @@ class FleetObserver:
         if isinstance(servers, BaseException):
             return
         seen = {server.id: server for server in servers}
-        if known.trouble is None and (unlisted := _unlisted(known.members, seen)):
-            known.trouble = await asyncio.to_thread(self._left_out, region, unlisted)
-            if known.trouble is not None:
+        if unlisted := _unlisted(known.members, seen):
+            left_out = await asyncio.to_thread(self._left_out, region, unlisted)
+            known.trouble = known.trouble or left_out
+            if left_out is not None:
                 seen = {server.id: server for server in known.servers} | seen
         known.servers = tuple(seen.values())
 

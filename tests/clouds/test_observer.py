@@ -138,6 +138,19 @@ def test_a_listing_that_leaves_out_a_server_is_no_answer(stage: Stage) -> None:
     assert f"/servers/{serving.id}: 403" in (look(observer)["GRA11"].trouble or "")
 
 
+def test_a_listing_that_leaves_out_a_server_is_no_answer_without_the_members(stage: Stage) -> None:
+    """Octavia is away as well: those of the look before tell whom Nova has to list."""
+    observer = an_observer(stage)
+    serving, _ = stage.launch(2)
+    serve(stage, serving)
+    seen = look(observer)["GRA11"]
+    stage.sandbox.add_fault(UNLISTED)
+    stage.sandbox.add_fault(FaultRule(service="load-balancer", region="GRA11", status=503))
+    gra = look(observer)["GRA11"]
+    assert (seen.servers, seen.members, 2) == (gra.servers, gra.members, len(gra.servers))
+    assert "load-balancer" in (gra.trouble or "")
+
+
 def test_members_whose_server_is_gone_or_no_longer_ours_are_no_trouble(stage: Stage) -> None:
     """A person has deleted it, or taken its tag away."""
     observer = an_observer(stage)
