@@ -13,7 +13,7 @@ from springtide.model.mistakes import mistakes
 from springtide.model.outcome import UNTOUCHED, Outcome
 from springtide.model.snapshot import FleetSnapshot
 from springtide.model.surge import LONGEST_HOURS
-from springtide.planning.image_choice import halt_of
+from springtide.planning.image_choice import halt_of, rollout_now
 from springtide.planning.round_input import RoundInput
 
 PREVIOUS = "previous"
@@ -83,6 +83,12 @@ def image_asked_for(snapshot: FleetSnapshot, asked: str, *, fleet: Fleet) -> str
 
 def rollout_limitation(order: Rollout, given: RoundInput) -> str | None:
     """Why the rollout is not begun now; None where it may be."""
+    last = rollout_now(given.book, order.fleet, given.now)
+    if last is not None and last.starts_at > order.starts_at:
+        return (
+            f"a rollout of {last.image} was ordered since, at {last.starts_at:%H:%M %Z} by"
+            f" {last.owner}: start a new run"
+        )
     if (halt := halt_of(given.book, order.fleet, order.image, given.now)) is not None:
         return (
             f"the rollout of {order.image} was halted: {halt.reason}; when that is mended, lift"
