@@ -161,11 +161,13 @@ class FleetObserver:
         draining = {m.server_id for m in ours if m.weight == 0}
         serving = {m.server_id for m in ours if m.weight > 0}
         ports = {m.server_id: m.port for m in ours if m.server_id}
-        active = [s for s in known.servers if s.status == "ACTIVE" and s.address]
-        asked = [s for s in active if s.id not in self._unasked(serving, draining)]
+        active = {s.id for s in known.servers if s.status == "ACTIVE"}
+        # Who serves is asked whatever Nova says: a rebuild that never ends would serve for ever.
+        whom = (active | serving) - self._unasked(serving, draining)
+        asked = [s for s in known.servers if s.id in whom and s.address]
         answering, in_flight = await asyncio.gather(
             probe_servers(self._fleet, asked, joined_at=ports),
-            self._count([s for s in active if s.id in draining], ports),
+            self._count([s for s in known.servers if s.id in active & draining], ports),
         )
         return RegionSnapshot(
             region=region,

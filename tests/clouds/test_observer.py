@@ -70,6 +70,19 @@ def test_a_look_shows_servers_members_image_and_room(stage: Stage) -> None:
     assert ["api-iis-2026-11-16", "api-iis-2026-11-01"] == [image.name for image in gra.images]
 
 
+def test_whoever_serves_is_probed_whatever_nova_says_of_it(stage: Stage) -> None:
+    """As of one that stays in REBUILD; of those outside of their pool only the ACTIVE."""
+    observer = FleetObserver(stage.access, stage.fleet)
+    asyncio.run(observer.prepare())
+    serving, off, alone, idle = stage.launch(4)
+    serve(stage, serving, off)
+    compute = stage.gra._compute  # noqa: SLF001 - as a person's own client does
+    for server in (off, idle):
+        compute.change("POST", f"/servers/{server.id}/action", {"os-stop": None}, why="a test")
+    wait_until(lambda: 2 == sum(s.status == "SHUTOFF" for s in stage.gra.list_servers("api")))
+    assert {serving.id, off.id, alone.id} == look(observer)["GRA11"].probed
+
+
 def test_what_was_launched_since_is_taken_off_the_room(stage: Stage) -> None:
     """The quota is read once; the servers of each look count against it."""
     observer = an_observer(stage)

@@ -197,9 +197,10 @@ class FleetWorld:
     def _region(self, name: str) -> RegionSnapshot:
         servers = tuple(s for s in self.servers.values() if s.region == name)
         asks = self.fleet.health.prober is Prober.SPRINGTIDE
-        active = [s for s in servers if s.status == "ACTIVE" and asks]
+        serving = {m.server_id for m in self.members[name].values() if m.weight}
+        asked = [s for s in servers if asks and (s.status == "ACTIVE" or s.id in serving)]
         deaf = name in self.cut_off
-        heard = (s for s in active if not deaf and s.id not in self.liars)
+        heard = (s for s in asked if not deaf and s.id not in self.liars)
         answering = (s.id for s in heard if self.answers(s))
         draining = {s.id: 0 for s in servers}
         return RegionSnapshot(
@@ -207,7 +208,7 @@ class FleetWorld:
             servers=servers,
             members=tuple(self._judged(name, m) for m in self.members[name].values()),
             answering=frozenset(answering),
-            probed=frozenset(s.id for s in active),
+            probed=frozenset(s.id for s in asked),
             in_flight=draining,
             headroom=Headroom(instances=max(0, self.quota.get(name, 1000) - len(servers))),
             images=self.images,

@@ -53,6 +53,20 @@ def test_a_sick_member_is_replaced_and_leaves_when_its_successor_serves() -> Non
     assert 30 == world.serving == len(world.servers)
 
 
+def test_a_member_that_stays_in_rebuild_is_replaced() -> None:
+    """After `answer_s`, and though no balancer checks it: our probe does, whatever Nova says."""
+    world = standing()
+    world.deaf_balancer = True
+    (victim,) = first_of(world, 1)
+    update = {"status": "REBUILD", "updated_at": world.now}
+    world.servers[victim] = world.servers[victim].model_copy(update=update)
+    assert [()] * 8 == [plan.actions for plan in played(world, 30, 8)]
+    world.pass_time(60)
+    world.settle(desired(30))
+    assert victim not in world.servers
+    assert 30 == world.serving == len(world.servers)
+
+
 def test_a_healthy_fleet_is_never_written_to() -> None:
     """No plan of a well fleet has anything to do."""
     world = standing()
