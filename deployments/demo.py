@@ -17,6 +17,7 @@ from rich.table import Table
 
 from deployments.demo_stage import Stage, staged, tell_verdict
 from deployments.deploy import ROOT
+from springtide.errors import SpringtideError
 from springtide.model.window import Evening
 from springtide.sandbox.traffic import Traffic, TrafficReport
 
@@ -43,7 +44,13 @@ class Findings:
 
 def main() -> int:
     """Run the evening; the exit code for the shell."""
-    console = Console()
+    try:
+        return _demo(Console())
+    except (RuntimeError, SpringtideError) as error:
+        sys.exit(str(error))
+
+
+def _demo(console: Console) -> int:
     console.print("Starting a sandbox cloud, a Prefect server and a worker …")
     began = time.monotonic()
     with staged(ROOT / ".springtide" / "demo") as stage:

@@ -20,6 +20,7 @@ from deployments.demo_stage import End, Stage, staged, tell_verdict
 from deployments.deploy import ROOT
 from deployments.stack import ESTATE, Stack, environment
 from deployments.stack_clouds import SandboxCloud
+from springtide.errors import SpringtideError
 
 _FILES = 2_000
 _MIB = 1024 * 1024
@@ -35,7 +36,13 @@ class Findings:
 
 def main() -> int:
     """Run it; the exit code for the shell."""
-    console = Console()
+    try:
+        return _demo(Console())
+    except (RuntimeError, SpringtideError) as error:
+        sys.exit(str(error))
+
+
+def _demo(console: Console) -> int:
     folder = ROOT / ".springtide" / "demo-backup"
     storage = folder / "storage"
     console.print("Starting a sandbox cloud with a Swift, a Prefect server and a worker …")

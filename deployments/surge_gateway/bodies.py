@@ -11,6 +11,7 @@ from springtide.model.surge import LONGEST_HOURS, SurgeRequest
 from springtide.planning.emergency_surge import surge_request
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
+ONE_LINE = Field(pattern=r"^[^\x00-\x1f\x7f]*$")
 _ALERT_KEY = 80
 _OVERLAP_S = 900.0
 _OVERLAP_SHARE = 0.25
@@ -28,7 +29,7 @@ class SurgeOrder(Model):
     servers: Annotated[int, Field(ge=1, le=10_000, strict=True)]
     """The size of the whole fleet while it lasts."""
     hours: Annotated[float, Field(gt=0, le=LONGEST_HOURS, strict=True)]
-    reason: Annotated[Reason, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
+    reason: Annotated[Reason, ONE_LINE]
     """One line: a database of Prefect's refuses the character 0, and logs are lines."""
     regions: Annotated[tuple[CloudName, ...], Field(max_length=50)] = ()
     """Filled first, in this order; empty: as the estate says."""

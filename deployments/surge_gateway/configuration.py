@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from deployments.surge_gateway.access import Token
-from deployments.surge_gateway.bodies import SurgeOrder
+from deployments.surge_gateway.bodies import ONE_LINE, SurgeOrder
 from springtide.errors import GuardRefused, Misconfigured
 from springtide.estate import read_model
 from springtide.model.base import Model, Name
@@ -19,8 +19,8 @@ from springtide.model.surge import LONGEST_HOURS
 class AlertRule(Model):
     """A firing alert of that name asks for this surge."""
 
-    alert: Annotated[str, Field(min_length=1, max_length=200)]
-    """The alert's label `alertname`."""
+    alert: Annotated[str, Field(min_length=1, max_length=200), ONE_LINE]
+    """The alert's label `alertname`; it stands in the surge's reason."""
     fleet: Name
     servers: Annotated[int, Field(ge=1, le=10_000)]
     hours: Annotated[float, Field(gt=0, le=LONGEST_HOURS)]

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
 
 import pytest
 
+from deployments import demo, demo_backup
 from deployments.demo_stage import End, Stage, empty
 from deployments.processes import Processes
 from deployments.stack import Stack
@@ -37,6 +40,20 @@ def test_what_a_killed_demo_has_left_is_ended(tmp_path: Path) -> None:
         assert (1, []) == (len(before), left.running("server"))
     finally:
         left.end("server")
+
+
+@pytest.mark.parametrize("each", [demo, demo_backup])
+def test_a_demo_that_does_not_start_says_so_in_a_line(
+    each: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The README's first command shows no traceback."""
+
+    def refused(*_: object) -> NoReturn:
+        raise RuntimeError("sandbox was not ready within 60 s")
+
+    monkeypatch.setattr(each, "staged", refused)
+    with pytest.raises(SystemExit, match=r"^sandbox was not ready within 60 s$"):
+        each.main()
 
 
 def test_a_stage_begins_empty(tmp_path: Path) -> None:

@@ -362,6 +362,11 @@ def test_the_shipped_configuration_fits_the_shipped_estate() -> None:
             id="an alert for a fleet without surges",
         ),
         pytest.param(
+            f'tokens: [{A_TOKEN}]\nalerts: [{{alert: "A\\t", fleet: api, servers: 9, hours: 1}}]',
+            r"alerts.0.alert: given 'A\t', must be of the pattern",
+            id="an alert of more than a line",
+        ),
+        pytest.param(
             f"tokens: [{A_TOKEN}]\nalerts: [{{alert: A, fleet: api, servers: 301, hours: 1}}]",
             "alerts.0: servers: given 301, must be 1 to 300, the most of fleet api",
             id="more than the fleet",
