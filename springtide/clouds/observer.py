@@ -18,8 +18,6 @@ from springtide.model.snapshot import FleetSnapshot, Headroom, Image, RegionSnap
 _AWAY = (Retryable, NotFound)
 """How a service is away: a gateway answers 404 in the place of one that is in maintenance. What the
 estate names is looked for in listings: that it is missing is told otherwise."""
-_ASKED = 20
-"""Most servers that one look asks for by id."""
 
 
 @dataclass
@@ -213,7 +211,7 @@ class FleetObserver:
     def _left_out(self, region: str, unlisted: list[str]) -> str | None:
         """What is wrong with a listing that lacks these servers of members; None: they are gone."""
         try:
-            left_out = self.cloud(region).left_out(self._fleet.name, unlisted[:_ASKED])
+            left_out = self.cloud(region).left_out(self._fleet.name, unlisted)
         except SpringtideError as error:
             return str(error)
         return left_out and f"{region} compute: the listing leaves out {left_out}, which stands"

@@ -38,11 +38,6 @@ from springtide.planning.phases import Sighting
 from springtide.planning.region import RegionView
 from springtide.planning.round_input import RoundInput
 
-_GHOSTS = (
-    "{} members serve and Nova lists no server for them: nothing is removed or launched in their"
-    " place; look at Nova's listing first"
-)
-
 
 @dataclass(frozen=True)
 class HealingPlan:
@@ -75,7 +70,6 @@ def plan_fleet_healing(
     """Whom to repair, and what is done about it before anything is launched."""
     fleet, wanted = given.fleet, given.desired.servers
     readable = tuple(view for view in views if view.readable)
-    ghosts = _doubtful_members(readable, fleet, wanted=wanted)
     failed = (s for view in readable for s in view.of(Phase.FAILED))
     dead = tuple(sorted((s for s in failed if _dead(s)), key=_order_of_going))
     judged = [s for s in dead if s.server.id not in storm.spared]
@@ -83,24 +77,21 @@ def plan_fleet_healing(
     reboots = [s for s in turn if fleet.healing.reboot_first and _rebootable(s)]
     sick = tuple(s for s in turn if s not in reboots)
     stormy = bool(storm.spared or storm.late)
-    lacking = max(0, wanted - sum(view.living for view in views) - len(ghosts))
+    lacking = max(0, wanted - sum(view.living for view in views))
     late = frozenset(sorted(storm.late)[:lacking])
-    held_back, needed = len(late) + len(ghosts), lacking - len(late)
     believed = (s for view in views for s in view.of(Phase.SERVING))
     serving = sum(not s.doubted or s.server.id in storm.spared for s in believed)
-    kept = frozenset(s.server.id for s in dead) | late | ghosts
+    kept = frozenset(s.server.id for s in dead) | late
     doubts = tuple(_doubts(readable, storm))
     cleared = [s for view in readable for s in _useless(view, kept)]
-    # Where nobody is wanted any more, those who still stand go in any case: that is no alarm.
-    alarms = storm.alarms if wanted else ()
     return HealingPlan(
         dead=dead,
         sick=sick,
-        spared=min(len(dead) - len(sick), needed) + held_back,
+        spared=min(len(dead) - len(sick), lacking - len(late)) + len(late),
         superfluous=_superfluous(
             dead,
             judged,
-            above=serving + len(dead) + held_back - wanted,
+            above=serving + len(dead) + len(late) - wanted,
             storm_holds=stormy and wanted > 0,
         ),
         doubtful=stormy or bool(doubts),
@@ -112,7 +103,8 @@ def plan_fleet_healing(
             *(action for view in readable for action in _clear(view, kept)),
         ),
         waits=(*storm.waits, *doubts, *_queue(len(judged) - len(turn))),
-        alarms=(*alarms, *((_GHOSTS.format(len(ghosts)),) if ghosts else ())),
+        # Where nobody is wanted any more, those who still stand go in any case: that is no alarm.
+        alarms=storm.alarms if wanted else (),
         told=tuple(_held(readable)),
         deaths=new_deaths((*sick, *cleared), given),
     )
@@ -251,20 +243,6 @@ def _held(views: tuple[RegionView, ...]) -> Iterable[str]:
                 yield f"{view.region}: {s.server.name} is held{who} until {until:%Y-%m-%d %H:%M %Z}"
 
 
-def _doubtful_members(
-    views: tuple[RegionView, ...], fleet: Fleet, *, wanted: int
-) -> frozenset[str]:
-    """Ids of members that serve, by their balancer, though Nova lists no server for them.
-
-    A few of them lost their server. Many at once mean a listing that was cut short: they are left
-    alone and still count, unless nothing is wanted any more.
-    """
-    serving = sum(len(view.of(Phase.SERVING)) for view in views)
-    lost = [m for v in views for m in v.stale if m.weight and m.well]
-    few = len(lost) <= max(1, fleet.healing.stop_share * (serving + len(lost)))
-    return frozenset() if few or wanted == 0 else frozenset(m.id for m in lost)
-
-
 def _useless(view: RegionView, kept: frozenset[str]) -> list[Sighting]:
     """Failed launches, and the sick that have left their pool."""
     return [s for s in view.of(Phase.FAILED) if s.server.id not in kept and not s.held]
@@ -276,7 +254,6 @@ def _clear(view: RegionView, kept: frozenset[str]) -> Iterable[Action]:
     stale = tuple(
         MemberOrder(server_id=m.server_id or "", name=m.name, address=m.address, member_id=m.id)
         for m in view.stale
-        if m.id not in kept
     )
     if stale:
         yield Leave(region=view.region, members=stale, reason="a member without its server")

@@ -151,6 +151,16 @@ def test_a_listing_that_leaves_out_a_server_is_no_answer(stage: Stage) -> None:
     assert f"/servers/{serving.id}: 403" in (look(observer)["GRA11"].trouble or "")
 
 
+def test_every_server_that_is_not_listed_is_asked_for(stage: Stage) -> None:
+    """However many of them are gone, the last one stands."""
+    observer = an_observer(stage)
+    (serving,) = stage.launch(1)
+    serve(stage, *(serving.model_copy(update={"id": f"0-{n}"}) for n in range(30)), serving)
+    stage.sandbox.add_fault(UNLISTED)
+    told = look(observer)["GRA11"].trouble or ""
+    assert f"the listing leaves out {serving.id}, which stands" in told
+
+
 def test_a_listing_that_leaves_out_a_server_is_no_answer_without_the_members(stage: Stage) -> None:
     """Octavia is away as well: those of the look before tell whom Nova has to list."""
     observer = an_observer(stage)

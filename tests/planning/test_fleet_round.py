@@ -258,6 +258,16 @@ def test_stale_member_of_ours_leaves_and_a_foreign_one_stays() -> None:
     assert 3 == world.serving
 
 
+def test_most_servers_are_deleted_behind_our_back() -> None:
+    """The balancer, which checks nobody, has them still: they leave, and as many are launched."""
+    world = FleetWorld()
+    world.settle(desired(30))
+    for gone in list(world.servers)[:20]:
+        del world.servers[gone]
+    assert () == world.settle(desired(30)).alarms
+    assert 30 == world.serving == len(world.servers)
+
+
 def test_a_fleet_with_surges_steps_down_gradually() -> None:
     """So many are on their way out at once; the rest waits, and in the end all are gone."""
     world = FleetWorld(fleet=a_fleet(surge=a_policy(step_down_servers=5)))
