@@ -163,9 +163,10 @@ class FleetObserver:
         # Who serves is asked whatever Nova says: a rebuild that never ends would serve for ever.
         whom = (active | serving) - self._unasked(serving, draining)
         asked = [s for s in known.servers if s.id in whom and s.address]
+        going = [s for s in known.servers if s.id in draining and s.id in active]
         answering, in_flight = await asyncio.gather(
             probe_servers(self._fleet, asked, joined_at=ports),
-            self._count([s for s in known.servers if s.id in active & draining], ports),
+            self._count(going, ports),
         )
         return RegionSnapshot(
             region=region,

@@ -260,7 +260,8 @@ def test_a_region_that_stays_away_is_looked_at_once_a_round(evening: Evening) ->
     @flow(name="rounds-for-a-test")
     async def looks() -> list[int]:
         """How often each of four rounds looks; the region is back before the third."""
-        watch, counts = await open_watch(evening.estate_file, "api"), []
+        counts: list[int] = []
+        watch = await open_watch(evening.estate_file, "api")
         for number in range(4):
             if number == 2:
                 evening.sandbox.clear_faults()

@@ -26,7 +26,9 @@ def retried(order: Rollout, *others: Rollout) -> str | None:
     book = ClaimBook(rollouts=(order, *others))
     now = START + timedelta(hours=2)
     given = RoundInput(fleet=a_fleet(), desired=desired(30), book=book, now=now, run="ab12")
-    asked = {"key": order.key, "owner": order.owner, "reason": order.reason}
+    asked: dict[str, object] = {
+        field: getattr(order, field) for field in ("key", "owner", "reason")
+    }
     snapshot = FleetSnapshot(fleet="api", at=now, regions=())
     return rollout_limitation(rollout_order(given, snapshot, asked=asked), given)
 
