@@ -10,7 +10,12 @@ from tests.real.openstack.services import environment
 
 _MOST_S = 300.0
 _SHARED = ("keystone", "glance", "octavia", "heat")
-_REGIONAL = ("placement", "neutron", "nova_api", "nova_cell0", "nova_cell1")
+_REGIONAL = {
+    "nova": ("nova_api", "nova_cell0", "nova_cell1"),
+    "neutron": ("neutron",),
+    "placement": ("placement",),
+}
+"""Each service's databases in a region, without the region's key."""
 Command = Sequence[str | Path]
 
 
@@ -43,21 +48,25 @@ def prepare_folders(layout: Layout) -> None:
 def make_schemas(layout: Layout) -> None:
     """Make the databases and bring every schema to its newest version, several at a time.
 
+    What each region has of its own is made for the first one and copied for the others, instead of
+    going through all migrations again.
+
     Raises:
         RuntimeError: a program failed; the message names its log.
     """
-    names = [*_SHARED, *(f"{r.key}_{name}" for r in layout.regions for name in _REGIONAL)]
+    regional = [name for databases in _REGIONAL.values() for name in databases]
+    names = [*_SHARED, *(f"{r.key}_{name}" for r in layout.regions for name in regional)]
     statements = [f"CREATE DATABASE IF NOT EXISTS {name};" for name in names]
     statements += [
         f"CREATE USER IF NOT EXISTS 'openstack'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';",
         "GRANT ALL ON *.* TO 'openstack'@'127.0.0.1';",
     ]
-    socket = layout.run / "mysql.sock"
-    client: Command = ["mariadb", f"--socket={socket}", "-uroot"]
-    _run(layout, "databases", client, given="\n".join(statements))
+    _run(layout, "databases", _client(layout), given="\n".join(statements))
+    first, *others = layout.regions
     jobs = [("keystone", _keystone(layout))]
-    for region in layout.regions:
-        jobs += [(f"{name}-{region.key}", steps) for name, steps in _regional(layout, region)]
+    for name, steps in _regional(layout, first):
+        copies = [step for other in others for step in _copies(layout, name, first, other)]
+        jobs.append((name, [*steps, *copies]))
     glance, octavia = layout.etc / "glance-api.conf", layout.etc / "octavia.conf"
     jobs.append(("glance", [["glance-manage", "--config-file", glance, "db_sync"]]))
     jobs.append(("octavia", [["octavia-db-manage", "--config-file", octavia, "upgrade", "head"]]))
@@ -109,6 +118,29 @@ def _regional(layout: Layout, region: Region) -> list[tuple[str, list[Command]]]
         "sync",
     ]
     return [("nova", cells), ("neutron", [neutron]), ("placement", [placement])]
+
+
+def _copies(layout: Layout, service: str, first: Region, other: Region) -> list[Command]:
+    """What copies the service's databases of the first region to another's."""
+    options = f"--socket={layout.run / 'mysql.sock'} -uroot"
+    copy = f'mariadb-dump {options} "$0" | mariadb {options} "$1"'
+    steps: list[Command] = [
+        ["bash", "-o", "pipefail", "-c", copy, f"{first.key}_{name}", f"{other.key}_{name}"]
+        for name in _REGIONAL[service]
+    ]
+    if service == "nova":
+        # A cell says where its own database and its own messages are.
+        moved = ", ".join(
+            f"{column} = REPLACE({column}, '/{first.key}', '/{other.key}')"
+            for column in ("database_connection", "transport_url")
+        )
+        mapping = f"UPDATE {other.key}_nova_api.cell_mappings SET {moved}"  # noqa: S608 - our names
+        steps.append([*_client(layout), "--execute", mapping])
+    return steps
+
+
+def _client(layout: Layout) -> list[str | Path]:
+    return ["mariadb", f"--socket={layout.run / 'mysql.sock'}", "-uroot"]
 
 
 def _certificates(layout: Layout) -> None:
