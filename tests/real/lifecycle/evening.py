@@ -14,7 +14,7 @@ FLOW_S = 1500.0
 DEADLINE = "deadline"
 """What a keeping says whose time is up before the fleet is as it is desired."""
 _MOST_KEEPINGS = 5
-_QUICK_POLL_S = 0.02
+_QUICK_POLL_S = 0.1
 
 
 class EveningRig(PrefectRig):

@@ -9,7 +9,7 @@ from tests.real.vcenter.inventory import DatastoreSpec, HostSpec, Inventory, Mac
 from tests.real.vcenter.simulator import Simulator
 
 MACHINES = {name: f"database-{number}" for number, name in enumerate(MEMBERS, 1)}
-_POLL_S = 0.1
+_POLL_S = 0.3
 _NEVER_S = -1.0
 
 

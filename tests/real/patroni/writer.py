@@ -11,7 +11,7 @@ import asyncpg
 
 from tests.real.patroni.bed import PatroniBed
 
-_PAUSE_S = 0.005
+_PAUSE_S = 0.02
 _CALL_S = 30.0
 _CONNECT_S = 2.0
 
