@@ -1,10 +1,12 @@
-"""The stand that the tests of prune share."""
+"""The stand that the tests of prune share, and passwords that cost all tests little."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from springtide.vault.blobs import BlobKind
+from tests.vault.economy import passwords_at
 from tests.vault.pruned_world import (
     LAG_S,
     back_up,
@@ -14,6 +16,13 @@ from tests.vault.pruned_world import (
 from tests.vault.pruning_stand import Stand
 
 DATA = BlobKind.DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Making or opening a repository takes milliseconds instead of a tenth of a second."""
+    with passwords_at():
+        yield
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 """A backup that ends itself at one of its writes, as if the machine had lost its power.
 
-`python -m tests.vault.killed_writer FOLDER PREFIX NUMBER WHEN SIZE` kills itself with SIGKILL at
-the write of that number below that prefix: before it, in the middle of it, or after it.
+In a process of its own, which kills itself with SIGKILL at the write of some number below some
+prefix: before it, in the middle of it, or after it. The processes are forked of one that has
+loaded this and done nothing else: loading takes longer than such a backup.
 """
 
 import os
 import signal
-import sys
 import threading
+from multiprocessing import get_context
 from pathlib import Path
 
 from springtide.errors import Misconfigured
@@ -16,12 +17,18 @@ from springtide.vault.adoption import Adoption, adopt_packs
 from springtide.vault.blobs import BlobKind
 from springtide.vault.locks import session_lock
 from springtide.vault.repository import Repository
+from tests.vault.economy import packs_of, passwords_at
 from tests.vault.folder_store import FolderStore
 from tests.vault.places import IDENTITY, PASSWORD
 from tests.vault.vaults import KIB, MIB, contents, save_tree
 
-SIZES = {"small": (4, 12, 16 * KIB), "large": (1, 24, 8 * MIB)}
+SIZES = {"small": (4, 12, 16 * KIB), "large": (1, 24, 256 * KIB)}
 """How many flushes, how many blobs for each, and of how many bytes."""
+PACK_BYTES = MIB
+"""So that the large one fills packs before it flushes them, and the small one does not."""
+_LONGEST_S = 120.0
+_FORKING = get_context("forkserver")
+_FORKING.set_forkserver_preload([__name__])
 
 
 class DeadlyStore(FolderStore):
@@ -77,7 +84,16 @@ def _repository(folder: Path, store: Store, work: str) -> Repository:
         return Repository.create(store, PASSWORD, identity=IDENTITY, work_folder=folder / work)
 
 
-if __name__ == "__main__":
-    place, below, which, moment, amount = sys.argv[1:]
-    deadly = DeadlyStore(Path(place) / "repository", below, number=int(which), when=moment)
-    back_up(Path(place), deadly, amount)
+def back_up_killed(folder: Path, kill: tuple[str, int, str], size: str) -> int | None:
+    """How the process ended that backs up and dies there; None where it did not end."""
+    process = _FORKING.Process(target=_back_up_and_die, args=(folder, kill, size), daemon=True)
+    process.start()
+    process.join(_LONGEST_S)
+    return process.exitcode
+
+
+def _back_up_and_die(folder: Path, kill: tuple[str, int, str], size: str) -> None:
+    prefix, number, when = kill
+    store = DeadlyStore(folder / "repository", prefix, number=number, when=when)
+    with passwords_at(), packs_of(PACK_BYTES):
+        back_up(folder, store, size)

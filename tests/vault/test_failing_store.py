@@ -11,6 +11,7 @@ import pytest
 from springtide.errors import Damaged, Misconfigured, Retryable
 from springtide.vault.blobs import BlobKind, blob_id
 from springtide.vault.repository import Repository
+from tests.vault.economy import packs_of
 from tests.vault.folder_store import FolderStore
 from tests.vault.places import a_repository
 from tests.vault.vaults import (
@@ -90,8 +91,8 @@ def _assert_all_there(folder: Path, plains: list[bytes]) -> None:
 def test_a_failing_store_is_told_while_packs_are_filled(tmp_path: Path, number: int) -> None:
     """By a save or by the flush; nothing that was said to be known is missing afterwards."""
     store = WatchedStore(tmp_path / "repository")
-    plains = [plain for seed in range(7) for plain in contents(2, size=32 * MIB, seed=seed)[1:]]
-    with a_repository(tmp_path, store) as repository:
+    plains = [plain for seed in range(7) for plain in contents(2, size=MIB, seed=seed)[1:]]
+    with packs_of(MIB), a_repository(tmp_path, store) as repository:
         store.before = Failing(BUSY, "data/", frozenset({number}))
         failed = 0
         for plain in [*plains, *plains]:

@@ -11,6 +11,7 @@ import pytest
 from springtide.errors import Damaged, GuardRefused, Misconfigured
 from springtide.vault.key_files import PREFIX, add_key_file, find_key
 from springtide.vault.sealing import SealingKey
+from tests.vault.economy import PASSWORD_COST, passwords_at
 from tests.vault.folder_store import FolderStore
 from tests.vault.vaults import LateStore, flip, names
 
@@ -71,9 +72,13 @@ def test_a_password_is_taken_away_with_its_file(store: FolderStore) -> None:
         find_key(store, b"first")
 
 
-def test_a_file_tells_what_restic_wants(store: FolderStore) -> None:
+def test_a_file_tells_what_restic_wants(tmp_path: Path) -> None:
     """The field names of the design document, and its costs as one scrypt wants them."""
-    _, name = find_key(store, b"first")
+    store = FolderStore(tmp_path)
+    with passwords_at(PASSWORD_COST):
+        added(store, b"first")
+    key, name = find_key(store, b"first")
+    assert KEY == key
     file = json.loads(store.get(PREFIX + name))
     data, salt = base64.b64decode(file.pop("data")), base64.b64decode(file.pop("salt"))
     expected = {

@@ -1,9 +1,8 @@
 """Backups killed with SIGKILL at chosen writes: the next one sends nothing again that arrived."""
 
 import signal
-import subprocess
-import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,9 @@ import pytest
 from springtide.vault.blobs import BlobKind, blob_id
 from springtide.vault.locks import KIND
 from springtide.vault.snapshots import list_snapshots
+from tests.vault.economy import packs_of
 from tests.vault.folder_store import FolderStore
-from tests.vault.killed_writer import back_up, plains
+from tests.vault.killed_writer import PACK_BYTES, back_up, back_up_killed, plains
 from tests.vault.vaults import (
     WatchedStore,
     loaded,
@@ -22,7 +22,6 @@ from tests.vault.vaults import (
     restic_check,
 )
 
-ROOT = Path(__file__).parents[2]
 KILLS = {
     "before the key file": ("keys/", 1, "before"),
     "within the key file": ("keys/", 1, "within"),
@@ -47,17 +46,16 @@ KILLS = {
 JUDGES = [False, pytest.param(True, marks=pytest.mark.real)]
 
 
+@pytest.fixture(autouse=True)
+def small_packs() -> Iterator[None]:
+    """Whoever takes over fills packs as the killed one did."""
+    with packs_of(PACK_BYTES):
+        yield
+
+
 def killed(folder: Path, kill: tuple[str, int, str], size: str = "small") -> None:
     """A backup in a process of its own that dies there."""
-    prefix, number, when = kill
-    module = "tests.vault.killed_writer"
-    run = subprocess.run(
-        [sys.executable, "-m", module, str(folder), prefix, str(number), when, size],
-        cwd=ROOT,
-        check=False,
-        timeout=120,
-    )
-    assert -signal.SIGKILL == run.returncode
+    assert -signal.SIGKILL == back_up_killed(folder, kill, size)
 
 
 def assert_taken_over(folder: Path, size: str, *, work: str, judged: bool) -> None:
