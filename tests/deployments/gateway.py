@@ -22,6 +22,8 @@ from springtide.estate import load_estate
 
 DEPLOYMENT_ID = "5f3c9a0e-0000-4000-8000-000000000001"
 ESTATE = ROOT / "deployments" / "estate.yaml"
+SHIPPED = load_estate(ESTATE)
+"""Read once: a gateway never changes it."""
 ALERTS = (AlertRule(alert="ApiServersSaturated", fleet="api", servers=120, hours=3),)
 
 
@@ -98,7 +100,7 @@ def gateway_stage(**changes: object) -> Iterator[Stage]:
     )
     with _serving(prefect) as url:
         runs = SurgeRuns(url, configuration.deployment, patience_s=2.0)
-        app = make_gateway(configuration, load_estate(ESTATE), runs, clock=lambda: stage.now)
+        app = make_gateway(configuration, SHIPPED, runs, clock=lambda: stage.now)
         with TestClient(app, raise_server_exceptions=False) as client:
             stage = Stage(client, prefect, {scope: token for scope, (token, _) in made.items()})
             yield stage
