@@ -1,11 +1,8 @@
 """A surge on a whole stack: by the API as anybody asks for it, approved, refused, and killed."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.deployments.rig import CLOSE, KEEP, RUN_S, End, Rig, wait_until
 from tests.deployments.test_stack_kills import kill_when_held
@@ -78,26 +75,13 @@ def test_people_hear_of_a_surge_that_waits(
     assert f"{rig.stage.stack.ui_url}/runs/flow-run/{run_id}" in notice["text"]
 
 
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        pytest.param(lambda line: line.replace("=", "=0"), "is not the line", id="no line"),
-        pytest.param(
-            lambda line: re.sub("plan=.{8}", "plan=01234567", line), "another plan", id="other plan"
-        ),
-        pytest.param(lambda line: re.sub("until=....", "until=2020", line), "late", id="late"),
-    ],
-)
-def test_a_surge_that_is_not_approved_creates_nothing(
-    rig: Rig, change: Callable[[str], str], why: str
-) -> None:
+def test_a_surge_that_is_not_approved_creates_nothing(rig: Rig) -> None:
     """The run fails and says why; nothing is stored as a claim, nothing was changed."""
     run_id = waits_for_approval(rig)
-    line = change(rig.statement(run_id, "emergency-surge"))
+    line = re.sub("plan=.{8}", "plan=01234567", rig.statement(run_id, "emergency-surge"))
     rig.resume(run_id, {"statement": line, "signature": rig.on_call.sign(line)})
     end = rig.end(run_id)
-    assert "FAILED" == end.kind
-    assert why in end.message
+    assert ("FAILED", True) == (end.kind, "another plan" in end.message)
     assert (0, 0, 0) == rig.fleet()
     assert [] == [name for name in rig.stored() if "_claim_" in name]
 
@@ -119,33 +103,4 @@ def test_a_surge_killed_while_it_launches(rig: Rig) -> None:
     killed = kill_when_held(rig, (SURGE, ASKED), "compute", "POST", "^/servers$", when="after")
     assert SETTLED == rig.run(KEEP)
     assert "CRASHED" == killed.kind
-    assert (60, 60, 60) == rig.fleet()
-
-
-def test_the_server_restarts_in_mid_surge(rig: Rig) -> None:
-    """The same run goes on when Prefect answers again."""
-    rig.hold("compute", "POST", "^/servers$", when="after")
-    run_id = rig.start(SURGE, **ASKED)
-    rig.wait_held()
-    rig.kill("server")
-    rig.control("DELETE", "/faults")
-    rig.start_again("server")
-    rig.wait_for_server()
-    assert SETTLED == rig.end(run_id)
-    assert (60, 60, 60) == rig.fleet()
-
-
-def test_worker_and_flow_are_killed_in_mid_surge(rig: Rig) -> None:
-    """The server ends the zombie by its silence; a new worker's keeping completes the surge."""
-    with rig.quick_zombies(10):
-        rig.hold("compute", "POST", "^/servers$", when="after")
-        run_id = rig.start(SURGE, **ASKED)
-        rig.wait_held()
-        rig.kill("worker")
-        rig.control("DELETE", "/faults")
-        zombie = rig.end(run_id)
-    rig.start_again("worker")
-    assert "CRASHED" == zombie.kind
-    rig.free_turn()
-    assert SETTLED == rig.run(KEEP)
     assert (60, 60, 60) == rig.fleet()
