@@ -33,6 +33,11 @@ QUICKER = {
     "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
     # How often runs are made of schedules, instead of each minute.
     "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
+    # What becomes of tasks is stored together each second, instead of by a transaction each.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    # Each of the many clients would first ask for a token that the server does not want.
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
 }
 
 
