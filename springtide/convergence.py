@@ -52,6 +52,8 @@ class Pace:
 async def converge(hands: Hands, pace: Pace) -> Outcome:
     """The outcome of rounds until settled, frozen, or `pace.deadline_s` has passed.
 
+    A dry run ends with its first plan, and as one, also where nothing is to be done.
+
     Raises:
         Whatever `observe` and `act` raise: they handle what is to be tried again themselves.
     """
@@ -87,10 +89,11 @@ async def converge(hands: Hands, pace: Pace) -> Outcome:
 
 
 def _ending(plan: RoundPlan, pace: Pace, *, elapsed_s: float) -> Ending | None:
-    if plan.settled:
-        return Ending.SETTLED
+    # First of all: by its ending a run stores what it learnt, and sweeps; a dry run does neither.
     if pace.dry_run:
         return Ending.DRY_RUN
+    if plan.settled:
+        return Ending.SETTLED
     if plan.frozen is not None:
         return Ending.FROZEN
     return Ending.DEADLINE if elapsed_s >= pace.deadline_s else None

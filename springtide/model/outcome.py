@@ -16,7 +16,7 @@ class Ending(StrEnum):
     FROZEN = "frozen"
     """A freeze holds: the plan was told and not carried out."""
     DRY_RUN = "dry run"
-    """Only the plan was asked for."""
+    """Only the plan was asked for, whatever it says: of a settled fleet as well."""
 
 
 UNTOUCHED = frozenset({Ending.FROZEN, Ending.DRY_RUN})

@@ -122,7 +122,7 @@ def test_rounds_go_on_until_a_plan_is_settled() -> None:
     ("plan", "pace", "ending"),
     [
         pytest.param(SETTLED, UNHURRIED, Ending.SETTLED, id="settled"),
-        pytest.param(SETTLED, Pace(1, 600, dry_run=True), Ending.SETTLED, id="settled-dry-run"),
+        pytest.param(SETTLED, Pace(1, 600, dry_run=True), Ending.DRY_RUN, id="settled-dry-run"),
         pytest.param(SETTLED, Pace(1, 0), Ending.SETTLED, id="settled-at-the-deadline"),
         pytest.param(a_plan(frozen="f"), UNHURRIED, Ending.SETTLED, id="settled-and-frozen"),
         pytest.param(LAUNCHING, Pace(1, 600, dry_run=True), Ending.DRY_RUN, id="dry-run"),

@@ -2,14 +2,18 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from prefect import flow
+from prefect import Flow, flow
 from prefect.variables import Variable
 
 from flows import evening_window
+from flows.emergency_surge import emergency_surge
 from flows.evening_window import close_evening_window, keep_fleet, open_evening_window
+from flows.fleet_healing import heal_fleet
 from flows.fleet_orders import freeze_fleet
+from flows.image_rollout import roll_out_image
 from flows.rounds import converge_fleet
 from springtide.convergence import Pace
 from springtide.model.claim import Ceiling, Claim, ClaimKind, Freeze
@@ -101,6 +105,28 @@ def test_dry_run_shows_the_plan_and_changes_nothing(evening: Evening) -> None:
     assert "9 desired" in evening.artifact("plan-api")
     assert 0 == evening.changes()
     assert {} == asyncio.run(stored())
+
+
+def test_a_dry_run_of_a_settled_fleet_stores_and_clears_nothing(evening: Evening) -> None:
+    """Whichever flow it is: neither what was called is remembered, nor what is over cleared."""
+    evening.run(open_evening_window)
+    over = {**ALL_DAY, "ends_at": MONDAY_16H - timedelta(minutes=1)}
+    store(Ceiling(key="ceiling-over", fleet="api", servers=9, **over))
+    before = asyncio.run(stored())
+    evening.sandbox.forget_calls()
+    who = {"owner": "operations", "reason": "a look"}
+    runs: tuple[tuple[Flow[Any, Any], dict[str, Any]], ...] = (
+        (open_evening_window, {}),
+        (close_evening_window, {}),
+        (keep_fleet, {}),
+        (heal_fleet, {}),
+        (roll_out_image, who),
+        (emergency_surge, {"servers": 6, "hours": 1, **who}),
+    )
+    for each, asked in runs:
+        state = evening.run(each, dry_run=True, **asked)
+        assert ("dry run", before) == (state.message, asyncio.run(stored())), each.name
+    assert 0 == evening.changes()
 
 
 @pytest.mark.parametrize(
