@@ -1,4 +1,4 @@
-"""The eyes of a flow: looks at the cloud and at the stored claims. Nothing is changed here."""
+"""The eyes of a flow: looks at the cloud and the stored claims; it stores notes and no more."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -81,7 +81,7 @@ class FleetWatch:
         self.own = self.own.with_stored(order)
 
     async def remember(self, note: Note) -> None:
-        """Store what was learnt, for the runs to come."""
+        """Store what was learnt, for the runs to come; a rehearsal's watch forgets it."""
         await remember_note(note)
 
     async def prepare_launch(self, *, required: bool) -> bool:
