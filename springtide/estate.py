@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import yaml
 from pydantic import ValidationError
+from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
 
 from springtide.errors import Misconfigured
 from springtide.model.approval import ApprovalPolicy
@@ -23,6 +25,11 @@ from springtide.model.fleet import Fleet
 from springtide.model.mistakes import mistakes
 from springtide.model.price import PriceBook
 from springtide.model.school import SchoolHolidays
+
+try:
+    from yaml import CSafeLoader as _Fast
+except ImportError:  # PyYAML was built without libyaml
+    from yaml import SafeLoader as _Fast  # type: ignore[assignment]
 
 ESTATE_VARIABLE = "SPRINGTIDE_ESTATE"
 DEFAULT_PATH = Path("deployments/estate.yaml")
@@ -190,14 +197,22 @@ def read_yaml(path: Path) -> dict[str, object]:
     """
     data = _read_bytes(path)
     try:
-        # Not `yaml.load`: the loader is a safe one, which that call's readers cannot see.
-        given = _StrictLoader(data).get_single_data()
+        given = _document(data)
     except yaml.YAMLError as error:
         raise Misconfigured(f"{path}: is not YAML: {_place(error)}") from error
     if not isinstance(given, dict):
         found = "nothing" if given is None else f"a {type(given).__name__}"
         raise Misconfigured(f"{path}: fields are wanted at the top, given {found}")
     return given
+
+
+def _document(data: bytes) -> object:
+    # Not `yaml.load`: the loaders are safe ones, which that call's readers cannot see.
+    try:
+        return _FastLoader(data).get_single_data()
+    except yaml.YAMLError:
+        # Ten times as slow, and its words for a mistake are the same on every machine.
+        return _Loader(data).get_single_data()
 
 
 def _place(error: yaml.YAMLError) -> str:
@@ -207,8 +222,10 @@ def _place(error: yaml.YAMLError) -> str:
     return " ".join(str(error).split())
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _Strict(SafeConstructor, Resolver):
     """YAML's safe types with each key once, and YAML 1.2's idea of what is no text."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - an attribute of PyYAML's; filled below
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002 - overrides a method of PyYAML
         keys: set[str] = set()
@@ -232,6 +249,13 @@ _RESOLVERS = {
     "tag:yaml.org,2002:float": (r"^-?(0|[1-9][0-9]*)\.[0-9]+$", list("-0123456789")),
     "tag:yaml.org,2002:merge": (r"^<<$", ["<"]),
 }
-_StrictLoader.yaml_implicit_resolvers = {}
 for _tag, (_pattern, _first) in _RESOLVERS.items():
-    _StrictLoader.add_implicit_resolver(_tag, re.compile(_pattern), _first)
+    _Strict.add_implicit_resolver(_tag, re.compile(_pattern), _first)
+
+
+class _Loader(_Strict, yaml.SafeLoader):
+    """All of it in Python."""
+
+
+class _FastLoader(_Strict, _Fast):
+    """The text is read by libyaml; what becomes of it is made by the same Python."""
