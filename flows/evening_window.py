@@ -43,8 +43,8 @@ async def open_evening_window(
 
     Args:
         fleet: Name of the fleet in the estate file.
-        servers: An order for more than the window's number; it is stored as a claim until the
-            window's end. Empty: the window's number.
+        servers: An order for more than the window's number; it is stored as a claim that ends with
+            the window's, at `until` less the tail. Empty: the window's number.
         dry_run: Show the plan and change nothing.
     """
     watch = await open_watch(estate_path(), fleet, whole=True)

@@ -65,7 +65,7 @@ def evening_to_close(
 def opening_order(
     evening: Evening, fleet: Fleet, *, servers: int | None, owner: str, now: Moment
 ) -> Claim | None:
-    """The claim that an opening with a number of its own stores until the window's end.
+    """The claim that an opening with a number of its own stores; it ends with the window's claim.
 
     None where no number was given, or just the window's.
 
