@@ -10,7 +10,13 @@ from springtide.estate import estate_path
 from springtide.model.claim import EVERY_FLEET, Ceiling, Freeze
 from springtide.model.surge import LONGEST_HOURS
 from springtide.planning.claim_book import PREFIX
-from springtide.planning.claim_changes import Longer, claim_named, entry_rows, extension
+from springtide.planning.claim_changes import (
+    Longer,
+    claim_named,
+    entry_rows,
+    extension,
+    keeping_limitation,
+)
 from springtide.planning.holding import holder, server_named
 from springtide.pricing.surge_cost import surge_cost
 from tasks.claims import clear_entry, read_claims, store_entry
@@ -100,8 +106,8 @@ async def extend_claim(name: str, *, hours: float, owner: str, reason: str) -> s
     """Have an order or a surge last longer, by a claim that takes over; the old one stays as it is.
 
     A surge is longer only within what the estate authorises without asking anybody, in size, hours
-    and cost from its beginning, an order within those hours (without surges, 24); ask for a surge
-    beyond.
+    and cost from its beginning, an order within those hours; ask for a surge beyond. An order of a
+    fleet without surges ends while the fleet is kept: within an hour after the window's end.
 
     Args:
         name: The stored name of the claim.
@@ -110,7 +116,8 @@ async def extend_claim(name: str, *, hours: float, owner: str, reason: str) -> s
         reason: Why.
 
     Raises:
-        GuardRefused: there is no such claim, or it would go beyond what is authorised.
+        GuardRefused: there is no such claim, it would go beyond what is authorised, or nothing
+            would take the servers down at its end.
     """
     estate = read_estate(estate_path())
     now = present_of(estate)
@@ -118,6 +125,9 @@ async def extend_claim(name: str, *, hours: float, owner: str, reason: str) -> s
     old = claim_named(name, book)
     fleet = estate.fleet(old.fleet)
     wish = Longer(ident=flow_run.id, hours=_bounded(hours), owner=owner, reason=reason, at=now)
+    why_not = keeping_limitation(old, wish, fleet, estate.windows_of(fleet.name))
+    if why_not is not None:
+        raise GuardRefused(why_not)
     claim, spending = extension(
         old,
         wish,

@@ -1,7 +1,8 @@
 """Stored claims as a person sees and changes them: listed, and made to last longer."""
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from math import floor
 
 from springtide.errors import GuardRefused
 from springtide.model.base import Model, Moment
@@ -16,7 +17,9 @@ from springtide.model.claim import (
 )
 from springtide.model.fleet import Fleet
 from springtide.model.surge import SurgeCost, SurgeSpending
+from springtide.model.window import Window
 from springtide.planning.claim_book import entry_name
+from springtide.planning.evening_schedules import Keeping, keepings
 from springtide.planning.surge_budget import (
     SurgeDemand,
     beyond_policy,
@@ -64,6 +67,33 @@ class Longer(Model):
     at: Moment
 
 
+def keeping_limitation(
+    old: Claim, wish: Longer, fleet: Fleet, windows: Iterable[Window]
+) -> str | None:
+    """Why nothing would take the fleet down at the longer claim's end; None: a keeping does.
+
+    A fleet with surges is kept around the clock, another one around its windows alone: what still
+    stands after the last tick of an evening would stand, and be paid for, until the next one.
+    """
+    if fleet.surge is not None:
+        return None
+    known, leaving = tuple(windows), timedelta(seconds=fleet.timeouts.leaving_s)
+    ends_at = old.ends_at + timedelta(hours=wish.hours)
+    if any(k.first <= ends_at <= k.last - leaving for k in _keepings(known, ends_at)):
+        return None
+    now_kept = [k for k in _keepings(known, old.ends_at) if k.first <= old.ends_at]
+    last = max(now_kept, key=lambda k: k.last, default=None)
+    if last is None or last.last - leaving <= old.ends_at:
+        return f"hours: {old.key} cannot be made longer: {_unkept(fleet, last)}"
+    latest = last.last - leaving
+    most_h = floor((latest - old.ends_at) / timedelta(hours=1) * 100) / 100
+    until = f"{latest.astimezone(last.zone):%H:%M %Z}"
+    return (
+        f"hours: given {wish.hours:g}, must be above 0 and at most {most_h:g} (until {until}):"
+        f" {_unkept(fleet, last)}"
+    )
+
+
 def extension(
     old: Claim, wish: Longer, fleet: Fleet, *, price: Price, book: ClaimBook
 ) -> tuple[Claim, SurgeSpending | None]:
@@ -91,6 +121,18 @@ def extension(
     if (why := _order_limitation(claim, fleet)) is not None:
         raise GuardRefused(why)
     return claim, None
+
+
+def _keepings(windows: Iterable[Window], around: datetime) -> list[Keeping]:
+    return [each for window in windows for each in keepings(window, around=around)]
+
+
+def _unkept(fleet: Fleet, last: Keeping | None) -> str:
+    told = f"at {last.last.astimezone(last.zone):%H:%M %Z}" if last else "over by then"
+    return (
+        f"fleet {fleet.name} has no `surge`, so its last keeping is {told}; what has not left by"
+        f" then (it takes {fleet.timeouts.leaving_s:g} s) is paid for until the next evening"
+    )
 
 
 def _order_limitation(order: Claim, fleet: Fleet) -> str | None:

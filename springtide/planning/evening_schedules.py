@@ -6,7 +6,7 @@ be. No decision rests on a tick: each flow asks `evening_window` whether the eve
 tick on a holiday does nothing, one that comes twice when the clocks go back does nothing new, and
 one that is missed is made up for by the next. A measured lead is not known when schedules are made:
 keeping then begins at its cap, and opens when the claim starts; the opening's own tick is at `from`
-and tells whether all of it serves. A fleet with surges is kept at every hour: a surge begins and
+and tells whether all of it serves. A fleet with surges is kept around the clock: a surge begins and
 ends when it likes.
 
 Example: Monday to Wednesday 16:00 to 22:00, lead 15, tail 10 gives `45 15 * * mon,tue,wed` to open,
@@ -14,13 +14,16 @@ Example: Monday to Wednesday 16:00 to 22:00, lead 15, tail 10 gives `45 15 * * m
 """
 
 from collections.abc import Iterator
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import groupby
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
-from springtide.model.base import Model, Name
+from springtide.model.base import Model, Moment, Name
 from springtide.model.estate import Estate
 from springtide.model.window import Weekday, Window
+from springtide.planning.wall_clock import instant_of
 
 KEEP_INTERVAL_MINUTES = 5
 KEEP_AFTER_MINUTES = 60
@@ -45,12 +48,21 @@ class EveningSchedule(Model):
     """Unique among all windows, e.g. `keep-evening-2`."""
     edge: Edge
     window: Name | None
-    """None: it holds for the fleet at every hour."""
+    """None: it keeps the fleet around the clock."""
     fleet: Name
     cron: str
     """Five fields, in local time of `timezone`. A date that was added outside the weekdays comes
     back every year: cron knows no year, and the flow finds no evening then."""
     timezone: str
+
+
+class Keeping(NamedTuple):
+    """The ticks that keep a fleet on one date of a window: every fifth minute, both inclusive."""
+
+    first: datetime
+    last: datetime
+    zone: ZoneInfo
+    """In which people read them."""
 
 
 def estate_schedules(estate: Estate) -> tuple[EveningSchedule, ...]:
@@ -81,18 +93,44 @@ def schedule_edges(window: Window) -> tuple[EveningSchedule, ...]:
     return tuple(found)
 
 
+def keepings(window: Window, *, around: Moment) -> tuple[Keeping, ...]:
+    """When the window's lines keep its fleet on the day of `around`, the one before and after.
+
+    The lines tick on holidays and removed dates, too: what stands for an order is taken down then.
+    """
+    today = around.astimezone(window.zone).date()
+    near = (today + timedelta(days=shift) for shift in (-1, 0, 1))
+    return tuple(
+        _keeping(window, day)
+        for day in near
+        if _WEEKDAYS[day.weekday()] in window.days or day in window.add_dates
+    )
+
+
+def _keeping(window: Window, day: date) -> Keeping:
+    grid, (first, last) = KEEP_INTERVAL_MINUTES, _kept_minutes(window)
+    ticks = (-(-first // grid) * grid, last // grid * grid)
+    local = [datetime.combine(day, time()) + timedelta(minutes=minute) for minute in ticks]
+    # By the wall clock, as cron goes.
+    first_at, last_at = (instant_of(at.date(), at.time(), zone=window.zone) for at in local)
+    return Keeping(first_at, last_at, window.zone)
+
+
+def _kept_minutes(window: Window) -> tuple[int, int]:
+    """Between which minutes from the date's midnight its fleet is kept."""
+    first = _minute_of_day(window.opens) - window.longest_lead_minutes
+    return first, _minute_of_day(window.closes) + KEEP_AFTER_MINUTES
+
+
 def _schedules(
     window: Window, days: frozenset[Weekday] | date, *, suffix: str
 ) -> Iterator[EveningSchedule]:
     opens = _minute_of_day(window.opens) - window.lead_minutes
-    first_keep = _minute_of_day(window.opens) - window.longest_lead_minutes
-    closes = _minute_of_day(window.closes)
-    until = closes - window.tail_minutes
+    first_keep, last_keep = _kept_minutes(window)
+    until = _minute_of_day(window.closes) - window.tail_minutes
     spans = {
         Edge.OPEN: _crons(opens, opens, grid=1, days=days),
-        Edge.KEEP: _crons(
-            first_keep, closes + KEEP_AFTER_MINUTES, grid=KEEP_INTERVAL_MINUTES, days=days
-        ),
+        Edge.KEEP: _crons(first_keep, last_keep, grid=KEEP_INTERVAL_MINUTES, days=days),
         Edge.CLOSE: _crons(until, until, grid=1, days=days),
     }
     for edge, crons in spans.items():

@@ -1,10 +1,12 @@
 """The evening window's flows on Prefect's own engine and the sandbox cloud."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import yaml
 from prefect import Flow, flow
 from prefect.variables import Variable
 
@@ -12,13 +14,14 @@ from flows import evening_window
 from flows.emergency_surge import emergency_surge
 from flows.evening_window import close_evening_window, keep_fleet, open_evening_window
 from flows.fleet_healing import heal_fleet
-from flows.fleet_orders import freeze_fleet
+from flows.fleet_orders import extend_claim, freeze_fleet
 from flows.image_rollout import roll_out_image
 from flows.rounds import converge_fleet
 from springtide.convergence import Pace
 from springtide.model.claim import Ceiling, Claim, ClaimKind, Freeze
 from springtide.planning.claim_book import entry_name
 from springtide.sandbox.faults import FaultRule
+from tasks.cloud import read_estate
 from tasks.watch import open_watch
 from tests.flows.evening import ARMISTICE, MONDAY_16H, RUN_ID, TAIL, THURSDAY, Evening, stored
 
@@ -28,6 +31,7 @@ ALL_DAY = {
     "owner": "operations",
     "reason": "a test says so",
 }
+UNTIL_TAIL = {**ALL_DAY, "starts_at": MONDAY_16H, "ends_at": TAIL}
 NOTHING = (0, 0, 0)
 LISTING = "/servers/detail"
 BRIEF_S = 6.0
@@ -37,6 +41,20 @@ BRIEF_S = 6.0
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """A keeping reaches its deadline within seconds."""
     monkeypatch.setattr(evening_window, "_KEEP_S", BRIEF_S)
+
+
+@pytest.fixture
+def surgeless(evening: Evening) -> Iterator[Evening]:
+    """An evening of a fleet without surges."""
+    before = evening.estate_file.read_text("utf-8")
+    estate = yaml.safe_load(before)
+    for key in ("surge", "traffic"):
+        del estate["fleets"][0][key]
+    evening.estate_file.write_text(yaml.safe_dump(estate, sort_keys=False), "utf-8")
+    read_estate.cache_clear()
+    yield evening
+    evening.estate_file.write_text(before, "utf-8")
+    read_estate.cache_clear()
 
 
 def store(entry: Claim | Ceiling | Freeze) -> None:
@@ -182,6 +200,17 @@ def test_an_order_is_stored_and_kept_until_the_windows_end(evening: Evening) -> 
     assert evening.run(close_evening_window).is_completed()
     assert NOTHING == evening.left()
     assert [] == [name for name in asyncio.run(stored()) if "claim" in name]
+
+
+def test_an_order_is_not_extended_beyond_the_keeping(surgeless: Evening) -> None:
+    """Nothing would take its servers down; nothing is stored, and the message says what may be."""
+    order = Claim(key="order-1", fleet="api", kind=ClaimKind.ORDER, servers=9, **UNTIL_TAIL)
+    store(order)
+    who = {"name": entry_name(order), "owner": "operations", "reason": "a late class"}
+    told = str(surgeless.run(extend_claim, hours=4, **who).message)
+    assert "hours: given 4, must be above 0 and at most 1.16 (until 22:59 CET)" in told
+    assert [entry_name(order)] == list(asyncio.run(stored()))
+    assert surgeless.run(extend_claim, hours=1, **who).is_completed()
 
 
 def test_closing_takes_nothing_that_a_surge_claims(evening: Evening) -> None:

@@ -8,11 +8,21 @@ import pytest
 
 from springtide.errors import GuardRefused
 from springtide.model.claim import Ceiling, Claim, ClaimBook, ClaimKind, Freeze
+from springtide.model.fleet import Timeouts
 from springtide.model.surge import SurgeCost, SurgePolicy
-from springtide.planning.claim_changes import Longer, Price, claim_named, entry_rows, extension
+from springtide.model.window import Window
+from springtide.planning.claim_changes import (
+    Longer,
+    Price,
+    claim_named,
+    entry_rows,
+    extension,
+    keeping_limitation,
+)
 from springtide.planning.emergency_surge import surge_claim
 from tests.planning.fleet_world import START
 from tests.planning.surges import EUR_4, a_policy, a_request, a_spending, a_surging_fleet
+from tests.planning.windows import a_window, utc
 
 SURGE = surge_claim(a_request(), START)
 LATER = START + timedelta(hours=2)
@@ -195,6 +205,70 @@ def test_an_order_is_bounded_in_its_hours(
         return
     with pytest.raises(GuardRefused, match=why):
         lengthened()
+
+
+EVENINGS = ORDER.model_copy(
+    update={"starts_at": utc("2026-11-25T15:00"), "ends_at": utc("2026-11-25T20:50")}
+)
+"""Of a Wednesday, until 21:50 in Paris; the next evening is Monday's."""
+LATE = a_window(name="late", opens="20:00", closes="23:00")
+DAWN = a_window(name="dawn", opens="06:00", closes="07:00", days=["thursday"])
+
+
+@pytest.mark.parametrize(
+    ("minutes", "windows", "why"),
+    [
+        pytest.param(64, (a_window(),), None, id="the last keeping has time for it"),
+        pytest.param(
+            66,
+            (a_window(),),
+            "hours: given 1.1, must be above 0 and at most 1.08 (until 22:55 CET): fleet api has no"
+            " `surge`, so its last keeping is at 23:00 CET; what has not left by then (it takes 300"
+            " s) is paid for until the next evening",
+            id="the last keeping ends before",
+        ),
+        pytest.param(
+            240, (a_window(),), "hours: given 4, must be above 0 and at most 1.08", id="at night"
+        ),
+        pytest.param(66, (a_window(), LATE), None, id="another window is kept"),
+        pytest.param(
+            240,
+            (a_window(), LATE),
+            "hours: given 4, must be above 0 and at most 2.08 (until 23:55 CET)",
+            id="the later window counts",
+        ),
+        pytest.param(9 * 60, (a_window(), DAWN), None, id="in the next window"),
+        pytest.param(7 * 60, (a_window(), DAWN), "hours: given 7, must", id="before it"),
+        pytest.param(11 * 60, (a_window(), DAWN), "hours: given 11, must", id="after it"),
+        pytest.param(
+            30,
+            (),
+            "hours: order-1 cannot be made longer: fleet api has no `surge`, so its last keeping is"
+            " over by then",
+            id="no window",
+        ),
+    ],
+)
+def test_an_order_without_surges_ends_while_its_fleet_is_kept(
+    minutes: int, windows: tuple[Window, ...], why: str | None
+) -> None:
+    """Beyond that its servers would stand until the next evening; the message says until when."""
+    fleet = a_surging_fleet(surge=None, timeouts=Timeouts(drain_s=100, delete_s=200))
+    found = keeping_limitation(EVENINGS, longer(minutes / 60), fleet, windows)
+    assert (found or "").startswith(why or "")
+    assert (found is None) is (why is None)
+
+
+def test_a_keeping_that_has_no_time_left_allows_nothing() -> None:
+    """Draining takes longer than the keeping goes on after the order's present end."""
+    fleet = a_surging_fleet(surge=None, timeouts=Timeouts(drain_s=4200, delete_s=300))
+    why = keeping_limitation(EVENINGS, longer(0.1), fleet, (a_window(),))
+    assert "hours: order-1 cannot be made longer: " in (why or "")
+
+
+def test_a_fleet_with_surges_is_kept_whenever_an_order_ends() -> None:
+    """Around the clock, so that its hours alone count."""
+    assert keeping_limitation(EVENINGS, longer(4), a_surging_fleet(), (a_window(),)) is None
 
 
 def test_a_claim_is_found_by_its_stored_name() -> None:

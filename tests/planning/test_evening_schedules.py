@@ -13,9 +13,10 @@ from springtide.planning.evening_schedules import (
     Edge,
     EveningSchedule,
     estate_schedules,
+    keepings,
     schedule_edges,
 )
-from tests.planning.windows import a_window
+from tests.planning.windows import SPRING, a_window, utc
 
 SHIPPED = Path(__file__).parents[2] / "deployments" / "estate.yaml"
 MONDAY = date(2026, 11, 23)
@@ -122,7 +123,7 @@ def test_an_added_date_outside_the_weekdays_has_lines_of_its_own() -> None:
     } == dated
 
 
-def test_a_fleet_with_surges_is_kept_at_every_hour() -> None:
+def test_a_fleet_with_surges_is_kept_around_the_clock() -> None:
     """Its windows' own lines for the keeping would only come twice."""
     edges = {e.slug: (e.cron, e.timezone) for e in estate_schedules(load_estate(SHIPPED))}
     assert {
@@ -130,6 +131,50 @@ def test_a_fleet_with_surges_is_kept_at_every_hour() -> None:
         "close-evening": ("50 21 * * mon,tue,wed", "Europe/Paris"),
         "keep-api": ("*/5 * * * *", "UTC"),
     } == edges
+
+
+@pytest.mark.parametrize(
+    ("changes", "around", "expected"),
+    [
+        pytest.param(
+            {},
+            "2026-11-25T21:00",
+            [("2026-11-24T15:00", "2026-11-24T22:00"), ("2026-11-25T15:00", "2026-11-25T22:00")],
+            id="the day's and the day before's",
+        ),
+        pytest.param({}, "2026-11-27T12:00", [], id="no date near"),
+        pytest.param(
+            {"opens": "16:07", "closes": "22:02", "lead_minutes": 5, "days": ["monday"]},
+            "2026-11-23T21:00",
+            [("2026-11-23T15:05", "2026-11-23T22:00")],
+            id="on the ticks",
+        ),
+        pytest.param(
+            {"closes": "23:30", "days": ["monday"], "remove_dates": ["2026-11-23"]},
+            "2026-11-23T23:10",
+            [("2026-11-23T15:00", "2026-11-23T23:30")],
+            id="past midnight, on a removed date",
+        ),
+        pytest.param(
+            {"days": ["monday"], "add_dates": ["2026-12-31"]},
+            "2026-12-31T12:00",
+            [("2026-12-31T15:00", "2026-12-31T22:00")],
+            id="an added date",
+        ),
+        pytest.param(
+            {"opens": "00:30", "closes": "02:30", "days": ["sunday"]},
+            f"{SPRING}T00:00",
+            [("2026-03-28T23:30", "2026-03-29T01:30")],
+            id="by the wall clock, where it jumps",
+        ),
+    ],
+)
+def test_when_a_fleet_is_kept(
+    changes: dict[str, object], around: str, expected: list[tuple[str, str]]
+) -> None:
+    """From the first tick to the last, each date's, as the lines say."""
+    found = keepings(a_window(**changes), around=utc(around))
+    assert [(utc(first), utc(last)) for first, last in expected] == [k[:2] for k in found]
 
 
 def field(text: str, low: int, high: int) -> set[int]:
