@@ -173,7 +173,8 @@ class PruneMachine(RuleBasedStateMachine):
         super().__init__()
         self.world = World()
         self.actors: dict[int, Actor] = {}
-        self.folder = Path(tempfile.mkdtemp(prefix="springtide-prune-"))
+        # In memory: each run makes some dozen indexes, and no machine of it loses its power.
+        self.folder = Path(tempfile.mkdtemp(prefix="springtide-prune-", dir="/dev/shm"))
         with self._opened(self.world, 0) as repository:
             for contents in ("ab", "cd", "bd"):
                 put_pack(repository, BlobKind.DATA, *map(content, contents))
