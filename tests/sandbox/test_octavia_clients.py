@@ -1,17 +1,15 @@
 """The clients that operators use, unmodified, on the sandbox's Octavia."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import openstack
+from openstack.config import OpenStackConfig
+from openstack.connection import Connection
 
 from springtide.sandbox.config import SandboxConfig
 from springtide.sandbox.process import Sandbox
 from springtide.sandbox.records import Document
 from tests.sandbox.balancing import own_cidr
+from tests.sandbox.command_line import openstack
 
 
 def the(index: int, **fields: object) -> Document:
@@ -25,15 +23,10 @@ def test_sdk_and_command_line(tmp_path: Path) -> None:
     config = SandboxConfig(regions=(region,), data_plane=False, balancer_update_s=0)
     with Sandbox(config) as sandbox:
         clouds = sandbox.clouds_yaml(tmp_path / "clouds.yaml")
-        environment = os.environ | {
-            "OS_CLIENT_CONFIG_FILE": str(clouds),
-            "OS_CLOUD": "sandbox",
-            "OS_REGION_NAME": region.name,
-        }
-        cloud = openstack.config.OpenStackConfig(config_files=[str(clouds)]).get_one(
+        cloud = OpenStackConfig(config_files=[str(clouds)]).get_one(
             "sandbox", region_name=region.name
         )
-        balancing = openstack.connection.Connection(config=cloud).load_balancer
+        balancing = Connection(config=cloud).load_balancer
         pool = balancing.find_pool("api", ignore_missing=False)
         path = f"/lbaas/pools/{pool.id}/members"
         for body in ([the(1, name="a", tags=["x"])], [the(2, name="b", weight=0)]):
@@ -46,17 +39,13 @@ def test_sdk_and_command_line(tmp_path: Path) -> None:
         member = balancing.find_member("b", pool, ignore_missing=False)
         assert 5 == balancing.update_member(member, pool, weight=5).weight
 
-        def listed(*arguments: str) -> list[str]:
-            program = [str(Path(sys.executable).with_name("openstack")), "loadbalancer"]
-            said = subprocess.run(
-                [*program, *arguments, "-f", "json"],
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            return [row["name"] for row in json.loads(said.stdout)]
-
-        assert ["api"] == listed("list")
-        assert ["a", "b"] == listed("member", "list", "api")
-        assert ["a", "b"] == listed("member", "list", pool.id)
+        listings = openstack(
+            clouds,
+            region.name,
+            "loadbalancer list -f json",
+            "loadbalancer member list api -f json",
+            f"loadbalancer member list {pool.id} -f json",
+        )
+        assert [["api"], ["a", "b"], ["a", "b"]] == [
+            [row["name"] for row in rows] for rows in listings
+        ]
