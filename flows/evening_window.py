@@ -86,6 +86,7 @@ async def close_evening_window(fleet: str = "api", *, dry_run: bool = False) -> 
     decider = watch.decider(flow_run.id)
     now = watch.now()
     evening = evening_to_close(decider.windows, decider.calendar, now=now)
+    claims = await watch.claims_of(evening)
     patience_s = closing_patience_s(watch.fleet, evening, now)
     async with fleet_turn(fleet, wait_s=30):
         outcome = await converge_fleet(
@@ -94,7 +95,7 @@ async def close_evening_window(fleet: str = "api", *, dry_run: bool = False) -> 
     touched = outcome.ending not in UNTOUCHED
     swept = await sweep_fleet(watch) if touched else ()
     left = await find_residue(watch, outcome) if touched else ()
-    late_s = late_by_s(evening, outcome.ended_at) if outcome.changed("delete") else 0.0
+    late_s = late_by_s(evening, claims, outcome.ended_at) if outcome.changed("delete") else 0.0
     late = f"closed {late_s:.0f} s after the paid hour turned" if late_s else None
     trouble = "; ".join(filter(None, (late, residue_told(left)))) or None
     return await report(watch, outcome, more=residue_rows(swept, left), trouble=trouble)

@@ -7,10 +7,11 @@ from pathlib import Path
 from springtide.clouds.observer import FleetObserver
 from springtide.errors import Misconfigured
 from springtide.estate import school_holidays
-from springtide.model.claim import ClaimBook
+from springtide.model.claim import Claim, ClaimBook
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet
 from springtide.model.snapshot import Observation
+from springtide.model.window import Evening
 from springtide.planning.claim_book import Note
 from springtide.planning.deciding import Decider
 from springtide.planning.own_orders import OwnOrder, OwnOrders
@@ -75,6 +76,13 @@ class FleetWatch:
             return book
         known = self.last_book or book
         return self.own.added_to(known.model_copy(update={"trouble": book.trouble}))
+
+    async def claims_of(self, evening: Evening | None) -> tuple[Claim, ...]:
+        """The fleet's stored claims since the evening began, those that are over by now as well."""
+        if evening is None:
+            return ()
+        book, _ = await read_claims(evening.claim_starts_at)
+        return tuple(claim for claim in book.claims if claim.fleet == self.fleet.name)
 
     def count(self, order: OwnOrder) -> None:
         """Have an order that this run has stored count, until the store says otherwise."""

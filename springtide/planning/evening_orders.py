@@ -1,7 +1,7 @@
 """What a person may ask of an evening, and how long its opening and its closing may take."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from springtide.errors import GuardRefused
 from springtide.model.base import Moment
@@ -113,8 +113,21 @@ def closing_patience_s(fleet: Fleet, evening: Evening | None, now: Moment) -> fl
     return max(own, max(0.0, left.total_seconds()) + _LATE_S)
 
 
-def late_by_s(evening: Evening | None, ended_at: Moment) -> float:
-    """By how many seconds a closing missed the end of the paid hours; 0 where it did not."""
+def late_by_s(evening: Evening | None, claims: Iterable[Claim], ended_at: Moment) -> float:
+    """By how many seconds a closing missed the end of the paid hours; 0 where it did not.
+
+    `claims` are the fleet's. What one of them held beyond the evening's claim could not go before
+    that one's end: it is in time until the clock hour in which the last of them ended turns.
+    """
     if evening is None:
         return 0.0
-    return max(0.0, (ended_at - evening.closes_at).total_seconds())
+    ends = (claim.ends_at for claim in claims)
+    longer = (at for at in ends if evening.claim_ends_at < at <= ended_at)
+    due_at = max((evening.closes_at, *map(_hour_turns_at, longer)))
+    return max(0.0, (ended_at - due_at).total_seconds())
+
+
+def _hour_turns_at(ended_at: Moment) -> datetime:
+    """When the clock hour turns in which servers go that were claimed until then."""
+    hour = ended_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return hour + timedelta(hours=1)

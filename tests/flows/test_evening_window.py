@@ -225,6 +225,17 @@ def test_closing_takes_nothing_that_a_surge_claims(evening: Evening) -> None:
     assert NOTHING == evening.left()
 
 
+def test_a_closing_after_a_longer_order_is_in_time(evening: Evening) -> None:
+    """The order held until 23:30: what a person closes then could not have gone before."""
+    until = {**ALL_DAY, "ends_at": TAIL + timedelta(minutes=100)}
+    store(Claim(key="order-1", fleet="api", kind=ClaimKind.ORDER, servers=8, **until))
+    evening.run(open_evening_window)
+    evening.sandbox.set_clock(TAIL + timedelta(minutes=101))
+    closed = evening.run(close_evening_window)
+    assert closed.is_completed(), closed.message
+    assert NOTHING == evening.left()
+
+
 def test_keeping_makes_good_what_was_missed(evening: Evening) -> None:
     """A missed opening, a dead server and a missed closing are each put right by the next keep."""
     assert evening.run(keep_fleet).is_completed()

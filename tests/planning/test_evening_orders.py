@@ -205,4 +205,26 @@ def test_a_closing_has_the_time_that_its_servers_need() -> None:
 )
 def test_how_late_a_closing_was(ended_at: datetime, expected: float, *, evening: bool) -> None:
     """Seconds after the paid hours' end; never negative."""
-    assert expected == late_by_s(the_evening() if evening else None, ended_at)
+    assert expected == late_by_s(the_evening() if evening else None, (), ended_at)
+
+
+@pytest.mark.parametrize(
+    ("ends", "ended_at", "expected"),
+    [
+        pytest.param(["22:30"], "22:33", 0, id="in the hour in which the order ended"),
+        pytest.param(["22:30"], "23:00", 0, id="just in time"),
+        pytest.param(["22:30"], "23:01", 60, id="late"),
+        pytest.param(["22:00"], "22:02", 0, id="an hour was begun at its very end"),
+        pytest.param(["21:10", "22:30"], "22:33", 0, id="the last one counts"),
+        pytest.param(["23:30"], "21:02", 120, id="it holds, and others went late"),
+        pytest.param(["20:50"], "21:02", 120, id="it ended with the window's claim"),
+    ],
+)
+def test_what_was_claimed_longer_is_closed_in_time(
+    ends: list[str], ended_at: str, expected: float
+) -> None:
+    """It could not go while it was claimed; the hour in which its claim ended is paid anyway."""
+    order = opening_order(the_evening(), FLEET, servers=31, owner="a person", now=OPENS_AT)
+    assert order is not None
+    claims = [order.model_copy(update={"ends_at": utc(f"2026-11-23T{end}")}) for end in ends]
+    assert expected == late_by_s(the_evening(), claims, utc(f"2026-11-23T{ended_at}"))
