@@ -124,6 +124,10 @@ async def _lane(watch: FleetWatch, lane: Iterable[tuple[Action, str]]) -> list[A
     for action, name in lane:
         task = _TASKS[type(action)].with_options(task_run_name=name)
         result = ActionResult(action=action, verdict=Verdict.LATER, detail=_AWAY)
+        # The task's thread inherits this client. Without one it makes two, and never closes the
+        # first (Prefect's `hydrated_context`). It is the action's own: one that all share would be
+        # closed under the other lanes where a lane raises, and one that has connected once tries
+        # for a minute where Prefect's server is away (`_has_connected`).
         with best_effort(name), SyncClientContext.get_or_create():
             future = task.submit(action, watch.order())
             await asyncio.to_thread(future.wait)
