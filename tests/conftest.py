@@ -61,6 +61,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         item.config.hook.pytest_timeout_set_timer(item=item, settings=settings)
 
 
+@pytest.fixture(scope="module")
+def short_back_off() -> Iterator[None]:
+    """Calls to OpenStack that fail in passing are repeated as often as ever, and at once.
+
+    tests/clouds/test_servers.py proves them at their own pace; elsewhere nothing comes of waiting.
+    """
+    # Not above: most tests need neither.
+    from tenacity import wait_fixed  # noqa: PLC0415 - as said
+
+    from springtide.clouds.openstack import service  # noqa: PLC0415 - as said
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "_BACK_OFF", wait_fixed(0.02))
+        yield
+
+
 @pytest.fixture(scope="session")
 def testbed() -> Iterator["Testbed"]:
     """One real OpenStack for all tests; see tests/real/openstack/running.py."""

@@ -10,6 +10,13 @@ from springtide.sandbox.process import Sandbox
 from tests.clouds.stage import Stage, a_fleet, a_sandbox, an_estate, clouds_file, silent_audit
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _at_once(request: pytest.FixtureRequest) -> None:
+    """What fails in passing is asked for again without a pause, but where that is proved."""
+    if request.path.name != "test_servers.py":
+        request.getfixturevalue("short_back_off")
+
+
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     """A running sandbox."""

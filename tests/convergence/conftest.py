@@ -10,6 +10,11 @@ from tests.convergence.stage import Stage, a_sandbox
 from tests.environment import environment
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _at_once(short_back_off: None) -> None:
+    """What fails in passing is asked for again without a pause."""
+
+
 @pytest.fixture(scope="package")
 def sandbox() -> Iterator[Sandbox]:
     """A running sandbox."""

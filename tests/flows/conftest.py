@@ -26,6 +26,11 @@ from tests.prefect_servers import a_prefect_server
 PULLER = SandboxIdentity(username="puller", password=SecretStr("another"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _at_once(short_back_off: None) -> None:
+    """What fails in passing is asked for again without a pause."""
+
+
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """Prefect on a database of its own, for all tests of flows."""
@@ -34,14 +39,23 @@ def prefect_server() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, Path]]:
-    """A running sandbox with quick boots, and the estate file that leads to it."""
+def canary() -> str:
+    """The fleet's policy: only files that are about canaries wait for one at each opening."""
+    return "never"
+
+
+@pytest.fixture(scope="module")
+def sandbox(
+    tmp_path_factory: pytest.TempPathFactory, canary: str
+) -> Iterator[tuple[Sandbox, Path]]:
+    """A running sandbox whose servers answer at once, and the estate file that leads to it."""
     folder = tmp_path_factory.mktemp("estate")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         server_port = probe.getsockname()[1]
     config = SandboxConfig(
-        boot=BootTime(least_s=0.1, most_s=0.4, answer_s=0.1),
+        boot=BootTime(least_s=0, most_s=0, answer_s=0),
+        haproxy=False,
         balancer_update_s=0.05,
         server_port=server_port,
         starts_at=MONDAY_16H,
@@ -50,7 +64,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox,
         estate = write_rehearsal(
             ESTATE, folder / "estate.yaml", sandbox_url=running.url, server_port=server_port
         )
-        fast_estate(estate)
+        fast_estate(estate, canary=canary)
         clouds = running.clouds_yaml(folder / "clouds.yaml")
         with environment(OS_CLIENT_CONFIG_FILE=str(clouds), SPRINGTIDE_ESTATE=str(estate)):
             yield running, estate
@@ -147,7 +161,14 @@ def sites(storage: Storage, second_cloud: Path, tmp_path: Path) -> Storage:
 
 
 @pytest.fixture
-def desk(prefect_server: None, swift: Path, tmp_path: Path) -> Iterator[Desk]:  # noqa: ARG001 - must run
+def desk(drawing_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """One whose pages have no pictures: those take seconds each."""
+    monkeypatch.setattr("springtide.reporting.cost_page.cost_charts", lambda _report: {})
+    return drawing_desk
+
+
+@pytest.fixture
+def drawing_desk(prefect_server: None, swift: Path, tmp_path: Path) -> Iterator[Desk]:  # noqa: ARG001 - must run
     """An estate that reports its cost, and publishes into a real Swift."""
     desk = write_desk(tmp_path)
     changes = {

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,8 @@ THURSDAY = datetime(2026, 11, 26, 15, 0, tzinfo=UTC)
 ARMISTICE = datetime(2026, 11, 11, 15, 0, tzinfo=UTC)
 
 
-def fast_estate(path: Path) -> None:
-    """Quicken the rehearsal: six servers, short pauses."""
+def fast_estate(path: Path, *, canary: str = "unproven") -> None:
+    """Quicken the rehearsal: six servers, short pauses; a canary by that policy."""
     estate = yaml.safe_load(path.read_text("utf-8"))
     estate["poll_interval_s"] = 0.2
     estate["rate_limit"] = {"requests_per_s": 500, "burst": 100}
@@ -37,7 +38,9 @@ def fast_estate(path: Path) -> None:
     fleet = estate["fleets"][0]
     fleet |= {"max_servers": 12, "join_interval_s": 0.5}
     fleet["surge"] |= {"max_servers": 12}
-    fleet["timeouts"] = {"boot_s": 10, "answer_s": 10, "drain_s": 3, "delete_s": 10}
+    fleet["canary"] |= {"policy": canary}
+    fleet["healing"] |= {"check_interval_s": 0.1}
+    fleet["timeouts"] = {"boot_s": 10, "answer_s": 10, "drain_s": 0.2, "delete_s": 10}
     path.write_text(yaml.safe_dump(estate, sort_keys=False), "utf-8")
 
 
@@ -90,7 +93,7 @@ class Evening:
     def serving_by_region(self) -> dict[str, int]:
         """The same, by region; regions without any are left out."""
         names = [region.name for region in self.sandbox.config.regions]
-        members = zip(names, map(_members_of, self._clouds()), strict=True)
+        members = zip(names, map(_members_of, self._clouds), strict=True)
         counts = {
             n: sum(m.weight > 0 and FLEET_TAG in m.tags for m in found) for n, found in members
         }
@@ -98,9 +101,8 @@ class Evening:
 
     def left(self) -> tuple[int, int, int]:
         """Servers, ports and members of the fleet that exist, over all regions."""
-        clouds = self._clouds()
-        servers = sum(1 for c in clouds for _ in c.compute.servers(tags=FLEET_TAG))
-        ports = sum(1 for c in clouds for _ in c.network.ports())
+        servers = sum(1 for c in self._clouds for _ in c.compute.servers(tags=FLEET_TAG))
+        ports = sum(1 for c in self._clouds for _ in c.network.ports())
         return servers, ports, sum(1 for m in self._members() if FLEET_TAG in m.tags)
 
     def changes(self) -> int:
@@ -114,8 +116,9 @@ class Evening:
         return f"{found.description}\n{found.data}" if found else ""
 
     def _members(self) -> list[Any]:
-        return [member for cloud in self._clouds() for member in _members_of(cloud)]
+        return [member for cloud in self._clouds for member in _members_of(cloud)]
 
+    @cached_property
     def _clouds(self) -> list[Any]:
         names = [region.name for region in self.sandbox.config.regions]
         return [openstack.connect(cloud="sandbox", region_name=name) for name in names]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import subprocess
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,12 +15,14 @@ from prefect import Flow, State
 
 from springtide.estate import load_estate
 from springtide.model.approval import Approval, Proposal, Signer
+from springtide.model.backup import VaultExpiry
 from springtide.model.vault_keys import KeyRole
 from springtide.stores.vaults import opened_vault
 from springtide.vault.repository import Repository
 from tasks.cloud import read_estate
 from tests.prefect_servers import newest_artifact
 
+_LEAST_PAUSE_S = 3.0
 SECRET = "pupil-1234"  # noqa: S105 - stands in names and contents, and must show up nowhere
 
 
@@ -119,6 +122,13 @@ def two_have_signed(proposal: Proposal) -> Approval:
         signatures=("one", "two"),
         signers=tuple(people),
     )
+
+
+def wait_until_due(expired: VaultExpiry) -> None:
+    """Return when prune has more to do, as its last run told: before that a run does nothing."""
+    due = expired.again_at
+    left_s = (due - datetime.now(UTC)).total_seconds() if due else 0.0
+    time.sleep(max(left_s, _LEAST_PAUSE_S))
 
 
 def packs_of(repository: Repository) -> list[str]:

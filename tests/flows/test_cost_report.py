@@ -67,9 +67,9 @@ def linked() -> str:
     return link
 
 
-def test_a_month_is_priced_proved_and_published(desk: Desk) -> None:
+def test_a_month_is_priced_proved_and_published(drawing_desk: Desk) -> None:
     """Evenings of thirty servers for six hours; the link shows the very page, and no other does."""
-    state = desk.run()
+    state = drawing_desk.run()
     report = state.result()
     assert state.is_completed(), state.message
     assert EVENINGS * 30 * 6 * read_price_book(BOOK).entries[0].price == report.billed
@@ -79,8 +79,8 @@ def test_a_month_is_priced_proved_and_published(desk: Desk) -> None:
     answer = httpx.get(link)
     shown = answer.status_code, answer.headers["content-type"].lower()
     assert (200, "text/html; charset=utf-8") == shown
-    (made,) = desk.editions()
-    stored = desk.folder / "reports/api/2024-11" / made
+    (made,) = drawing_desk.editions()
+    stored = drawing_desk.folder / "reports/api/2024-11" / made
     assert (stored / "cost-2024-11.html").read_bytes() == answer.content
     assert 401 == httpx.get(link.replace("temp_url_sig=", "temp_url_sig=0")).status_code
     assert {"charges.csv", "charges.parquet", "cost-2024-11.html", "report.json"} <= {
@@ -88,6 +88,7 @@ def test_a_month_is_priced_proved_and_published(desk: Desk) -> None:
     }
     verdicts = json.loads(asyncio.run(artifact("cost-verdicts-api")))
     assert {"PASS", "UNPROVEN"} <= {row["verdict"] for row in verdicts}
+    assert b"<svg" in answer.content
     (inventory,) = [each for each in report.reconciliations if each.name == "inventory"]
     assert ("PASS", "the cloud now; no bill") == (inventory.verdict.value, inventory.theirs)
     assert ["Volumes are in no figure"] == [note.split(":")[0] for note in report.notes]

@@ -1,6 +1,5 @@
 """Lawful erasure as a flow, on two Swifts: ordered, signed, done at one site after the other."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from springtide.model.approval import Approval, Proposal
 from springtide.model.change import ChangeOutcome
 from springtide.vault.erasure import read_condemned
 from tasks.erasure import Erasure
-from tests.flows.storage import SECRET, Storage, two_have_signed
+from tests.flows.storage import SECRET, Storage, two_have_signed, wait_until_due
 
 SOON = {"listing_lag": "PT0S", "grace": "PT10S", "resume_within": "PT0S"}
 _RUNS = 24
@@ -96,13 +95,13 @@ def test_expiry_brings_it_to_its_end(pupil: tuple[Storage, str, Path]) -> None:
     assert carried_out(storage, "documents", order).is_completed()
     left = 1
     for _ in range(_RUNS):
+        state = storage.run(expire_backups, vault="documents", dry_run=False)
+        assert state.is_completed(), state.message
         with storage.opened() as repository:
             left = len(read_condemned(repository))
         if not left:
             break
-        time.sleep(3)
-        state = storage.run(expire_backups, vault="documents", dry_run=False)
-        assert state.is_completed(), state.message
+        wait_until_due(state.result())
     assert 0 == left
     assert storage.run(verify_backups, vault="documents", everything=True).is_completed()
     # The second site may follow some days later.

@@ -1,6 +1,7 @@
 """A surge as Prefect runs it, on the sandbox: asked for, served, ended, and refused."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +11,11 @@ from prefect import State
 from flows.emergency_surge import emergency_surge
 from flows.evening_window import close_evening_window, keep_fleet, open_evening_window
 from flows.fleet_orders import extend_claim, lift_entry, list_entries
+from springtide.errors import GuardRefused
+from springtide.estate import load_estate
+from springtide.planning.emergency_surge import surge_request
 from springtide.sandbox.faults import FaultRule
-from tests.flows.evening import MONDAY_16H, TAIL, THURSDAY, Evening, stored
+from tests.flows.evening import ESTATE, MONDAY_16H, TAIL, THURSDAY, Evening, stored
 
 ASKED: dict[str, Any] = {
     "fleet": "api",
@@ -124,7 +128,6 @@ def test_a_dry_run_shows_and_changes_nothing(evening: Evening) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        pytest.param({"servers": 13}, "servers: given 13, must be 1 to 12", id="above the fleet"),
         pytest.param({"servers": 10_001}, "servers: given 10001", id="absurd"),
         pytest.param({"servers": 0}, "servers: given 0", id="none"),
         pytest.param({"hours": 0}, "hours: given 0", id="no time"),
@@ -132,10 +135,23 @@ def test_a_dry_run_shows_and_changes_nothing(evening: Evening) -> None:
         pytest.param({"hours": float("nan")}, "hours: given nan", id="not a number"),
         pytest.param({"hours": 745}, "hours: given 745", id="too long"),
         pytest.param({"reason": ""}, "reason", id="no reason"),
+        pytest.param({"regions": ["SBG5", "SBG5"]}, "regions: given SBG5, SBG5", id="twice"),
+    ],
+)
+def test_bad_input_is_told_by_its_field(changes: dict[str, Any], why: str) -> None:
+    """By what the flow asks before any call."""
+    asked = {name: value for name, value in ASKED.items() if name != "fleet"}
+    with pytest.raises(GuardRefused, match=re.escape(why)):
+        surge_request(load_estate(ESTATE).fleet("api"), {**asked, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        pytest.param({"servers": 13}, "servers: given 13, must be 1 to 12", id="above the fleet"),
         pytest.param({"owner": ""}, "owner", id="nobody"),
         pytest.param({"key": "Has Blanks"}, "key", id="key"),
         pytest.param({"regions": ["LON1"]}, "regions: given LON1, each once of", id="region"),
-        pytest.param({"regions": ["SBG5", "SBG5"]}, "regions: given SBG5, SBG5", id="twice"),
     ],
 )
 def test_bad_input_is_refused_before_any_change(

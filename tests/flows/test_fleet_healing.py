@@ -1,39 +1,22 @@
 """Healing and holding as flows, on Prefect's own engine and the sandbox cloud."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-import yaml
 
 from flows.evening_window import close_evening_window, keep_fleet, open_evening_window
 from flows.fleet_healing import heal_fleet
 from flows.fleet_orders import hold_server, release_server
 from springtide.sandbox.records import Server
-from tasks.cloud import read_estate
 from tests.flows.evening import TAIL, Evening
 
 WHO = {"owner": "ada", "reason": "a look at its memory"}
 
 
 @pytest.fixture
-def healing(evening: Evening) -> Iterator[Evening]:
-    """Six servers that serve, and an estate whose checks follow each other quickly."""
-    before = evening.estate_file.read_text("utf-8")
-    quicken(evening.estate_file)
+def healing(evening: Evening) -> Evening:
+    """Six servers that serve."""
     assert evening.run(open_evening_window).is_completed()
     evening.sandbox.forget_calls()
-    yield evening
-    evening.estate_file.write_text(before, "utf-8")
-    read_estate.cache_clear()
-
-
-def quicken(path: Path) -> None:
-    """Checks a tenth of a second apart."""
-    estate = yaml.safe_load(path.read_text("utf-8"))
-    estate["fleets"][0]["healing"] |= {"check_interval_s": 0.1}
-    path.write_text(yaml.safe_dump(estate, sort_keys=False), "utf-8")
-    read_estate.cache_clear()
+    return evening
 
 
 def servers(evening: Evening, region: str = "GRA11") -> list[Server]:

@@ -22,6 +22,12 @@ BEFORE, NEWEST = "api-iis-2026-11-01", "api-iis-2026-11-16"
 WHO = {"owner": "ada", "reason": "the login fails"}
 
 
+@pytest.fixture(scope="module")
+def canary() -> str:
+    """As the estate has it: an image that has not served sends one ahead."""
+    return "unproven"
+
+
 @pytest.fixture
 def standing(evening: Evening) -> Evening:
     """Six servers of the newest image that serve."""

@@ -26,7 +26,7 @@ from springtide.vault.repository import Repository
 from springtide.vault.snapshots import list_snapshots
 from tasks.shards import join_shards
 from tasks.vaults import VaultOrder
-from tests.flows.storage import SECRET, Storage, packs_of
+from tests.flows.storage import SECRET, Storage, packs_of, wait_until_due
 from tests.vault.places import seen_in
 
 
@@ -187,7 +187,6 @@ def test_one_snapshot_that_cannot_be_read_stops_no_other(storage: Storage) -> No
 SOON = {"listing_lag": "PT0S", "grace": "PT16S", "resume_within": "PT0S"}
 """A store that is never late; a run of prune must be done within half of the grace."""
 _RUNS = 12
-_BETWEEN_S = 5.0
 
 
 def test_expiry_shows_first_and_then_removes(storage: Storage) -> None:
@@ -222,7 +221,7 @@ def test_what_nobody_needs_is_priced_and_goes(storage: Storage) -> None:
         deleted += state.result().deleted_packs
         if deleted:
             break
-        time.sleep(_BETWEEN_S)
+        wait_until_due(state.result())
     assert deleted > 0, storage.artifact("expiry-documents")
     swept = storage.run(sweep_vault, vault="documents").result()
     assert (0, "0.00") == (swept.freed, str(swept.freed_per_month))

@@ -24,6 +24,12 @@ ASKED: dict[str, Any] = {"fleet": "api", "servers": 12, "hours": 2, **AT_ONCE}
 NINE_IN_ALL = {"GRA11": 4, "SBG5": 3, "RBX1": 2}
 
 
+@pytest.fixture(scope="module")
+def canary() -> str:
+    """As the estate has it: an image that has not served sends one ahead."""
+    return "unproven"
+
+
 def rehearse(evening: Evening, **changes: object) -> State[Any]:
     """The state in which a rehearsal ends."""
     return evening.run(rehearse_surge, **{**ASKED, **changes})
@@ -164,18 +170,10 @@ def test_an_unproven_image_has_its_canary(evening: Evening) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        pytest.param({"servers": 0}, "servers: given 0", id="none"),
         pytest.param({"servers": 13}, "servers: given 13, must be 1 to 12", id="above the fleet"),
-        pytest.param({"hours": float("nan")}, "hours: given nan", id="not a number"),
-        pytest.param({"regions": ["LON1"]}, "regions: given LON1", id="region"),
         pytest.param({"quota": {"LON1": 1}}, "quota: given LON1, must be one of", id="quota's"),
         pytest.param({"quota": {"GRA11": -1}}, "quota.GRA11: given -1", id="negative quota"),
         pytest.param({"speed": 0.5}, "speed: given 0.5", id="too slow"),
-        pytest.param(
-            {"boot_least_s": 3, "boot_most_s": 2},
-            "boot_least_s 3 is above boot_most_s 2",
-            id="boots",
-        ),
         pytest.param({"boot_most_s": 10}, "boot_most_s: given 10, must be below", id="patience"),
         pytest.param({"quota": dict.fromkeys(NINE_IN_ALL, 0)}, "no region has room", id="no room"),
         pytest.param({"fleet": "web"}, "no fleet 'web'", id="fleet"),
