@@ -35,7 +35,7 @@ _FRUGAL = {
     PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL: 1,
     PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL: 1,
 }
-"""Without what tests do not need of a server, they run in half the time."""
+"""What tests do not need of a server: a flow's run takes it much of its time."""
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from prefect import get_client
+from prefect.client.schemas.actions import VariableCreate
 from prefect.context import AsyncClientContext
 from prefect.variables import Variable
 
@@ -38,6 +40,12 @@ async def _forget() -> None:
     await _in_turn(Variable.aunset(name) for name in names)
 
 
+async def _put_fills(days: Iterable[date], fills: dict[str, list[int]]) -> None:
+    async with get_client() as client:
+        for day in days:
+            await client.create_variable(VariableCreate(name=f"{FILLS}{day:%Y_%m_%d}", value=fills))
+
+
 @pytest.fixture(autouse=True)
 def _nothing_stays(prefect_server: None) -> Iterator[None]:  # noqa: ARG001 - must run
     yield
@@ -59,7 +67,7 @@ def test_every_day_of_fills_is_remembered() -> None:
     """A day that is left out would neither count nor ever be forgotten."""
     days = [date(2026, 1, 1) + timedelta(days=n) for n in range(MANY)]
     fills = {"ssd-1": [3000, 1500]}
-    asyncio.run(_in_turn(Variable.aset(f"{FILLS}{day:%Y_%m_%d}", fills) for day in days))
+    asyncio.run(_put_fills(days, fills))
     assert days == sorted(asyncio.run(read_fills()))
 
 
