@@ -17,7 +17,7 @@ from springtide.errors import Retryable
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet, FleetRegion, PoolKind
 from springtide.model.leftover import LeftoverKind, MarkedThing
-from springtide.model.plan import Launch, MemberOrder
+from springtide.model.plan import Launch, PoolMember
 from springtide.model.server import Server
 from springtide.sandbox.config import BootTime, SandboxConfig
 from springtide.sandbox.process import Sandbox
@@ -151,14 +151,14 @@ def distribute(source: ImageStore, target: ImageStore) -> None:
         target.copy_image(golden.model_copy(update={"hash_value": "another"}), source)
 
 
-def as_members(servers: tuple[Server, ...]) -> list[MemberOrder]:
+def as_members(servers: tuple[Server, ...]) -> list[PoolMember]:
     """The servers as members-to-be, once all are ACTIVE."""
-    orders = [
-        MemberOrder(server_id=s.id, name=s.name, address=s.address)
+    members = [
+        PoolMember(server_id=s.id, name=s.name, address=s.address)
         for s in servers
         if s.address and s.status == "ACTIVE"
     ]
-    return orders if len(orders) == len(servers) else []
+    return members if len(members) == len(servers) else []
 
 
 def settled(cloud: RegionCloud, fleet: Fleet) -> bool:

@@ -10,8 +10,8 @@ from springtide.model.claim import Death, Desired, ExhaustedMark, Halt, ProvenIm
 from springtide.model.server import Phase
 
 
-class MemberOrder(Model):
-    """A server as a member-to-be (or a member that is) of its region's pool."""
+class PoolMember(Model):
+    """A server as a member of its region's pool: one to be, or one that is."""
 
     server_id: str
     name: str
@@ -42,7 +42,7 @@ class Join(Model):
 
     kind: Literal["join"] = "join"
     region: str
-    members: Annotated[tuple[MemberOrder, ...], Field(min_length=1)]
+    members: Annotated[tuple[PoolMember, ...], Field(min_length=1)]
     reason: str
 
 
@@ -51,7 +51,7 @@ class Drain(Model):
 
     kind: Literal["drain"] = "drain"
     region: str
-    members: Annotated[tuple[MemberOrder, ...], Field(min_length=1)]
+    members: Annotated[tuple[PoolMember, ...], Field(min_length=1)]
     reason: str
 
 
@@ -60,7 +60,7 @@ class Leave(Model):
 
     kind: Literal["leave"] = "leave"
     region: str
-    members: Annotated[tuple[MemberOrder, ...], Field(min_length=1)]
+    members: Annotated[tuple[PoolMember, ...], Field(min_length=1)]
     reason: str
     only_drained: bool = False
     """Leave in the pool whoever was given a weight again in the meantime: it is wanted back."""

@@ -28,12 +28,12 @@ from springtide.errors import GuardRefused
 from springtide.model.claim import Death
 from springtide.model.fleet import Fleet
 from springtide.model.healing import Signal
-from springtide.model.plan import Action, Delete, Drain, Leave, Mark, MemberOrder, Reboot, Wait
+from springtide.model.plan import Action, Delete, Drain, Leave, Mark, PoolMember, Reboot, Wait
 from springtide.model.server import Phase
 from springtide.planning.deaths import new_deaths
 from springtide.planning.health import said_of
 from springtide.planning.health_storm import StormWatch
-from springtide.planning.membership import member_orders
+from springtide.planning.membership import pool_members
 from springtide.planning.phases import Sighting
 from springtide.planning.region import RegionView
 from springtide.planning.round_input import RoundInput
@@ -146,11 +146,11 @@ def remove_sick(views: tuple[RegionView, ...], sick: Iterable[Sighting]) -> tupl
         alone = [s for s in going if s.member is None]
         if drained:
             reason = f"sick: {drained[0].why}"
-            members = member_orders(drained)
+            members = pool_members(drained)
             actions.append(Drain(region=view.region, members=members, reason=reason))
         if leaving:
             reason = f"sick: {leaving[0].why}"
-            members = member_orders(leaving)
+            members = pool_members(leaving)
             actions.append(Leave(region=view.region, members=members, reason=reason))
         if alone:
             ids = tuple(s.server.id for s in alone)
@@ -252,7 +252,7 @@ def _clear(view: RegionView, kept: frozenset[str]) -> Iterable[Action]:
     """What is of no use to anybody: members without their server, and failed launches."""
     failed = _useless(view, kept)
     stale = tuple(
-        MemberOrder(server_id=m.server_id or "", name=m.name, address=m.address, member_id=m.id)
+        PoolMember(server_id=m.server_id or "", name=m.name, address=m.address, member_id=m.id)
         for m in view.stale
     )
     if stale:

@@ -47,7 +47,7 @@ from springtide.planning.health_storm import find_storm
 from springtide.planning.image_choice import rolling
 from springtide.planning.image_rollout import find_halt, plan_image_rollout
 from springtide.planning.launching import LaunchPlan, plan_launches
-from springtide.planning.membership import member_orders, plan_joins, plan_leaves
+from springtide.planning.membership import plan_joins, plan_leaves, pool_members
 from springtide.planning.phases import Sighting
 from springtide.planning.region import RegionView, view_regions
 from springtide.planning.removal import candidates_of, choose_removals
@@ -151,7 +151,7 @@ def _recall(views: tuple[RegionView, ...], given: RoundInput, missing: int) -> f
 
 def _take_back(views: tuple[RegionView, ...], recalled: frozenset[str]) -> tuple[Action, ...]:
     return tuple(
-        Join(region=view.region, members=member_orders(back), reason="wanted again while draining")
+        Join(region=view.region, members=pool_members(back), reason="wanted again while draining")
         for view in views
         if (back := [s for s in view.of(Phase.DRAINING) if s.server.id in recalled])
     )
@@ -223,7 +223,7 @@ def _removals(
         serving = [s for s in going if s.member is not None]
         idle = tuple(s.server.id for s in going if s.member is None)
         if serving:
-            members = member_orders(serving)
+            members = pool_members(serving)
             actions.append(Drain(region=view.region, members=members, reason=reason))
         if idle:
             actions.append(Delete(region=view.region, server_ids=idle, reason=reason))

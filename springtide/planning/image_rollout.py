@@ -32,7 +32,7 @@ from springtide.model.server import Phase
 from springtide.planning.fleet_healing import HealingPlan
 from springtide.planning.health_storm import StormWatch
 from springtide.planning.image_choice import halt_of, rolling, rollout_now
-from springtide.planning.membership import member_orders
+from springtide.planning.membership import pool_members
 from springtide.planning.phases import Sighting
 from springtide.planning.proving import image_proven
 from springtide.planning.region import RegionView
@@ -200,7 +200,7 @@ def _drains(
     chosen = choose_removals(max(0, spare), candidates)
     reason = f"rollout of {rollout.image}: it has another image"
     return tuple(
-        Drain(region=view.region, members=member_orders(going), reason=reason)
+        Drain(region=view.region, members=pool_members(going), reason=reason)
         for view in free
         if (going := [s for region, s in chosen if region == view.region])
     )

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from springtide.model.base import Moment
 from springtide.model.fleet import Fleet, Prober
-from springtide.model.plan import Join, Leave, MemberOrder
+from springtide.model.plan import Join, Leave, PoolMember
 from springtide.model.server import Phase
 from springtide.planning.phases import Sighting
 from springtide.planning.region import RegionView
@@ -27,10 +27,10 @@ _SETTLE_S = 1.0
 its server, which counts no request in progress yet."""
 
 
-def member_orders(sightings: Iterable[Sighting]) -> tuple[MemberOrder, ...]:
+def pool_members(sightings: Iterable[Sighting]) -> tuple[PoolMember, ...]:
     """The servers as members, in the given order; those without an address are left out."""
     return tuple(
-        MemberOrder(
+        PoolMember(
             server_id=s.server.id,
             name=s.server.name,
             address=address,
@@ -60,7 +60,7 @@ def plan_joins(
         ]
         if view.readable and ready and _worth_a_call(view, fleet, given.now, ready):
             reason = "they answer" if ready_phase is Phase.ANSWERING else "they are ACTIVE"
-            joins.append(Join(region=view.region, members=member_orders(ready), reason=reason))
+            joins.append(Join(region=view.region, members=pool_members(ready), reason=reason))
     return tuple(joins)
 
 
@@ -78,7 +78,7 @@ def plan_leaves(
             leaves.append(
                 Leave(
                     region=view.region,
-                    members=member_orders(over),
+                    members=pool_members(over),
                     reason="their requests have ended, or drain_s is over",
                     only_drained=True,
                 )

@@ -15,7 +15,7 @@ from springtide.clouds.openstack.region import RegionCloud
 from springtide.model.base import Model
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet, FleetRegion, HealthCheck
-from springtide.model.plan import Drain, Join, Launch, Leave, MemberOrder
+from springtide.model.plan import Drain, Join, Launch, Leave, PoolMember
 from springtide.model.server import Member, Server
 from springtide.sandbox.config import BootTime, SandboxConfig, SandboxRegion
 from springtide.sandbox.faults import FaultRule
@@ -89,26 +89,26 @@ def a_launch(servers: int = 2, **changes: object) -> Launch:
     return Launch.model_validate(base | changes)
 
 
-def a_join(members: Sequence[MemberOrder]) -> Join:
+def a_join(members: Sequence[PoolMember]) -> Join:
     """A join of these members in GRA11."""
     return Join(region="GRA11", members=tuple(members), reason="they answer")
 
 
-def a_drain(members: Sequence[MemberOrder]) -> Drain:
+def a_drain(members: Sequence[PoolMember]) -> Drain:
     """A drain of these members in GRA11."""
     return Drain(region="GRA11", members=tuple(members), reason="the evening closes")
 
 
-def a_leave(members: Sequence[MemberOrder], *, only_drained: bool = False) -> Leave:
+def a_leave(members: Sequence[PoolMember], *, only_drained: bool = False) -> Leave:
     """A leave of these members in GRA11."""
     return Leave(
         region="GRA11", members=tuple(members), reason="they ended", only_drained=only_drained
     )
 
 
-def an_order(number: int, member: Member | None = None) -> MemberOrder:
+def a_pool_member(number: int, member: Member | None = None) -> PoolMember:
     """The member that is made for server `number`; with its id where it is one already."""
-    return MemberOrder(
+    return PoolMember(
         server_id=f"server-{number}",
         name=f"api-{number}",
         address=f"127.21.1.{number}",
@@ -167,7 +167,7 @@ class Stage:
 
     def joined(self, numbers: Sequence[int]) -> dict[str, Member]:
         """Members of ours by address, after servers of those numbers have joined."""
-        self.gra.join(self.fleet, a_join([an_order(number) for number in numbers]))
+        self.gra.join(self.fleet, a_join([a_pool_member(number) for number in numbers]))
         return self.members()
 
     def members(self) -> dict[str, Member]:

@@ -21,8 +21,8 @@ from tests.clouds.stage import (
     a_fleet,
     a_fleet_region,
     a_join,
+    a_pool_member,
     an_estate,
-    an_order,
     silent_audit,
     wait_until,
 )
@@ -45,8 +45,10 @@ def an_observer(stage: Stage) -> FleetObserver:
 
 def serve(stage: Stage, *servers: Server) -> None:
     """Have these be members of the pool in GRA11."""
-    orders = [an_order(n).model_copy(update={"server_id": s.id}) for n, s in enumerate(servers, 1)]
-    stage.gra.join(stage.fleet, a_join(orders))
+    members = [
+        a_pool_member(n).model_copy(update={"server_id": s.id}) for n, s in enumerate(servers, 1)
+    ]
+    stage.gra.join(stage.fleet, a_join(members))
 
 
 def look(observer: FleetObserver) -> dict[str, RegionSnapshot]:

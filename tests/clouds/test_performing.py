@@ -13,13 +13,13 @@ from springtide.model.plan import (
     Join,
     Launch,
     Leave,
-    MemberOrder,
+    PoolMember,
     Verdict,
 )
 from springtide.sandbox.config import SandboxQuota
 from springtide.sandbox.control_inputs import RegionChange
 from springtide.sandbox.faults import FaultRule
-from tests.clouds.stage import Case, Stage, a_launch, an_order, case_name
+from tests.clouds.stage import Case, Stage, a_launch, a_pool_member, case_name
 
 AT = datetime(2026, 11, 23, 20, 50, tzinfo=UTC)
 
@@ -40,7 +40,7 @@ def test_a_servers_life_by_actions(stage: Stage) -> None:
     results = [done(stage, a_wave(stage))]
     servers = stage.gra.list_servers("api")
     members = tuple(
-        MemberOrder(server_id=s.id, name=s.name, address=s.address or "") for s in servers
+        PoolMember(server_id=s.id, name=s.name, address=s.address or "") for s in servers
     )
     given = {"region": "GRA11", "reason": "a test"}
     for action in (
@@ -116,5 +116,5 @@ def test_a_quota_without_room_is_for_later(stage: Stage) -> None:
 def test_a_busy_balancer_is_for_later(stage: Stage) -> None:
     """Nothing joined, and nothing has failed."""
     stage.sandbox.stick_balancer(stage.pool_id(), 30)
-    result = done(stage, Join(region="GRA11", members=(an_order(1),), reason="a test"))
+    result = done(stage, Join(region="GRA11", members=(a_pool_member(1),), reason="a test"))
     assert (Verdict.LATER, 0) == (result.verdict, result.servers)

@@ -20,8 +20,8 @@ from tests.clouds.stage import (
     a_fleet,
     a_fleet_region,
     a_leave,
+    a_pool_member,
     an_estate,
-    an_order,
     clouds_file,
     silent_audit,
     wait_until,
@@ -72,7 +72,7 @@ def test_a_duplicate_is_sent_once(stage: Stage) -> None:
 def test_draining_writes_down_since_when(stage: Stage) -> None:
     """Weight 0 and a tag in UTC; draining others leaves it."""
     stage.joined([1, 2])
-    stage.gra.drain(stage.fleet, a_drain([an_order(1)]), AT)
+    stage.gra.drain(stage.fleet, a_drain([a_pool_member(1)]), AT)
     members = stage.members()
     drained, serving = members["127.21.1.1"], members["127.21.1.2"]
     assert (0, AT.astimezone(UTC)) == (drained.weight, drained.draining_since)
@@ -83,7 +83,7 @@ def test_draining_writes_down_since_when(stage: Stage) -> None:
 def test_joining_ends_a_drain(stage: Stage) -> None:
     """Weight 1 again, and the tag of the drain is gone."""
     stage.joined([1])
-    stage.gra.drain(stage.fleet, a_drain([an_order(1)]), AT)
+    stage.gra.drain(stage.fleet, a_drain([a_pool_member(1)]), AT)
     back = stage.joined([1])["127.21.1.1"]
     assert (1, None, "server-1") == (back.weight, back.draining_since, back.server_id)
 
@@ -97,10 +97,10 @@ def test_members_leave_and_others_stay(stage: Stage, fleet: Fleet, method: str, 
     """One full PUT for a pool that is ours, else one DELETE each; foreign members stay as is."""
     with_a_foreign_member(stage)
     joined = stage.joined([1, 2, 3])
-    stage.gra.drain(stage.fleet, a_drain([an_order(3)]), AT)
+    stage.gra.drain(stage.fleet, a_drain([a_pool_member(3)]), AT)
     before = stage.members()
     stage.sandbox.forget_calls()
-    going = [an_order(n, joined[f"127.21.1.{n}"]) for n in (1, 2)]
+    going = [a_pool_member(n, joined[f"127.21.1.{n}"]) for n in (1, 2)]
     stage.gra.leave(fleet, a_leave(going))
     assert (calls, calls) == (stage.calls(method), stage.calls("PUT") + stage.calls("DELETE"))
     after = stage.members()
@@ -140,7 +140,7 @@ def test_nothing_of_a_foreign_member_changes_when_ours_leave(stage: Stage) -> No
         before["backup"],
         before["tags"],
     )
-    stage.gra.leave(stage.fleet, a_leave([an_order(1)]))
+    stage.gra.leave(stage.fleet, a_leave([a_pool_member(1)]))
     assert [FOREIGN] == list(stage.members())
     assert before == foreign()
 
@@ -150,7 +150,7 @@ def test_a_foreign_member_at_the_same_address_stays(stage: Stage) -> None:
     foreign = ForeignMember(address=IPv4Address("127.21.1.1"), port=443, name="core-1")
     stage.sandbox.add_member(stage.pool_id(), foreign)
     stage.joined([1])
-    stage.gra.leave(stage.fleet, a_leave([an_order(1)]))
+    stage.gra.leave(stage.fleet, a_leave([a_pool_member(1)]))
     assert [443] == [member.port for member in stage.members().values()]
 
 
@@ -159,15 +159,15 @@ def test_somebody_elses_member_is_never_taken_out(stage: Stage, fleet: Fleet) ->
     """A member without the fleet's tag stays, even where it is asked for."""
     with_a_foreign_member(stage)
     foreign = stage.members()[FOREIGN]
-    order = an_order(1, foreign).model_copy(update={"address": FOREIGN})
-    stage.gra.leave(fleet, a_leave([order]))
+    member = a_pool_member(1, foreign).model_copy(update={"address": FOREIGN})
+    stage.gra.leave(fleet, a_leave([member]))
     assert [FOREIGN] == list(stage.members())
 
 
 def test_an_exclusive_pool_may_become_empty(stage: Stage) -> None:
     """The last members leave by an empty list."""
     stage.joined([1, 2])
-    stage.gra.leave(stage.fleet, a_leave([an_order(1), an_order(2)]))
+    stage.gra.leave(stage.fleet, a_leave([a_pool_member(1), a_pool_member(2)]))
     assert {} == stage.members()
 
 
@@ -225,7 +225,7 @@ def test_members_leave_a_shared_pool_one_after_the_other(tmp_path: Path) -> None
         stage = Stage(sandbox, tmp_path, access, a_shared_fleet())
         stage.joined([1, 2, 3])
         wait_until(lambda: _idle(stage))
-        stage.gra.leave(stage.fleet, a_leave([an_order(n) for n in (1, 2)]))
+        stage.gra.leave(stage.fleet, a_leave([a_pool_member(n) for n in (1, 2)]))
         wait_until(lambda: _idle(stage))
         assert ["127.21.1.3"] == list(stage.members())
         assert 2 == stage.calls("DELETE")

@@ -20,7 +20,7 @@ from springtide.errors import BalancerBusy
 from springtide.model.base import Model
 from springtide.model.estate import Estate
 from springtide.model.fleet import Fleet, FleetRegion
-from springtide.model.plan import Drain, Join, Launch, Leave, MemberOrder
+from springtide.model.plan import Drain, Join, Launch, Leave, PoolMember
 from springtide.model.server import Member, Server
 from tests import waiting
 from tests.clouds.stage import clouds_file, silent_audit
@@ -190,7 +190,7 @@ def opened(ground: Ground, estate: Estate | None = None) -> CloudAccess:
 
 @dataclass(frozen=True)
 class PoolStage:
-    """The pool of one region, and orders for it that wait until the balancer takes them."""
+    """The pool of one region, and changes of it that wait until the balancer takes them."""
 
     contract: Contract
     region: str
@@ -205,30 +205,32 @@ class PoolStage:
         """The pool."""
         return self.cloud.resolve_pool(self.contract.fleet).pool_id
 
-    def order(self, number: int) -> MemberOrder:
+    def pool_member(self, number: int) -> PoolMember:
         """The member that is made for server `number`; nothing listens there."""
         base = {"GRA11": "127.61.15", "SBG5": "127.62.15"}[self.region]
-        return MemberOrder(
+        return PoolMember(
             server_id=f"server-{number}", name=f"contract-{number}", address=f"{base}.{number}"
         )
 
-    def orders(self, *numbers: int) -> tuple[MemberOrder, ...]:
+    def pool_members(self, *numbers: int) -> tuple[PoolMember, ...]:
         """The members that are made for those servers."""
-        return tuple(self.order(number) for number in numbers)
+        return tuple(self.pool_member(number) for number in numbers)
 
     def a_join(self, *numbers: int) -> Join:
         """A join of those servers."""
-        return Join(region=self.region, members=self.orders(*numbers), reason="they answer")
+        return Join(region=self.region, members=self.pool_members(*numbers), reason="they answer")
 
     def a_drain(self, *numbers: int) -> Drain:
         """A drain of those servers."""
-        return Drain(region=self.region, members=self.orders(*numbers), reason="the evening closes")
+        return Drain(
+            region=self.region, members=self.pool_members(*numbers), reason="the evening closes"
+        )
 
     def a_leave(self, *numbers: int, only_drained: bool = False) -> Leave:
         """A leave of those servers."""
         return Leave(
             region=self.region,
-            members=self.orders(*numbers),
+            members=self.pool_members(*numbers),
             reason="they have ended",
             only_drained=only_drained,
         )
@@ -262,7 +264,7 @@ class PoolStage:
         """Take out whatever members the contract has put into the pool."""
         balancers = self.contract.connections[self.region].load_balancer
         members = list(balancers.members(self.pool_id))
-        base = self.order(0).address.rsplit(".", 1)[0]
+        base = self.pool_member(0).address.rsplit(".", 1)[0]
         ours = [member for member in members if member.address.startswith(f"{base}.")]
         if ours and len(ours) == len(members):
             path = f"/lbaas/pools/{self.pool_id}/members"

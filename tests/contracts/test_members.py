@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from springtide.model.plan import MemberOrder
+from springtide.model.plan import PoolMember
 from tests.contracts.stage import Contract, PoolStage, cleared_pool, until_busy
 
 AT = datetime(2026, 11, 23, 21, 50, 0, tzinfo=timezone(timedelta(hours=1)))
@@ -124,13 +124,13 @@ def test_nothing_of_a_foreign_member_changes_by_our_full_put(own_pool: PoolStage
     contract, pool_id = own_pool.contract, own_pool.pool_id
     balancers = contract.connections["SBG5"].load_balancer
     foreign = {
-        "address": own_pool.order(99).address,
+        "address": own_pool.pool_member(99).address,
         "protocol_port": 8443,
         "name": "core-1",
         "weight": 7,
         "backup": True,
         "is_admin_state_up": False,
-        "monitor_address": own_pool.order(98).address,
+        "monitor_address": own_pool.pool_member(98).address,
         "monitor_port": 9090,
         "tags": ["core", "springtide:fleet:other"],
     }
@@ -164,8 +164,8 @@ def test_an_exclusive_pool_may_become_empty(own_pool: PoolStage) -> None:
 def test_a_batch_that_is_no_addition_takes_others_out(own_pool: PoolStage) -> None:
     """The very reason why our joins are additive."""
     own_pool.joined(1)
-    order = own_pool.order(2)
-    bodies = [{"address": order.address, "protocol_port": 8080, "tags": _tags(order)}]
+    second = own_pool.pool_member(2)
+    bodies = [{"address": second.address, "protocol_port": 8080, "tags": _tags(second)}]
     balancer = own_pool.contract.service("load-balancer", "SBG5")
     path = f"/lbaas/pools/{own_pool.pool_id}/members"
     members = own_pool.done(
@@ -178,20 +178,20 @@ def test_what_a_batch_leaves_out_of_a_known_member_becomes_the_default(
     own_pool: PoolStage,
 ) -> None:
     """Weight, backup and monitor fall back, name and tags stay: so our full PUT says all."""
-    order, balancers = own_pool.order(1), own_pool.contract.connections["SBG5"].load_balancer
+    first, balancers = own_pool.pool_member(1), own_pool.contract.connections["SBG5"].load_balancer
     own_pool.wait_idle()
     balancers.create_member(
         own_pool.pool_id,
-        address=order.address,
+        address=first.address,
         protocol_port=8080,
         name="kept",
         weight=7,
         backup=True,
         monitor_port=9090,
-        tags=_tags(order),
+        tags=_tags(first),
     )
     path = f"/lbaas/pools/{own_pool.pool_id}/members?additive_only=true"
-    body = {"members": [{"address": order.address, "protocol_port": 8080}]}
+    body = {"members": [{"address": first.address, "protocol_port": 8080}]}
     balancer = own_pool.contract.service("load-balancer", "SBG5")
     member = own_pool.done(
         lambda: balancer.change("PUT", path, body, why="the contract is checked")
@@ -206,5 +206,5 @@ def test_what_a_batch_leaves_out_of_a_known_member_becomes_the_default(
     )
 
 
-def _tags(order: MemberOrder) -> list[str]:
-    return ["springtide", "springtide:fleet:contract", f"springtide:server:{order.server_id}"]
+def _tags(member: PoolMember) -> list[str]:
+    return ["springtide", "springtide:fleet:contract", f"springtide:server:{member.server_id}"]

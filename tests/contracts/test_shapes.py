@@ -143,7 +143,7 @@ def test_a_member_is_listed_with_what_is_read_of_it(shared_pool: PoolStage) -> N
     found = shared_pool.contract.raw("load-balancer", path).json()["members"]
     [shown] = [each for each in found if each["id"] == member.id]
     keys = {
-        "address": shared_pool.order(1).address.replace(".", r"\."),
+        "address": shared_pool.pool_member(1).address.replace(".", r"\."),
         "protocol_port": "8080",
         "name": "contract-1",
         "weight": "1",
@@ -164,7 +164,7 @@ def test_a_member_is_listed_with_what_is_read_of_it(shared_pool: PoolStage) -> N
 @pytest.mark.parametrize("query", ["", "?additive_only=true"])
 def test_a_batch_is_accepted_without_a_body(own_pool: PoolStage, query: str) -> None:
     """202; what it says becomes true when the balancer is ACTIVE again."""
-    order = own_pool.order(1)
+    order = own_pool.pool_member(1)
     own_pool.wait_idle()
     answer = own_pool.contract.raw(
         "load-balancer",

@@ -11,7 +11,7 @@ from springtide.model.plan import (
     Join,
     Launch,
     Leave,
-    MemberOrder,
+    PoolMember,
     RoundPlan,
     Shortfall,
     Verdict,
@@ -30,7 +30,7 @@ from springtide.planning.telling import (
 )
 from tests.planning.fleet_world import START, desired
 
-MEMBERS = tuple(MemberOrder(server_id=f"s{n}", name="", address="127.1.0.1") for n in range(3))
+MEMBERS = tuple(PoolMember(server_id=f"s{n}", name="", address="127.1.0.1") for n in range(3))
 DELETE = Delete(region="GRA11", server_ids=("s1",), reason="too many")
 JOIN = Join(region="RBX1", members=MEMBERS, reason="they answer")
 SHORT = Shortfall(servers=4, reason="GRA11: cap 6")

@@ -25,7 +25,7 @@ from springtide.errors import (
     SpringtideError,
 )
 from springtide.model.fleet import Fleet, FleetRegion, PoolKind
-from springtide.model.plan import Drain, Join, Leave, MemberOrder
+from springtide.model.plan import Drain, Join, Leave, PoolMember
 from springtide.model.server import Member
 
 _PAGE = 1000
@@ -139,14 +139,14 @@ class Pool:
     def _bodies(self) -> list[Body]:
         return list(self._balancer.pages(self._path, "members", limit=_PAGE))
 
-    def _body(self, order: MemberOrder, *, weight: int, more: tuple[str, ...] = ()) -> Body:
+    def _body(self, member: PoolMember, *, weight: int, more: tuple[str, ...] = ()) -> Body:
         body: Body = {
-            "address": order.address,
+            "address": member.address,
             # Octavia knows a member by address and port: with another port it is a second one.
-            "protocol_port": order.port or self._fleet.health.port,
-            "name": order.name,
+            "protocol_port": member.port or self._fleet.health.port,
+            "name": member.name,
             "weight": weight,
-            "tags": [OURS, fleet_tag(self._fleet.name), server_tag(order.server_id), *more],
+            "tags": [OURS, fleet_tag(self._fleet.name), server_tag(member.server_id), *more],
         }
         if self._setup.subnet_id:
             body["subnet_id"] = self._setup.subnet_id
