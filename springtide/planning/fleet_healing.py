@@ -79,8 +79,9 @@ def plan_fleet_healing(
     stormy = bool(storm.spared or storm.late)
     lacking = max(0, wanted - sum(view.living for view in views))
     late = frozenset(sorted(storm.late)[:lacking])
-    believed = (s for view in views for s in view.of(Phase.SERVING))
-    serving = sum(not s.doubted or s.server.id in storm.spared for s in believed)
+    in_service = (s for view in views for s in view.of(Phase.SERVING))
+    # Who is spared in a storm counts, though doubted: what is said of it is not believed.
+    serving = sum(not s.doubted or s.server.id in storm.spared for s in in_service)
     kept = frozenset(s.server.id for s in dead) | late
     doubts = tuple(_doubts(readable, storm))
     cleared = [s for view in readable for s in _useless(view, kept)]
@@ -159,8 +160,8 @@ def remove_sick(views: tuple[RegionView, ...], sick: Iterable[Sighting]) -> tupl
 
 
 def _dead(sighting: Sighting) -> bool:
-    """Whether it served and does no more; the others never got so far, or have left already."""
-    return not sighting.held and (sighting.member is not None or sighting.settled_in)
+    """Whether it is taken to have served, and does no more; the others never got so far."""
+    return not sighting.held and (sighting.member is not None or sighting.silent_for_long)
 
 
 def _superfluous(

@@ -54,7 +54,7 @@ def find_storm(views: tuple[RegionView, ...], given: RoundInput) -> StormWatch:
     views = tuple(view for view in views if view.readable)
     fleet, lacking = given.fleet, _lacking(views, given)
     seen = (s for view in views for s in view.sightings)
-    members = [s for s in seen if _judged(s) or (s.settled_in and lacking)]
+    members = [s for s in seen if _judged(s) or (s.silent_for_long and lacking)]
     failing = [s for s in members if _complaints(s)]
     found = [watch for view in views if (watch := _late(view, given)) is not None]
     if len(failing) > max(1, fleet.healing.stop_share * len(members)):
@@ -87,7 +87,7 @@ def _late(view: RegionView, given: RoundInput) -> StormWatch | None:
         s
         for s in view.of(Phase.FAILED)
         if s.opinion
-        and not (s.member or s.settled_in or s.held or found_sick(s.server, given.fleet))
+        and not (s.member or s.silent_for_long or s.held or found_sick(s.server, given.fleet))
         and s.server.image_id == view.image_id
     ]
     if len(late) < _BLANKET or view.snapshot.answering or not image_proven(view, given):
@@ -127,7 +127,7 @@ def _watch(
     witness = max(failing, key=lambda s: (s.health.failed if s.health else 0, s.server.id))
     ids = frozenset(s.server.id for s in failing)
     # Once it is written: then this round has nothing to do, and the alarm is raised but once.
-    lasts = witness.settled_in or found_sick(witness.server, fleet)
+    lasts = witness.silent_for_long or found_sick(witness.server, fleet)
     seen = (
         f"{source} that all {len(members)} members are down"
         if source
@@ -152,6 +152,6 @@ def _tally(failing: list[Sighting]) -> str:
 
 
 def _complaints(sighting: Sighting) -> frozenset[Signal]:
-    if sighting.settled_in:
+    if sighting.silent_for_long:
         return frozenset({Signal.PROBE})
     return sighting.health.complaints if sighting.health else frozenset()

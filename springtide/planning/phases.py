@@ -34,8 +34,8 @@ class Sighting:
     why: str
     opinion: bool = False
     """Whether FAILED rests on a health check alone: Nova still says ACTIVE."""
-    settled_in: bool = False
-    """Whether it has stood for long after its deadline to answer: it surely has served before."""
+    silent_for_long: bool = False
+    """Whether it is silent beyond twice `answer_s`: it is taken for one that has served."""
     health: Health | None = None
     """What is said of it, where it is a member that may be judged."""
     held: bool = False
@@ -213,4 +213,4 @@ def _silent(server: Server, fleet: Fleet, now: Moment) -> Sighting:
         return Sighting(server, None, Phase.ACTIVE, "it does not answer yet")
     why = f"no healthy answer within answer_s {limit_s:g}"
     long_since = silent_for > timedelta(seconds=2 * limit_s)
-    return Sighting(server, None, Phase.FAILED, why, opinion=True, settled_in=long_since)
+    return Sighting(server, None, Phase.FAILED, why, opinion=True, silent_for_long=long_since)

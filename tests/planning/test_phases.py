@@ -174,11 +174,13 @@ def test_deadlines(
 
 
 @pytest.mark.parametrize(
-    ("at", "settled_in"), [(START + 2 * ANSWER, False), (START + 2 * ANSWER + MOMENT, True)]
+    ("at", "silent_for_long"), [(START + 2 * ANSWER, False), (START + 2 * ANSWER + MOMENT, True)]
 )
-def test_who_stands_for_long_has_served_before(at: datetime, *, settled_in: bool) -> None:
+def test_who_is_silent_for_long_is_taken_to_have_served(
+    at: datetime, *, silent_for_long: bool
+) -> None:
     """Twice its deadline after it became ACTIVE a silent server is no failed launch."""
-    assert settled_in is sighted(a_server(), at=at).settled_in
+    assert silent_for_long is sighted(a_server(), at=at).silent_for_long
 
 
 def test_who_answers_late_answers() -> None:
