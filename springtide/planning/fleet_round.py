@@ -20,12 +20,14 @@ As an operator reads it:
 Nothing is remembered between rounds: a plan after a plan that was carried out is empty, and a plan
 after a run that was killed goes on where that run ended.
 
-Example: desired 30, 10 serving and 2 in ERROR in one of three empty regions: delete the 2, launch
-2 waves of 10 in the others (the canary aside).
+Example: three regions of equal weight, 30 desired. In the first 10 serve and 2 are in ERROR, the
+others are empty: the 2 are deleted, and 10 go to each of the others, a canary first where the image
+is unproven.
 """
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from springtide.model.claim import Halt
 from springtide.model.fleet import Fleet
@@ -45,7 +47,7 @@ from springtide.planning.fleet_healing import HealingPlan, plan_fleet_healing, r
 from springtide.planning.health import found_sick
 from springtide.planning.health_storm import find_storm
 from springtide.planning.image_choice import rolling
-from springtide.planning.image_rollout import find_halt, plan_image_rollout
+from springtide.planning.image_rollout import RolloutPlan, find_halt, plan_image_rollout
 from springtide.planning.launching import LaunchPlan, plan_launches
 from springtide.planning.membership import plan_joins, plan_leaves, pool_members
 from springtide.planning.phases import Sighting
@@ -62,14 +64,13 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
         return _halted(snapshot, given, halt)
     healing = plan_fleet_healing(views, given, storm=storm)
     rollout = plan_image_rollout(views, given, healing)
-    living = sum(view.living for view in views) - len(rollout.outgoing)
-    short = given.desired.servers - living - healing.spared
-    missing = short + rollout.extra
-    recalled = _recall(views, given, short - rollout.unavailable)
-    launch = plan_launches(views, given, missing=missing - len(recalled), closed=healing.closed)
-    known = _beyond_doubt(views, given, healing)
-    above = -missing - _unsure(views)
-    removed = _removals(known, given, surplus=_surplus(known, given, healing, above=above))
+    need = _need(views, given, healing, rollout)
+    recalled = _recall(views, given, need.lacking - rollout.unavailable)
+    missing = need.missing - len(recalled)
+    launch = plan_launches(views, given, missing=missing, closed=healing.closed)
+    undoubted = _beyond_doubt(views, given, healing)
+    surplus = _surplus(undoubted, given, healing, above=need.above)
+    removed = _removals(undoubted, given, surplus=surplus)
     going = frozenset(i for a in removed if isinstance(a, Delete) for i in a.server_ids)
     going |= {s.server.id for s in rollout.outgoing}
     freeze = given.book.frozen_by(given.fleet.name, given.now)
@@ -81,7 +82,7 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
         allotments=_allotments(views, launch),
         actions=(
             *healing.actions,
-            *remove_sick(views, _sick_to_go(views, healing, launch, given, missing=missing)),
+            *remove_sick(views, _sick_to_go(views, healing, launch, given, missing=need.missing)),
             *plan_joins(views, given, going=going),
             *_take_back(views, recalled),
             *launch.actions,
@@ -103,6 +104,27 @@ def plan_round(snapshot: FleetSnapshot, given: RoundInput) -> RoundPlan:
         rollout=rollout.told,
         frozen=None if freeze is None else f"frozen by {freeze.owner}: {freeze.reason}",
     )
+
+
+class _Need(NamedTuple):
+    """How far the fleet is from what is desired; below 0 the other way."""
+
+    lacking: int
+    """Servers that are desired and not there; the sick whose turn it is count as absent."""
+    missing: int
+    """Those, and the extra ones by which a rollout goes ahead."""
+    above: int
+    """Servers beyond those, without those that nobody saw serve in a region that is not read."""
+
+
+def _need(
+    views: tuple[RegionView, ...], given: RoundInput, healing: HealingPlan, rollout: RolloutPlan
+) -> _Need:
+    """What is lacking, and what is too much; whom the rollout deletes no longer counts."""
+    living = sum(view.living for view in views) - len(rollout.outgoing)
+    lacking = given.desired.servers - living - healing.spared
+    missing = lacking + rollout.extra
+    return _Need(lacking, missing, above=-missing - _unsure(views))
 
 
 def _halted(snapshot: FleetSnapshot, given: RoundInput, halt: Halt) -> RoundPlan:
@@ -177,12 +199,12 @@ def _beyond_doubt(
 
 
 def _surplus(
-    known: tuple[RegionView, ...], given: RoundInput, healing: HealingPlan, *, above: int
+    undoubted: tuple[RegionView, ...], given: RoundInput, healing: HealingPlan, *, above: int
 ) -> int:
     """How many may go; in a storm nobody before as many as desired serve beyond doubt."""
     if not _stormy(given, healing):
         return above
-    readable = [view for view in known if view.readable]
+    readable = [view for view in undoubted if view.readable]
     if sum(len(view.of(Phase.SERVING)) for view in readable) < given.desired.servers:
         return 0
     # Who does not serve goes first: as many as desired are left of those who do.

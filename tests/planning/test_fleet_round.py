@@ -14,6 +14,7 @@ from springtide.model.snapshot import FleetSnapshot
 from springtide.planning.fleet_round import plan_round
 from springtide.planning.round_input import RoundInput
 from tests.planning.fleet_world import REGIONS, START, FleetWorld, a_fleet, desired
+from tests.planning.sightings import a_server
 from tests.planning.surges import a_policy
 
 NO_CANARY = Canary(policy=CanaryPolicy.NEVER)
@@ -40,6 +41,29 @@ def test_canary_goes_first_and_the_rest_follows_when_it_serves() -> None:
     world.settle(desired(0))
     again = world.plan(desired(30))
     assert [10, 10, 10] == [a.servers for a in again.actions if isinstance(a, Launch)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "sizes"),
+    [
+        pytest.param(CanaryPolicy.NEVER, {"RBX1": 10, "SBG5": 10}, id="without-canaries"),
+        pytest.param(CanaryPolicy.UNPROVEN, {"RBX1": 1, "SBG5": 1}, id="a-canary-first"),
+    ],
+)
+def test_failed_launches_go_and_the_empty_regions_are_filled(
+    policy: CanaryPolicy, sizes: dict[str, int]
+) -> None:
+    """The example that the planner opens with."""
+    fleet = a_fleet(canary=Canary(policy=policy))
+    world = FleetWorld(fleet=fleet.model_copy(update={"regions": fleet.regions[:1]}))
+    world.settle(desired(10))
+    world.fleet = fleet
+    broken = {n: a_server(n, status="ERROR", launched_at=None) for n in ("e1", "e2")}
+    world.servers |= broken
+    plan = world.plan(desired(30))
+    assert [("e1", "e2")] == [a.server_ids for a in plan.actions if isinstance(a, Delete)]
+    assert sizes == {a.region: a.servers for a in plan.actions if isinstance(a, Launch)}
+    assert {"GRA11": 10, "RBX1": 10, "SBG5": 10} == {a.region: a.servers for a in plan.allotments}
 
 
 def test_silent_canary_stops_its_region_and_says_so() -> None:
