@@ -10,8 +10,8 @@ class Lives:
     """When each server that was seen became ACTIVE, and when it was first seen to be gone.
 
     The end is the time of the look that no longer showed the server, hence late by at most one
-    poll; a server that is shown again never ended. A region that could not be read ends nobody's
-    life.
+    poll; a server that is shown again never ended. Where a region could not be read, or its listing
+    left somebody out, nobody's life ends there; those in the other regions do.
     """
 
     def __init__(self) -> None:
@@ -29,10 +29,11 @@ class Lives:
         self._began |= present
         for server_id in present:
             self._ended.pop(server_id, None)
-        if any(region.trouble for region in snapshot.regions):
-            return
+        readable = {region.region for region in snapshot.regions if region.trouble is None}
         for server_id in self._began.keys() - self._ended.keys() - present.keys():
-            self._ended[server_id] = snapshot.at
+            _, region, _ = self._began[server_id]
+            if region in readable:
+                self._ended[server_id] = snapshot.at
 
     def gone(self) -> tuple[str, ...]:
         """Ids of the servers that were seen and are gone."""

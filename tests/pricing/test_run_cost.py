@@ -66,6 +66,29 @@ def test_a_region_that_cannot_be_read_ends_nobody() -> None:
     assert 2 == run_cost(lives.records(FLEET, START + 2 * HOUR), FLEET).hours
 
 
+@pytest.mark.parametrize(
+    ("gra11", "gone", "paid"),
+    [
+        pytest.param({"servers": (a_server("s1"),)}, ("s2",), 8 + 6, id="balancer-is-away"),
+        pytest.param({}, ("s2",), 8 + 6, id="nothing-answers"),
+        pytest.param({"trouble": None}, ("s1", "s2"), 6 + 6, id="both-are-read"),
+    ],
+)
+def test_a_region_in_trouble_keeps_no_other_s_servers(
+    gra11: dict[str, object], gone: tuple[str, ...], paid: int
+) -> None:
+    """Who is gone elsewhere is no longer counted, and what it left is swept."""
+    elsewhere = a_server("s2", region="SBG5")
+    there = RegionSnapshot(region="SBG5", servers=(elsewhere,))
+    away = RegionSnapshot.model_validate({"region": "GRA11", "trouble": "503"} | gra11)
+    first, last = a_look(0.1, a_server("s1")), a_look(5.9)
+    first = first.model_copy(update={"regions": (*first.regions, there)})
+    empty = there.model_copy(update={"servers": ()})
+    lives = seen(first, last.model_copy(update={"regions": (away, empty)}))
+    found = run_cost(lives.records(FLEET, START + 7.5 * HOUR), FLEET)
+    assert (gone, paid) == (lives.gone(), found.hours)
+
+
 def test_a_run_that_saw_nobody_costs_nothing() -> None:
     """Nor does one whose servers never became ACTIVE."""
     for records in ((), seen(a_look(1, a_server(launched_at=None))).records(FLEET, START + HOUR)):
