@@ -207,7 +207,13 @@ def _open_zones(
 def _speaks_of(mark: ExhaustedMark, view: RegionView, given: RoundInput) -> bool:
     fleet: Fleet = given.fleet
     about = (mark.fleet, mark.region) == (fleet.name, view.region)
-    return about and mark.flavour in (None, fleet.flavour) and mark.until > given.now
+    fits = mark.flavour in (None, fleet.flavour) and mark.image_id in (None, view.image_id)
+    return about and fits and mark.until > given.now
+
+
+def _by_reach(mark: ExhaustedMark) -> tuple[bool, bool]:
+    """First the silent image, then what closes the whole region, then what closes a zone."""
+    return (mark.image_id is None, mark.zone is not None)
 
 
 def _most(
@@ -227,9 +233,8 @@ def _most(
     if (lacking := _lacking(view, given)) is not None:
         return _Limit(holds, lacking)
     known = [m for m in (*given.book.exhausted, *new) if _speaks_of(m, view, given)]
-    silent = [m for m in known if m.image_id == view.image_id]
-    if silent or not zones:
-        mark = (silent or known)[0]
+    if not zones or any(m.image_id is not None for m in known):
+        mark = min(known, key=_by_reach)
         return _Limit(holds, mark.reason, frees=mark.key == _members_key(view, given))
     if (rest := rest_of(view.region, view.image_id, given)) is not None:
         return _Limit(holds, rest.reason)

@@ -108,6 +108,26 @@ def test_a_mark_closes_its_region(mark: ExhaustedMark, *, closes: bool) -> None:
     assert expected == launched(planned(mark))
 
 
+NO_PLACE = a_mark(key="members-api-gra11", reason="quota of members", until=START + 2 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("sooner", "told"),
+    [
+        pytest.param({"image_id": "image-0"}, "quota of members", id="another-image-was-silent"),
+        pytest.param({"image_id": "image-1"}, "it was silent", id="this-image-was-silent"),
+        pytest.param({"zone": "a"}, "quota of members", id="a-zone-without-hosts"),
+        pytest.param({}, "it was silent", id="the-whole-region-too"),
+    ],
+)
+def test_a_shortfall_names_what_closes_the_region(sooner: dict[str, object], told: str) -> None:
+    """And no mark that ends sooner and has no part in it."""
+    mark = a_mark(key="silent-api-gra11", reason="it was silent", **sooner)
+    plan = planned(mark, NO_PLACE, alone=True)
+    assert plan.shortfall is not None
+    assert (6, f"GRA11: {told}") == (plan.shortfall.servers, plan.shortfall.reason)
+
+
 @pytest.mark.parametrize(
     ("mark", "alone", "waits"),
     [
