@@ -93,7 +93,7 @@ def outcome_rows(outcome: Outcome) -> list[Row]:
         {"measure": "serving", "value": last.count(Phase.SERVING)},
         {"measure": "launched", "value": outcome.changed("launch")},
         {"measure": "deleted", "value": outcome.changed("delete")},
-        {"measure": "left beside the desired", "value": left - last.count(Phase.SERVING)},
+        {"measure": "standing, not serving", "value": left - last.count(Phase.SERVING)},
         {"measure": "seconds", "value": f"{outcome.seconds:.1f}"},
         {"measure": "rounds that acted", "value": len(outcome.rounds)},
     ]

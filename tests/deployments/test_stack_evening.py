@@ -105,7 +105,7 @@ def test_the_outcome_tells_what_happened(evening: tuple[Half, Half]) -> None:
     """How many serve, were launched and deleted, and what was paid for."""
     opening, closing = evening
     assert ["as desired"] * 2 == [half.artifacts["outcome-api"]["description"] for half in evening]
-    measures = ("ended", "desired", "serving", "launched", "deleted", "left beside the desired")
+    measures = ("ended", "desired", "serving", "launched", "deleted", "standing, not serving")
     assert ["settled", 30, 30, 30, 0, 0] == [opening.measured(m) for m in measures]
     assert ["settled", 0, 0, 0, 30, 0] == [closing.measured(m) for m in measures]
     assert 30 == opening.measured("paid server hours seen")

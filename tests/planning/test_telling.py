@@ -209,7 +209,7 @@ def test_an_outcome_s_rows_measure_it() -> None:
         ("serving", 26),
         ("launched", 16),
         ("deleted", 1),
-        ("left beside the desired", 2),
+        ("standing, not serving", 2),
         ("seconds", "12.3"),
         ("rounds that acted", 1),
         ("shortfall", "4: GRA11: cap 6"),
