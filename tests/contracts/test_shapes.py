@@ -164,13 +164,13 @@ def test_a_member_is_listed_with_what_is_read_of_it(shared_pool: PoolStage) -> N
 @pytest.mark.parametrize("query", ["", "?additive_only=true"])
 def test_a_batch_is_accepted_without_a_body(own_pool: PoolStage, query: str) -> None:
     """202; what it says becomes true when the balancer is ACTIVE again."""
-    order = own_pool.pool_member(1)
+    member = own_pool.pool_member(1)
     own_pool.wait_idle()
     answer = own_pool.contract.raw(
         "load-balancer",
         f"/v2/lbaas/pools/{own_pool.pool_id}/members{query}",
         method="PUT",
-        sent={"members": [{"address": order.address, "protocol_port": 8080}]},
+        sent={"members": [{"address": member.address, "protocol_port": 8080}]},
         region="SBG5",
     )
     assert (HTTPStatus.ACCEPTED, b"") == (answer.status_code, answer.content)
